@@ -1,4 +1,4 @@
-//! Why an archive cannot be written or read.
+//! Errors when reading or writing an archive.
 
 use std::fmt::Display;
 use std::io;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::archive::layout::{EntryKind, MAX_ENTRIES, MAX_INDICES};
 use crate::util::atomic_file::{PublishError, file_hint};
 
-/// What archive functions return.
+/// The result type of archive functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// One enum for the layer.
+/// An error of an archive.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages name the fields")]
@@ -21,25 +21,25 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
-    /// The archive cannot get its name.
+    /// The archive cannot be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// Incomplete, changed, or made to harm; `place` is the entry, and the line where known.
+    /// The archive is incomplete, changed or hostile. `place` is the entry, and the line if known.
     #[error("{place}: {why}")]
     Damaged { place: String, why: String },
-    #[error("the archive would have more than {MAX_ENTRIES} entries, which no import takes")]
+    #[error("the archive would have more than {MAX_ENTRIES} entries, the maximum for an import")]
     TooManyEntries,
-    /// `place` is the entry, and the line where known.
-    #[error("{place} would have {bytes} bytes, and no import takes more than {max} there")]
+    /// `place` is the entry, and the line if known.
+    #[error("{place} would have {bytes} bytes, but the maximum is {max}")]
     TooLarge {
         place: String,
         kind: EntryKind,
         bytes: u64,
         max: u64,
     },
-    #[error("the inputs come from more than {MAX_INDICES} indices, which no import tells apart")]
+    #[error("the input documents are from more than {MAX_INDICES} indices, the maximum for an import")]
     TooManyIndices,
-    #[error("{}: changed while it was read", path.display())]
+    #[error("{}: the file was changed while it was being read", path.display())]
     Changed { path: PathBuf },
 }
 
@@ -49,7 +49,7 @@ impl Error {
         Self::Io { path, cause }
     }
 
-    /// Of an unlinked temporary file, named by the folder that it was in.
+    /// An error of an unlinked temporary file, which is identified by its directory.
     pub(super) fn temporary(cause: io::Error) -> Self {
         Self::io(&std::env::temp_dir(), cause)
     }
@@ -63,7 +63,7 @@ impl Error {
         Self::Damaged { place, why }
     }
 
-    /// Refuses more bytes than an import takes.
+    /// Refuses more bytes than an import accepts.
     pub(super) fn refuse_above(max: u64, place: impl Display, kind: EntryKind, bytes: u64) -> Result<()> {
         if bytes <= max {
             return Ok(());
@@ -77,12 +77,12 @@ impl Error {
         })
     }
 
-    /// True where the archive itself is at fault (exit 4).
+    /// Whether the archive itself is damaged (exit code 4).
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Changed { .. })
     }
 
-    /// Names the document that makes a line too long.
+    /// Adds the document that makes a line too long.
     pub fn of_document(mut self, index: &str, id: &str) -> Self {
         if let Self::TooLarge { place, .. } = &mut self {
             *place = format!("{place} ({index}, document {id})");
@@ -90,60 +90,60 @@ impl Error {
         self
     }
 
-    /// What to do next.
+    /// The next step for the user.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Publish(PublishError::Exists { .. }) => {
-                "choose another name with --output, or replace it with --overwrite"
+                "choose a different file with --output, or replace the file with --overwrite"
             }
-            Self::Publish(PublishError::NotAFile { .. }) => "name another file with --output",
+            Self::Publish(PublishError::NotAFile { .. }) => "choose a different file with --output",
             Self::Io { cause, .. } | Self::Publish(PublishError::Io { cause, .. }) => file_hint(cause)?,
             Self::Damaged { .. } => {
-                "`esml-state inspect --verify` lists all that is wrong with it; a file that was copied may be whole \
-                 where it comes from"
+                "list all errors with `esml-state inspect --verify`; if the file was copied, copy it again and compare \
+                 checksums"
             }
             Self::TooManyEntries | Self::TooManyIndices => {
-                "take fewer inputs along, with --inputs-after-date and --inputs-before-date: the model keeps what it \
-                 has learned of the others"
+                "export fewer input documents with --inputs-after-date and --inputs-before-date; this does not change \
+                 the model"
             }
             Self::TooLarge { kind, .. } => smaller(*kind),
-            Self::Changed { .. } => "let nothing write to the file and start again",
+            Self::Changed { .. } => "make sure that nothing writes to the file, then try again",
         };
         Some(hint.to_owned())
     }
 }
 
-/// How to have less of it.
+/// Returns how to make an entry of this kind smaller.
 fn smaller(kind: EntryKind) -> &'static str {
     match kind {
         EntryKind::InputMapping => {
-            "it holds the mappings of all indices that inputs come from: leave --all-fields out, or take inputs of fewer \
-             indices along, with --inputs-after-date and --inputs-before-date"
+            "it contains the mappings of all source indices: omit --all-fields, or export input documents from fewer \
+             indices with --inputs-after-date and --inputs-before-date"
         }
         EntryKind::Inputs { .. } => {
-            "leave the document out with --inputs-after-date and --inputs-before-date, or take fewer fields along"
+            "exclude the document with --inputs-after-date and --inputs-before-date, or export fewer fields"
         }
         EntryKind::Annotations | EntryKind::Notifications => {
-            "leave it out with --annotations-after-date, or delete it on the cluster"
+            "exclude it with --annotations-after-date, or delete it on the cluster"
         }
         EntryKind::Snapshot | EntryKind::State => "choose another snapshot with --snapshot-id",
-        EntryKind::Calendars => "delete past events of the job's calendars, or take the job out of a calendar",
-        EntryKind::Filters => "make the filters that the job's rules name smaller",
-        EntryKind::Config => "make the job's configuration smaller, its datafeed's query most likely",
+        EntryKind::Calendars => "delete past events from the job's calendars, or remove the job from a calendar",
+        EntryKind::Filters => "remove items from the filters that the job's rules use",
+        EntryKind::Config => "make the job's configuration smaller, for example its datafeed's query",
         _ => "make it smaller on the cluster",
     }
 }
 
-/// Why reading stops. It travels through decoders and `BufRead` as the source of an `io::Error`.
+/// Why reading stops. It passes through decoders and `BufRead` as the source of an `io::Error`.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
-    /// The reader or a temporary file failed, which says nothing about the archive.
+    /// The reader or a temporary file failed; the archive may be intact.
     #[error(transparent)]
     Failed(#[from] Error),
-    /// The file is not a complete tar in gzip: nothing after this can be read.
+    /// The file is not a complete gzip-compressed tar file: nothing after this can be read.
     #[error("{0}")]
     Corrupt(String),
-    /// A line is not what its entry must consist of: no line after it can be paired with its action line.
+    /// A line is invalid: the following lines cannot be matched with their action lines.
     #[error("{0}")]
     Malformed(String),
 }
@@ -153,7 +153,7 @@ impl From<io::Error> for ReadError {
         match cause.downcast::<Self>() {
             Ok(error) => error,
             Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
-                Self::corrupt("the file ends here: it is cut short")
+                Self::corrupt("unexpected end of file: the archive is truncated")
             }
             Err(cause) => Self::corrupt(format!("the compressed data is damaged: {cause}")),
         }
@@ -175,7 +175,7 @@ impl ReadError {
         Self::Malformed(why.into())
     }
 
-    /// Where nothing was checked before.
+    /// Converts the error if nothing was checked before.
     pub(super) fn of_archive(self, path: &Path) -> Error {
         match self {
             Self::Failed(error) => error,
@@ -183,7 +183,7 @@ impl ReadError {
         }
     }
 
-    /// Where the same bytes passed a check before: they were changed since.
+    /// Converts the error if the same bytes passed a check before and were changed since.
     pub(super) fn since_checked(self, path: &Path) -> Error {
         match self {
             Self::Failed(error) => error,

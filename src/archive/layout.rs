@@ -1,13 +1,13 @@
-//! The entries of an archive: their names, ours and those that the Python scripts look for by substring, and how much
-//! each may hold; and the manifest, which lists what was written, so that a reader can check that it is complete. A reader
-//! refuses what is beyond these bounds, so a writer does not write it.
+//! The entries of an archive: their names (ours, and those that the Python scripts search for by substring), their
+//! limits, and the manifest, which lists the entries so that a reader can check that the archive is complete. Readers
+//! refuse what exceeds the limits, so writers do not write it.
 //!
-//! Their importer takes the first path, in tar order, that contains `ml-anomalies-snapshot_doc`, `_config.json`
-//! or `_snapshot_docs.ndjson`, and every path that matches `<safe>_input_\d+.ndjson`. The safe form of a job id has no
-//! dots, so no job id can put `_config.json` or `_snapshot_docs.ndjson` into another entry's name. What remains: a job
-//! whose id contains `ml-anomalies-snapshot_doc` has it in every name, hence the snapshot entry must be the first of an
-//! archive; and a snapshot whose id ends like another entry's name (Elasticsearch makes ids of digits, so none does by
-//! itself) is named with dashes, see [`EntryName::of`].
+//! The scripts' importer uses the first path, in tar order, that contains `ml-anomalies-snapshot_doc`, `_config.json`
+//! or `_snapshot_docs.ndjson`, and every path that matches `<safe>_input_\d+.ndjson`. The safe form of a job ID has no
+//! dots, so it cannot add `_config.json` or `_snapshot_docs.ndjson` to the name of another entry. Two cases remain. A
+//! job ID that contains `ml-anomalies-snapshot_doc` is part of every name, so the snapshot entry must be the first one.
+//! A snapshot whose ID ends like the name of another entry is written with dashes (see [`EntryName::of`]); the IDs that
+//! Elasticsearch generates consist of digits.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::job::{JobId, SnapshotId};
 const SNAPSHOT_PREFIX: &str = "ml-anomalies-snapshot_doc_";
 const MANIFEST: &str = "esml_manifest.json";
 
-/// Entries whose names are the safe job id and an ending.
+/// The endings of entry names after the safe job ID.
 pub(crate) const ENDINGS: [(&str, EntryKind); 9] = [
     ("_config.json", EntryKind::Config),
     ("_snapshot_docs.ndjson", EntryKind::State),
@@ -34,26 +34,29 @@ pub(crate) const ENDINGS: [(&str, EntryKind); 9] = [
     ("_calendars.json", EntryKind::Calendars),
 ];
 
-/// Entries of one archive, the manifest included: what an archive holds beside its inputs, and a thousand million inputs.
-/// A reader keeps a line about each.
+/// The maximum number of entries in an archive, including the manifest: enough for a billion input documents. A reader
+/// stores a line about each entry.
 pub const MAX_ENTRIES: usize = 100_000;
-/// Decompressed bytes of one archive: far more than so many entries have, and a file that repeats itself ends there.
+/// The maximum size of all decompressed entries in bytes. It is far above the size of real archives and stops
+/// decompression bombs.
 pub(super) const MAX_BYTES: u64 = 1 << 40;
-/// Documents of an entry of inputs, at most (archive contract).
+/// The maximum number of documents in an entry of input documents (archive contract).
 pub const PART_DOCUMENTS: u64 = 10_000;
-/// Its bytes, about: a few entries are in memory at once while they are compressed, beside the pages of all readers.
+/// The approximate size of such an entry in bytes. Several entries are in memory while they are compressed, together
+/// with the pages of all readers.
 const PART_BYTES: u64 = 3 << 20;
-/// State documents of both kinds: a bound on the memory for those that come before their turn, far above what a snapshot
-/// has.
+/// The maximum number of state documents of both kinds. It limits the memory for documents that are out of order, and
+/// is far above the number in real snapshots.
 pub(super) const MAX_STATE_DOCUMENTS: usize = 100_000;
-/// Source indices of inputs that are told apart.
+/// The maximum number of source indices.
 pub const MAX_INDICES: usize = 10_000;
-/// Bytes of an action line: 512 of an ID and 255 of an index name, each perhaps written as `\u0000`, with room.
+/// The maximum size of an action line in bytes: an ID of 512 bytes and an index name of 255, each possibly escaped as
+/// `\u0000`, and some reserve.
 pub(super) const MAX_ACTION: u64 = 16 << 10;
-/// Bytes of a block of a tar.
+/// The size of a tar block in bytes.
 pub(super) const BLOCK: usize = 512;
 
-/// What an entry holds.
+/// The content of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
     /// `ml-anomalies-snapshot_doc_<safe>.json`
@@ -68,7 +71,7 @@ pub enum EntryKind {
     Notifications,
     /// `<safe>_input_<n>.ndjson`, or the older `<safe>_input.ndjson` (number 0)
     Inputs {
-        /// From 1.
+        /// The number, starting with 1.
         number: u64,
     },
     /// `<safe>_input_mapping.json`
@@ -85,7 +88,7 @@ pub enum EntryKind {
     Manifest,
 }
 
-/// The parts that hold documents, one or many a line.
+/// The parts of an archive that consist of documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
     /// Model and categorizer state.
@@ -96,11 +99,11 @@ pub enum Part {
     Notifications,
     /// Category definitions.
     Categories,
-    /// Inputs.
+    /// Input documents.
     Inputs,
 }
 
-/// The name of one of our entries.
+/// The name of an entry that esml-state writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryName {
     pub(super) kind: EntryKind,
@@ -108,10 +111,10 @@ pub struct EntryName {
 }
 
 impl EntryName {
-    /// The name of an entry of this job.
+    /// Returns the name of an entry of this job.
     ///
-    /// A snapshot id that would make the snapshot's entry look like another one gets its underscores replaced and a
-    /// dash behind it: the name is for finding the entry, the id is read from the document.
+    /// If a snapshot ID would make the snapshot's entry look like another one, its underscores are replaced and a dash
+    /// is appended. The name is only used to find the entry; the ID is read from the document.
     pub fn of(kind: EntryKind, job: &JobId, snapshot: &SnapshotId) -> Self {
         let safe = job.safe();
         let name = match kind {
@@ -127,20 +130,20 @@ impl EntryName {
         Self { kind, name }
     }
 
-    /// The manifest's, the same for every job.
+    /// Returns the name of the manifest, which does not depend on the job.
     pub(super) fn manifest() -> Self {
         let (kind, name) = (EntryKind::Manifest, MANIFEST.to_owned());
         Self { kind, name }
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.name
     }
 }
 
 impl EntryKind {
-    /// What a path in any archive, ours or theirs, is taken for; `None` for unknown entries.
+    /// Returns the kind of entry with this path, in an archive of any tool; `None` for unknown entries.
     pub fn of_path(path: &str) -> Option<Self> {
         let name = path.rsplit('/').next().unwrap_or(path);
         if name == MANIFEST {
@@ -157,7 +160,7 @@ impl EntryKind {
         (!rest.is_empty()).then_some(Self::Snapshot)
     }
 
-    /// The part of documents that it belongs to.
+    /// Returns the part that the entry belongs to.
     pub fn part(self) -> Option<Part> {
         match self {
             Self::State => Some(Part::State),
@@ -171,20 +174,20 @@ impl EntryKind {
 }
 
 impl Part {
-    /// Whether each document comes with an action line before it.
+    /// Whether each document is preceded by an action line.
     pub(super) fn has_actions(self) -> bool {
         matches!(self, Self::State | Self::Inputs | Self::Categories)
     }
 }
 
-/// Bounds on what an archive may decompress to (archive contract, rule 6).
+/// Limits for the decompressed size of an archive (archive contract, rule 6).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of one entry (`--max-entry-size`).
+    /// The maximum size of an entry in bytes (`--max-entry-size`).
     pub entry: u64,
-    /// Bytes of all entries together.
+    /// The maximum size of all entries in bytes.
     pub total: u64,
-    /// Bytes of decoded model state.
+    /// The maximum size of the decoded model state in bytes.
     pub state: u64,
 }
 
@@ -198,20 +201,20 @@ impl Default for Limits {
     }
 }
 
-/// Bytes that a document of a part may have.
+/// Returns the maximum size of a document in bytes.
 pub(super) fn max_document(part: Part) -> u64 {
     match part {
-        // What Elasticsearch takes in one request unless told otherwise. State documents have some 17 million.
+        // Elasticsearch's default limit for a request. State documents have about 17 million bytes.
         Part::State | Part::Inputs => 100 << 20,
         Part::Annotations | Part::Notifications | Part::Categories => 4 << 20,
     }
 }
 
-/// Bytes that an entry of one JSON text may have.
+/// Returns the maximum size of an entry with a single JSON text in bytes.
 pub(super) fn max_text(kind: EntryKind) -> u64 {
     match kind {
         // Quantiles grow with the number of partitions, the manifest with the number of entries. Configuration and
-        // calendars are parsed whole, which takes many times their bytes.
+        // calendars are parsed completely, which uses many times their size in memory.
         EntryKind::Snapshot => 64 << 20,
         EntryKind::Manifest => 32 << 20,
         EntryKind::Config | EntryKind::Calendars => 4 << 20,
@@ -219,7 +222,8 @@ pub(super) fn max_text(kind: EntryKind) -> u64 {
     }
 }
 
-/// Whether an entry of inputs takes no further document of so many bytes. It takes a first one of any size.
+/// Whether an entry of input documents is full, so that a document of this size starts a new one. An empty entry
+/// accepts a document of any size.
 pub fn is_full(documents: u64, bytes: u64, coming: usize) -> bool {
     documents > 0 && (documents == PART_DOCUMENTS || bytes + coming as u64 > PART_BYTES)
 }
@@ -243,38 +247,38 @@ fn input_number(stem: &str) -> Option<u64> {
     plain.then(|| digits.parse().ok()).flatten()
 }
 
-/// The only version there is.
+/// The only format version.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// Bytes of options, or of an analyzer: both are taken apart, which takes many times their bytes.
+/// The maximum size of options or an analyzer in bytes. Parsing them uses many times their size in memory.
 const MAX_NESTED: usize = 64 << 10;
 
 /// The manifest, version 1.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Manifest {
-    /// 1.
+    /// Always 1.
     pub format_version: u32,
-    /// Version of esml-state.
+    /// The version of esml-state.
     pub tool_version: String,
-    /// RFC 3339, UTC.
+    /// The creation time, RFC 3339 in UTC.
     pub created: String,
-    /// Where it came from.
+    /// The source cluster.
     pub source: ManifestSource,
-    /// Which job.
+    /// The ID of the job.
     pub job_id: String,
-    /// Which snapshot.
+    /// The ID of the snapshot.
     pub snapshot_id: String,
-    /// Remote clusters whose input documents are missing, or some of them (`--allow-partial`).
+    /// Remote clusters whose input documents are missing or incomplete (`--allow-partial`).
     #[serde(default, deserialize_with = "small", skip_serializing_if = "BTreeSet::is_empty")]
     pub incomplete_clusters: BTreeSet<String>,
-    /// The options that shaped it, as the command line names them.
+    /// The options that affect the content, named as on the command line.
     #[serde(deserialize_with = "small")]
     pub options: serde_json::Map<String, Value>,
     /// All entries before this one, in order.
     pub entries: Vec<EntrySummary>,
 }
 
-/// The cluster that the job came from.
+/// The source cluster.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ManifestSource {
     /// `version.number`.
@@ -288,26 +292,26 @@ pub struct ManifestSource {
     pub default_categorization_analyzer: Option<Value>,
 }
 
-/// An entry, as the manifest lists it or as it was read.
+/// An entry as listed in the manifest or as read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntrySummary {
-    /// Its path in the tar.
+    /// The path in the tar file.
     pub name: String,
-    /// What one that was read is taken for.
+    /// The kind of an entry that was read.
     #[serde(skip)]
     pub kind: Option<EntryKind>,
-    /// Documents (action lines do not count; a JSON entry is one).
+    /// The number of documents. Action lines do not count; an entry with a single JSON text has one document.
     pub documents: u64,
-    /// Bytes, uncompressed.
+    /// The uncompressed size in bytes.
     pub bytes: u64,
-    /// SHA-256 of those bytes, lower-case hexadecimal.
+    /// The SHA-256 of those bytes in lowercase hexadecimal digits.
     pub sha256: String,
-    /// The compressed offset of its header, where that begins a gzip member.
+    /// The compressed offset of the entry's header, if a gzip member begins there.
     #[serde(skip)]
     pub(crate) start: Option<u64>,
 }
 
-/// A value that must be small.
+/// Deserializes a value that must be small.
 fn small<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let text = Box::<RawValue>::deserialize(deserializer)?;
     if text.get().len() > MAX_NESTED {
@@ -317,25 +321,25 @@ fn small<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Res
     serde_json::from_str(text.get()).map_err(D::Error::custom)
 }
 
-/// The query of the datafeed in an archive.
+/// The datafeed's query in an archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ArchivedQuery {
-    /// The job's own.
+    /// The original query.
     #[default]
     Original,
-    /// The job's own, but the input documents are missing fields that it reads. They match it all the same.
+    /// The original query, but the input documents do not contain all fields that it reads. All of them match it.
     #[serde(rename = "original-without-fields")]
     WithoutFields,
-    /// `match_all` replaces it: only the archived input documents are those that the job reads.
+    /// `match_all` replaces it: only the input documents in the archive are those that the job reads.
     Replaced,
 }
 
-/// The option that records it, unless it is the job's own.
+/// The option that records the query, unless it is the original one.
 const DATAFEED_QUERY: &str = "datafeed-query";
 
 impl Manifest {
-    /// Records what became of the datafeed's query.
+    /// Records what happened to the datafeed's query.
     pub fn set_datafeed_query(&mut self, query: ArchivedQuery) {
         match query {
             ArchivedQuery::Original => drop(self.options.shift_remove(DATAFEED_QUERY)),
@@ -343,14 +347,14 @@ impl Manifest {
         }
     }
 
-    /// What became of the datafeed's query.
+    /// Returns what happened to the datafeed's query.
     pub fn datafeed_query(&self) -> ArchivedQuery {
         let name = self.options.get(DATAFEED_QUERY);
         let query = name.and_then(|name| ArchivedQuery::deserialize(name).ok());
         query.unwrap_or_default()
     }
 
-    /// As it is in the archive: indented, for people look into it.
+    /// Returns the JSON of the entry, indented so that users can read it.
     pub(super) fn to_json(&self) -> std::io::Result<Vec<u8>> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
@@ -375,7 +379,7 @@ mod tests {
         kinds
     }
 
-    /// Their `<safe>_input_\d+.ndjson`, the dot taken as any character.
+    /// Whether a path matches the scripts' `<safe>_input_\d+.ndjson`, where the dot matches any character.
     fn is_their_input(path: &str, safe: &str) -> bool {
         let needle = format!("{safe}_input_");
         path.match_indices(&needle).any(|(at, _)| {

@@ -1,4 +1,4 @@
-//! The archive file and nothing else: how it is laid out, written, read and checked.
+//! The archive: its layout, and how it is written, read and checked.
 
 mod check;
 mod error;

@@ -1,7 +1,8 @@
-//! Entries, built on any number of threads, and the file that they are appended to, which appears complete or not at all.
+//! Writes archives. Entries are built on any number of threads and appended to a file that only appears when it is
+//! complete.
 //!
-//! `tar` makes the headers, `flate2` the gzip members. They are put together here since `tar::Builder` writes one stream,
-//! and here each header and each content is a member of its own, compressed on another thread.
+//! `tar` creates the headers and `flate2` the gzip members. They are combined here, since `tar::Builder` writes one
+//! stream, whereas here each header and each content is a separate member, compressed on different threads.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -22,30 +23,30 @@ use super::read::Archive;
 use crate::util::atomic_file::{AtomicFile, check_target};
 use crate::util::format::hex;
 
-/// Compressed bytes kept in memory before they go to an unlinked temporary file.
+/// Compressed bytes that are kept in memory before they are moved to an unlinked temporary file.
 const IN_MEMORY: usize = 4 << 20;
-/// Bytes that are hashed and compressed together: both are slow on a line at a time.
+/// Bytes that are hashed and compressed together, since both are slow for single lines.
 const BUFFER: usize = 128 << 10;
 
-/// An entry being filled, in bounded memory. Independent of the writer and `Send`, so that entries can be built on several
-/// cores.
+/// An entry that is being written, in bounded memory. It is independent of the writer and `Send`, so that entries can
+/// be built in parallel.
 pub struct EntryBuilder {
     name: EntryName,
     gzip: GzEncoder<SpooledTempFile>,
     hash: Sha256,
     buffer: Vec<u8>,
-    /// Documents so far.
+    /// The number of documents so far.
     pub(crate) documents: u64,
-    /// Uncompressed bytes so far.
+    /// The number of uncompressed bytes so far.
     pub(crate) bytes: u64,
 }
 
-/// A finished entry, ready to be appended.
+/// A complete entry that can be appended.
 #[derive(Debug)]
 pub struct SealedEntry {
-    /// As the manifest lists it.
+    /// The summary for the manifest.
     pub summary: EntrySummary,
-    /// One gzip member: the content, and zeros up to the end of its last tar block.
+    /// One gzip member: the content, padded with zeros to the end of its last tar block.
     member: SpooledTempFile,
 }
 
@@ -62,7 +63,7 @@ enum Action<'a> {
 }
 
 impl EntryBuilder {
-    /// Starts an entry; `level` is one of gzip's, 0 (stored) to 9.
+    /// Starts an entry. `level` is the gzip level, 0 (stored) to 9.
     pub fn new(name: EntryName, level: u32) -> Self {
         Self {
             name,
@@ -74,27 +75,27 @@ impl EntryBuilder {
         }
     }
 
-    /// A whole JSON text (one document).
+    /// Writes a complete JSON text (one document).
     ///
     /// # Errors
-    /// The temporary file cannot be written, and [`Error::TooLarge`]; so for all that writes here.
+    /// The temporary file cannot be written, or [`Error::TooLarge`]. The same applies to the other methods that write.
     pub fn json(&mut self, text: &[u8]) -> Result<()> {
         self.name.refuse_too_large(text.len() as u64)?;
         self.documents += 1;
         self.put(text)
     }
 
-    /// A document on a line of its own; raw line breaks between its tokens become spaces.
+    /// Writes a document on a line. Line breaks between its tokens become spaces.
     ///
     /// # Errors
-    /// As [`json`](Self::json).
+    /// The same as for [`json`](Self::json).
     pub fn line(&mut self, source: &[u8]) -> Result<()> {
         self.documents += 1;
         if let Some(part) = self.name.kind.part() {
             let lines = if part.has_actions() { 2 } else { 1 };
             self.refuse_too_long(self.documents * lines, source.len(), max_document(part))?;
         }
-        // JSON allows no raw line break inside a string, so every one is between tokens.
+        // JSON strings do not contain raw line breaks, so each one is between tokens.
         for (n, piece) in source.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
             if n > 0 {
                 self.put(b" ")?;
@@ -104,10 +105,11 @@ impl EntryBuilder {
         self.put(b"\n")
     }
 
-    /// An action line `{"index":{"_index":…,"_id":…}}` (`_index` left out where `None`), then the document's.
+    /// Writes an action line `{"index":{"_index":…,"_id":…}}`, without `_index` if it is `None`, followed by the
+    /// document.
     ///
     /// # Errors
-    /// As [`json`](Self::json).
+    /// The same as for [`json`](Self::json).
     pub fn action_and_line(&mut self, index: Option<&str>, id: &str, source: &[u8]) -> Result<()> {
         let (action, before) = (Action::Index { index, id }, self.buffer.len());
         serde_json::to_writer(&mut self.buffer, &action).map_err(|cause| Error::temporary(cause.into()))?;
@@ -121,7 +123,7 @@ impl EntryBuilder {
     /// Closes the gzip member.
     ///
     /// # Errors
-    /// As [`json`](Self::json).
+    /// The same as for [`json`](Self::json).
     pub fn seal(mut self) -> Result<SealedEntry> {
         self.compress_buffer()?;
         let padding = self.bytes.next_multiple_of(BLOCK as u64) - self.bytes;
@@ -169,7 +171,7 @@ impl EntryBuilder {
 }
 
 impl EntryName {
-    /// Refuses a text that no import takes in this entry, before it is collected.
+    /// Refuses a text that is too large for this entry before it is collected.
     ///
     /// # Errors
     /// [`Error::TooLarge`].
@@ -178,19 +180,19 @@ impl EntryName {
     }
 }
 
-/// Bytes of a name that a tar header has room for.
+/// The maximum size of a name in a tar header in bytes.
 const MAX_NAME: usize = 100;
-/// What the size field of a tar header cannot hold as octal digits.
+/// The first size that does not fit into a tar header as octal digits.
 const LARGE: u64 = 1 << 33;
 
-/// Where the archive goes.
+/// The destination of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A temporary file beside it (mode 0600 on Unix), synced, then renamed.
+    /// A file. It is written as a temporary file next to it (mode 0600 on Unix), synced, then renamed.
     File {
-        /// The finished archive.
+        /// The path of the finished archive.
         path: PathBuf,
-        /// Whether an existing one may be replaced.
+        /// Whether an existing file may be replaced.
         overwrite: bool,
     },
     /// Standard output.
@@ -198,7 +200,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The file `path`, or standard output for `-`.
+    /// Returns the target for a path; `-` is standard output.
     pub fn new(path: &Path, overwrite: bool) -> Self {
         if path.as_os_str() == "-" {
             return Self::Stdout;
@@ -207,7 +209,8 @@ impl Target {
         Self::File { path, overwrite }
     }
 
-    /// Refuses what may not be replaced: an existing file without `overwrite`, and whatever is not a regular file.
+    /// Refuses a target that must not be replaced: an existing file without `overwrite`, and anything except a regular
+    /// file.
     ///
     /// # Errors
     /// [`Error::Publish`]
@@ -219,46 +222,46 @@ impl Target {
     }
 }
 
-/// What an archive is written to.
+/// The destination while an archive is written.
 #[derive(Debug)]
 enum Sink {
     Stdout,
     File(AtomicFile),
-    /// Without a name; it goes to standard output once it is published.
+    /// An unlinked file, which is copied to standard output when it is published.
     Unlinked(File),
 }
 
-/// An archive being written. Dropped unfinished, it removes its temporary file.
+/// An archive that is being written. If it is dropped, the temporary file is removed.
 #[derive(Debug)]
 pub struct ArchiveWriter {
     sink: Sink,
     level: Compression,
     /// Seconds since 1970.
     created: u64,
-    /// Decompressed bytes so far.
+    /// The number of decompressed bytes so far.
     bytes: u64,
     summary: ArchiveSummary,
 }
 
-/// A complete archive that has no name yet. Dropped, it is removed.
+/// A complete archive that is not published yet. If it is dropped, it is removed.
 #[derive(Debug)]
 pub struct UnpublishedArchive {
     sink: Sink,
-    /// What it holds.
+    /// What it contains.
     pub(crate) summary: ArchiveSummary,
 }
 
 /// What was written.
 #[derive(Clone, Debug, Default)]
 pub struct ArchiveSummary {
-    /// Compressed bytes.
+    /// The compressed size in bytes.
     pub bytes: u64,
-    /// All entries, the manifest itself excluded.
+    /// All entries except the manifest.
     pub entries: Vec<EntrySummary>,
 }
 
 impl ArchiveWriter {
-    /// Creates the temporary file; an existing target is refused without `overwrite`.
+    /// Creates the temporary file. An existing target is refused without `overwrite`.
     ///
     /// # Errors
     /// [`Error::Publish`]
@@ -270,8 +273,8 @@ impl ArchiveWriter {
         Ok(Self::new(sink, level))
     }
 
-    /// Writes to an unlinked temporary file: an archive that is read again and then removed, or that is checked before it
-    /// goes to standard output.
+    /// Writes to an unlinked temporary file, for an archive that is read and then removed, or that is checked before it
+    /// is copied to standard output.
     ///
     /// # Errors
     /// [`Error::Io`]
@@ -284,19 +287,19 @@ impl ArchiveWriter {
         Self {
             sink,
             level: Compression::new(level.min(9)),
-            // A clock before 1970 is wrong anyway, and gzip and tar know no earlier time.
+            // Gzip and tar cannot represent times before 1970.
             created: u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0),
             bytes: 0,
             summary: ArchiveSummary::default(),
         }
     }
 
-    /// Appends an entry: header and content, each a gzip member of its own.
+    /// Appends an entry: its header and its content, each as a separate gzip member.
     ///
-    /// The snapshot's entry must be the first (see the notes on names in the layout's documentation).
+    /// The snapshot's entry must be the first one (see the documentation of the layout module).
     ///
     /// # Errors
-    /// The target cannot be written; [`Error::TooManyEntries`], and [`Error::TooLarge`] for the archive as a whole.
+    /// The target cannot be written; [`Error::TooManyEntries`], or [`Error::TooLarge`] for the archive.
     pub fn append(&mut self, entry: SealedEntry) -> Result<()> {
         if self.summary.entries.len() >= MAX_ENTRIES {
             return Err(Error::TooManyEntries);
@@ -313,8 +316,8 @@ impl ArchiveWriter {
         Ok(())
     }
 
-    /// Writes the manifest (its `entries` are filled in here) and the end of the tar. The archive can be read then, and
-    /// has no name yet.
+    /// Writes the manifest, whose `entries` are added here, and the end of the tar file. After this, the archive can be
+    /// read, but it is not published.
     ///
     /// # Errors
     /// The target cannot be written.
@@ -330,7 +333,7 @@ impl ArchiveWriter {
         Ok(UnpublishedArchive { sink, summary })
     }
 
-    /// Compresses a gzip member of its own.
+    /// Compresses a separate gzip member.
     fn member(&mut self, content: &[u8]) -> Result<()> {
         let mut gzip = GzEncoder::new(Vec::new(), self.level);
         let packed = gzip.write_all(content).and_then(|()| gzip.finish());
@@ -346,7 +349,7 @@ impl ArchiveWriter {
 }
 
 impl UnpublishedArchive {
-    /// The archive, to be read; `None` where it went to standard output at once.
+    /// Returns the archive for reading; `None` if it was written directly to standard output.
     ///
     /// # Errors
     /// [`Error::Io`]
@@ -361,10 +364,10 @@ impl UnpublishedArchive {
         }
     }
 
-    /// Gives it its name; one without a name goes to standard output.
+    /// Publishes the archive under its name, or copies it to standard output.
     ///
     /// # Errors
-    /// The target cannot be written, or has appeared since.
+    /// The target cannot be written, or was created in the meantime.
     pub fn publish(self) -> Result<ArchiveSummary> {
         match self.sink {
             Sink::Stdout => {}
@@ -398,7 +401,7 @@ impl Sink {
     }
 }
 
-/// The header block of an entry, with a pax header before it for what does not fit.
+/// Returns the header block of an entry, preceded by a pax header for values that do not fit.
 fn headers(entry: &EntrySummary, created: u64) -> io::Result<Vec<u8>> {
     let size = entry.bytes.to_string();
     let long = (entry.name.len() > MAX_NAME).then_some(("path", entry.name.as_bytes()));
@@ -415,7 +418,7 @@ fn headers(entry: &EntrySummary, created: u64) -> io::Result<Vec<u8>> {
     header.set_gid(0);
     header.set_cksum();
     blocks.append(&header, io::empty())?;
-    // Not `into_inner`, which would end the tar.
+    // `into_inner` would end the tar file.
     Ok(blocks.get_ref().clone())
 }
 
@@ -428,7 +431,7 @@ mod tests {
         EntryBuilder::new(EntryName::of(kind, &"a".parse().unwrap(), &"1".parse().unwrap()), 0)
     }
 
-    /// The text as far as it may go, and one byte more.
+    /// Returns a text of the maximum length and one that is one byte longer.
     fn longest_and_longer(bytes: u64) -> [Vec<u8>; 2] {
         [0, 1].map(|more| vec![b' '; usize::try_from(bytes + more).unwrap()])
     }
@@ -440,7 +443,7 @@ mod tests {
             entry(kind).json(&longest).unwrap();
             let error = entry(kind).json(&longer).unwrap_err();
             let told = format!(
-                "would have {} bytes, and no import takes more than {}",
+                "would have {} bytes, but the maximum is {}",
                 longer.len(),
                 longest.len()
             );

@@ -39,7 +39,7 @@ pub struct RevealOptions {
 /// Prints the value of each token, and texts with their tokens replaced.
 ///
 /// # Errors
-/// If the key file cannot be read, or if a text contains no token of it.
+/// The key file cannot be read, or a text contains no token from it.
 pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
     let file = KeyFile::read(&options.key)?;
     let revealer = Revealer::new(&file);
@@ -59,7 +59,7 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
         let (text, known) = revealer.reveal(token);
         if !known {
             return Err(Error::failed(
-                format!("`{token}` contains no token of {}", options.key.display()),
+                format!("`{token}` does not contain a token from {}", options.key.display()),
                 "use the key file that was written with the archive",
             ));
         }

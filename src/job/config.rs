@@ -1,4 +1,4 @@
-//! The configurations of a job and its datafeed, carried whole; only what this tool acts on is parsed.
+//! The configurations of a job and its datafeed, stored completely. Only the members that this tool uses are parsed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::id::{DatafeedId, FilterId, JobId, SnapshotId};
 use crate::json::{Object, raw, without_value};
 use crate::util::format::{parse_duration, parse_size};
 
-/// Members of a job that Elasticsearch writes by itself.
+/// Members of a job that Elasticsearch generates.
 pub(crate) const GENERATED: [&str; 9] = [
     "job_type",
     "job_version",
@@ -25,19 +25,19 @@ pub(crate) const GENERATED: [&str; 9] = [
     "established_model_memory",
 ];
 pub(super) const DATAFEED: &str = "datafeed_config";
-/// What errors name.
+/// The name in errors.
 const JOB: &str = "job configuration";
-/// The bucket span of a job that sets none.
+/// The bucket span of a job that does not set one.
 const DEFAULT_BUCKET_SPAN: &str = "5m";
 
 /// A job as `GET _ml/anomaly_detectors/<job>` returns it, with `datafeed_config`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct JobConfig {
-    /// The whole of it, as received.
+    /// The complete configuration, as received.
     #[serde(skip)]
     pub text: Box<RawValue>,
     job_id: JobId,
-    /// As the source wrote it, e.g. `7.13.4` or `12.0.0`.
+    /// The version as written by the source, for example `7.13.4` or `12.0.0`.
     pub job_version: Option<String>,
     /// `description`.
     pub description: Option<String>,
@@ -56,10 +56,10 @@ pub struct JobConfig {
     datafeed_config: Option<Object<Datafeed>>,
 }
 
-/// What a job analyzes, and how.
+/// What a job analyzes.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Analysis {
-    /// `bucket_span` as written.
+    /// `bucket_span`, as written.
     pub bucket_span: Option<String>,
     /// `detectors`.
     #[serde(deserialize_with = "objects")]
@@ -68,7 +68,7 @@ pub struct Analysis {
     #[serde(default, deserialize_with = "or_default")]
     pub influencers: Vec<String>,
     categorization_field_name: Option<String>,
-    /// `categorization_analyzer`, by name or spelled out.
+    /// `categorization_analyzer`, a name or a definition.
     pub categorization_analyzer: Option<Value>,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) categorization_filters: Vec<String>,
@@ -88,7 +88,7 @@ struct DataDescription {
     time_field: Option<String>,
 }
 
-/// A detector. No name in it is empty.
+/// A detector. None of its names are empty.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Detector {
     /// `function`.
@@ -116,7 +116,7 @@ pub struct Detector {
 pub(crate) struct Rule {
     #[serde(default)]
     actions: Value,
-    /// The fields whose values must be in a filter, or must not.
+    /// The fields whose values must be, or must not be, in a filter.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) scope: BTreeMap<String, Object<Scope>>,
 }
@@ -138,7 +138,7 @@ fn non_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String
     Ok(Option::<String>::deserialize(deserializer)?.filter(|name| !name.is_empty()))
 }
 
-/// A member that may be `null`.
+/// Deserializes a member that may be `null`.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -149,7 +149,7 @@ fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 }
 
 impl Detector {
-    /// The names of its fields.
+    /// Returns the names of the detector's fields.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.field.as_deref().into_iter().chain(self.split_fields())
     }
@@ -160,7 +160,7 @@ impl Detector {
             .filter_map(|name| name.as_deref())
     }
 
-    /// `detector_description`, or the function with its fields.
+    /// Returns `detector_description`, or the function with its fields.
     pub fn description(&self) -> String {
         match (&self.detector_description, self.fields().collect::<Vec<_>>()) {
             (Some(text), _) => text.clone(),
@@ -174,7 +174,7 @@ impl JobConfig {
     /// Parses a configuration.
     ///
     /// # Errors
-    /// Text that is no job: not JSON, without id or detectors, with ids that no cluster gives.
+    /// The text is not a job: not JSON, without an ID or detectors, or with IDs that Elasticsearch would refuse.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         let text: Box<RawValue> =
             serde_json::from_slice(json).map_err(|cause| Error::config(JOB, without_value(&cause)))?;
@@ -185,10 +185,10 @@ impl JobConfig {
         }
     }
 
-    /// A job with this datafeed as its `datafeed_config`, in the place of one that is there.
+    /// Returns a job with this datafeed as its `datafeed_config`, which replaces an existing one.
     ///
     /// # Errors
-    /// A job that is no object.
+    /// The job is not an object.
     pub fn with_datafeed(job: &RawValue, datafeed: Option<&RawValue>) -> Result<Box<RawValue>, Error> {
         let Some(datafeed) = datafeed else {
             return Ok(job.to_owned());
@@ -198,10 +198,10 @@ impl JobConfig {
         Ok(job.to_json())
     }
 
-    /// The same job with what `edit` makes of its datafeed's members; `None` leaves one as it is written.
+    /// Returns the job with the members of its datafeed as changed by `edit`; `None` keeps a member unchanged.
     ///
     /// # Errors
-    /// A datafeed that is no object.
+    /// The datafeed is not an object.
     pub fn edit_datafeed(&self, edit: &mut dyn FnMut(&str, &Value) -> Option<Value>) -> Result<Self, Error> {
         let mut job = members(JOB, self.text.get())?;
         let Some(datafeed) = job.get(DATAFEED) else {
@@ -218,10 +218,10 @@ impl JobConfig {
         Self::parse(job.to_json().get().as_bytes())
     }
 
-    /// The same job without its datafeed.
+    /// Returns the job without its datafeed.
     ///
     /// # Errors
-    /// A job that is no object.
+    /// The job is not an object.
     pub fn without_datafeed(&self) -> Result<Self, Error> {
         let mut job = members(JOB, self.text.get())?;
         job.remove(&[DATAFEED]);
@@ -238,7 +238,7 @@ impl JobConfig {
         self.datafeed_config.as_deref()
     }
 
-    /// `data_description.time_field`, `time` where absent.
+    /// `data_description.time_field`, `time` by default.
     pub fn time_field(&self) -> &str {
         let description = self.data_description.as_ref();
         description.and_then(|d| d.time_field.as_deref()).unwrap_or("time")
@@ -249,15 +249,15 @@ impl JobConfig {
         self.analysis.categorization_field_name.as_deref()
     }
 
-    /// Fields whose values name what is modelled: by, over and partition fields and influencers.
+    /// Returns the fields that split the model: by, over and partition fields and influencers.
     pub(crate) fn split_fields(&self) -> impl Iterator<Item = &str> {
         let influencers = self.analysis.influencers.iter().map(String::as_str);
         let detectors = self.analysis.detectors.iter();
         detectors.flat_map(Detector::split_fields).chain(influencers)
     }
 
-    /// Whether parts of messages are filtered out before they are categorized: `analysis_config.categorization_filters`, or
-    /// a character filter with options in the analyzer.
+    /// Whether parts of messages are removed before they are categorized, by `analysis_config.categorization_filters`
+    /// or a character filter with options in the analyzer.
     pub fn filters_messages(&self) -> bool {
         let analyzer = self.analysis.categorization_analyzer.as_ref();
         let characters = analyzer.and_then(|analyzer| analyzer.get("char_filter")?.as_array());
@@ -265,7 +265,7 @@ impl JobConfig {
         has_options || !self.analysis.categorization_filters.is_empty()
     }
 
-    /// `analysis_limits.model_memory_limit` in bytes; a number without a unit counts MiB.
+    /// Returns `analysis_limits.model_memory_limit` in bytes. A number without a unit is in MiB.
     pub fn model_memory_limit(&self) -> Option<u64> {
         let mebibytes = |n: u64| n.checked_mul(1 << 20);
         match self.analysis_limits.as_ref()?.model_memory_limit.as_ref()? {
@@ -278,7 +278,7 @@ impl JobConfig {
         }
     }
 
-    /// The filters that custom rules name, each with the field whose values it holds.
+    /// Returns the filters that custom rules use, each with the field whose values it contains.
     pub fn filtered_fields(&self) -> impl Iterator<Item = (&FilterId, &str)> {
         let detectors = self.analysis.detectors.iter();
         let rules = detectors.flat_map(|detector| &detector.custom_rules);
@@ -286,16 +286,16 @@ impl JobConfig {
         scopes.filter_map(|(field, scope)| Some((scope.filter_id.as_ref()?, field.as_str())))
     }
 
-    /// The filters that custom rules name, each once.
+    /// Returns the filters that custom rules use, without duplicates.
     pub fn filters(&self) -> BTreeSet<&FilterId> {
         self.filtered_fields().map(|(filter, _)| filter).collect()
     }
 
-    /// The interval of the datafeed's aggregations and the bucket span of a job whose datafeed Elasticsearch refuses because
-    /// of them: the bucket span must be a multiple of the interval. `None` also where one of them has a form of its own.
+    /// Returns the interval of the datafeed's aggregations and the bucket span if the bucket span is not a multiple of
+    /// the interval: Elasticsearch refuses such a datafeed. `None` also if the form of either is unknown.
     ///
-    /// Elasticsearch compares them only when it creates the datafeed, which is after an import with `--replace` has deleted
-    /// the existing job.
+    /// Elasticsearch checks this only when it creates the datafeed. At that point, an import with `--replace` has
+    /// already deleted the existing job.
     pub fn unfit_interval(&self) -> Option<(Duration, Duration)> {
         let interval = self.datafeed()?.interval()?;
         let span = parse_duration(self.analysis.bucket_span.as_deref().unwrap_or(DEFAULT_BUCKET_SPAN))?;
@@ -304,7 +304,7 @@ impl JobConfig {
     }
 }
 
-/// A datafeed's configuration.
+/// The configuration of a datafeed.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Datafeed {
     /// `datafeed_id`.
@@ -313,7 +313,7 @@ pub struct Datafeed {
     /// `indices` (or `indexes`).
     #[serde(default, alias = "indexes", deserialize_with = "name_or_names")]
     pub indices: Vec<String>,
-    /// `query`, `match_all` where absent.
+    /// `query`, `match_all` by default.
     #[serde(default = "match_all", deserialize_with = "query")]
     pub query: Value,
     /// `runtime_mappings`.
@@ -349,24 +349,24 @@ fn match_all() -> Value {
     json!({"match_all": {}})
 }
 
-/// Whether a name is one of these, which have blanks between them.
+/// Whether a name is in a list of names that are separated by spaces.
 pub(super) fn is_among(names: &str, name: &str) -> bool {
     names.split(' ').any(|known| known == name)
 }
 
-/// The items of a list, or the value where it is none.
+/// Returns the items of a list, or a value that is not a list.
 pub(crate) fn one_or_many(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
-/// The members of an object, where it is one.
+/// Iterates over the members of a value; none if it is not an object.
 pub(super) fn entries<'a>(object: impl Into<Option<&'a Value>>) -> impl Iterator<Item = (&'a String, &'a Value)> {
     object.into().and_then(Value::as_object).into_iter().flat_map(Map::iter)
 }
 
 impl Datafeed {
-    /// The interval of the outermost histogram: each level above it has one aggregation. `None` also where it has a form of
-    /// its own.
+    /// Returns the interval of the outermost histogram, if each level above it has a single aggregation. `None` also if
+    /// the form of the interval is unknown.
     pub(super) fn interval(&self) -> Option<Duration> {
         let mut level = self.aggregations.as_ref()?;
         loop {
@@ -397,13 +397,13 @@ fn interval_of(aggregation: &Value) -> Option<Duration> {
     }
 }
 
-/// Queries that have a field's name as a key, with the text that is looked for: a field may be called `script`. `terms`
-/// is not among them, since the aggregation of that name takes a script as text.
+/// Queries that have the name of a field as a key. The field may be named `script`. `terms` is not in this list, since
+/// the aggregation of that name accepts a script as text.
 const BY_FIELD: &str =
     "term match match_phrase match_phrase_prefix match_bool_prefix prefix wildcard regexp fuzzy span_term";
 
-/// What makes a datafeed run scripts: fields by their names, its query, aggregations by theirs. Nothing is left out
-/// because its kind is not known: whoever sent the job may wish so.
+/// Lists the parts of a datafeed that run scripts: fields by name, the query, and aggregations by name. Scripts of
+/// unknown kinds are included, since the source of the archive may be hostile.
 pub fn scripts_of(feed: &Datafeed) -> Vec<String> {
     let fields = [&feed.runtime_mappings, &feed.script_fields];
     let fields = fields.into_iter().flat_map(|fields| entries(fields.as_ref()));
@@ -428,7 +428,7 @@ fn aggregation_scripts(aggregations: Option<&Value>, found: &mut Vec<String>) {
     }
 }
 
-/// `above` is the key that the value stands at.
+/// `above` is the key of the value.
 fn holds_script(above: &str, value: &Value) -> bool {
     match value {
         Value::Array(list) => list.iter().any(|value| holds_script(above, value)),
@@ -496,7 +496,7 @@ mod tests {
                 json!({"hosts": {"terms": {"field": "h"}, "aggs": {"b": {"date_histogram": {"fixed_interval": "7m"}}}}}),
                 true,
             ),
-            // Elasticsearch decides about what is not understood here.
+            // Forms that are not understood are left to Elasticsearch.
             (
                 "15m",
                 json!({"b": {"date_histogram": {"calendar_interval": "month"}}}),

@@ -1,4 +1,4 @@
-//! The documents that a cluster stores of a job, in the form in which it reads them back: model snapshots, data counts,
+//! The documents that a cluster stores for a job, in the form in which it reads them: model snapshots, data counts,
 //! calendars and filters.
 
 use serde::{Deserialize, Serialize};
@@ -11,38 +11,38 @@ use super::id::{CalendarId, FilterId, JobId, SnapshotId, Version};
 use crate::json::{Object, RawObject, raw};
 use crate::util::timestamp::{EpochMillis, date_field};
 
-/// The members of a snapshot document that Elasticsearch or an import acts on, in the types that they must have.
+/// The members of a snapshot document that Elasticsearch or an import uses, with the required types.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Snapshot {
-    /// The whole document, as received.
+    /// The complete document, as received.
     #[serde(skip)]
     pub text: Box<RawValue>,
     /// The job.
     pub job_id: String,
-    /// The snapshot's ID.
+    /// The ID of the snapshot.
     pub snapshot_id: SnapshotId,
-    /// When it was stored.
+    /// When the snapshot was stored.
     #[serde(deserialize_with = "date_field")]
     pub timestamp: Option<EpochMillis>,
-    /// A text, shown with the snapshot.
+    /// The description of the snapshot.
     pub description: Option<String>,
     /// The oldest version of Elasticsearch that can read the state.
     pub min_version: Option<String>,
-    /// How many model state documents belong to it.
+    /// The number of model state documents.
     pub snapshot_doc_count: Option<u64>,
-    /// The time of the last record that the model has seen: a datafeed continues from there.
+    /// The time of the latest record in the model. A datafeed continues from there.
     #[serde(default, deserialize_with = "date_field")]
     pub latest_record_time_stamp: Option<EpochMillis>,
-    /// The time of the last result.
+    /// The time of the latest result.
     #[serde(default, deserialize_with = "date_field")]
     pub latest_result_time_stamp: Option<EpochMillis>,
     /// The state of the normalizer.
     pub quantiles: Option<Object<Quantiles>>,
-    /// Sizes.
+    /// The size of the model.
     pub model_size_stats: Option<Object<ModelSize>>,
 }
 
-/// The state of the normalizer; Elasticsearch requires every member.
+/// The state of the normalizer. Elasticsearch requires all of these members.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Quantiles {
     /// The job.
@@ -66,7 +66,7 @@ pub struct ModelSize {
     pub(crate) others: Map<String, Value>,
 }
 
-/// Members of the model size that are whole numbers.
+/// Members of the model size that are integers.
 const SIZES: &str = "model_bytes peak_model_bytes model_bytes_exceeded model_bytes_memory_limit \
     total_by_field_count total_over_field_count total_partition_field_count bucket_allocation_failures_count \
     categorized_doc_count total_category_count frequent_category_count rare_category_count dead_category_count \
@@ -76,13 +76,13 @@ impl Snapshot {
     /// Parses a snapshot document.
     ///
     /// # Errors
-    /// A document that Elasticsearch would not index, or could not read back.
+    /// Elasticsearch would not index the document, or could not read it.
     pub fn parse(text: Box<RawValue>) -> Result<Self, Error> {
         let Object(snapshot) = serde_json::from_str::<Object<Self>>(text.get())?;
         let quantiles = snapshot.quantiles.as_ref();
         let min_version = snapshot.min_version.as_deref();
         let mut sizes = snapshot.model_size_stats.iter().flat_map(|size| &size.others);
-        // The server that wrote the document may have printed a whole number as `1.0e3`.
+        // Some servers print an integer as `1.0e3`.
         let is_whole = |value: &Value| value.as_f64().is_some_and(|number| number.fract() == 0.0);
         let why = if snapshot.timestamp.is_none() {
             "`timestamp` is null".to_owned()
@@ -98,18 +98,18 @@ impl Snapshot {
         Err(Error::Unreadable(why))
     }
 
-    /// A number of the model size.
+    /// Returns a number of the model size.
     pub(crate) fn size(&self, name: &str) -> Option<u64> {
         self.model_size_stats.as_ref()?.others.get(name)?.as_u64()
     }
 
-    /// A text of the model size.
+    /// Returns a text of the model size.
     pub(crate) fn status(&self, name: &str) -> Option<&str> {
         self.model_size_stats.as_ref()?.others.get(name)?.as_str()
     }
 }
 
-/// Members of the data counts that are whole numbers.
+/// Members of the data counts that are integers.
 const COUNTERS: &str = "processed_record_count processed_field_count input_bytes input_field_count invalid_date_count \
     missing_field_count out_of_order_timestamp_count empty_bucket_count sparse_bucket_count bucket_count \
     input_record_count";
@@ -127,7 +127,7 @@ impl DataCounts {
     /// Parses a data counts document.
     ///
     /// # Errors
-    /// A document that Elasticsearch would not index, or could not read back.
+    /// Elasticsearch would not index the document, or could not read it.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         let counts: Map<String, Value> = serde_json::from_slice(json)?;
         for (name, value) in &counts {
@@ -142,12 +142,12 @@ impl DataCounts {
         Ok(Self(counts))
     }
 
-    /// The job that they belong to.
+    /// Returns the ID of the job.
     pub fn job_id(&self) -> Option<&str> {
         self.0.get("job_id")?.as_str()
     }
 
-    /// Of this job and with every counter: a job whose document is missing one does not open.
+    /// Sets the job and adds missing counters: Elasticsearch cannot open a job if one is missing.
     #[must_use]
     pub fn completed(mut self, job: &JobId) -> Self {
         self.0.insert("job_id".to_owned(), job.as_str().into());
@@ -157,8 +157,8 @@ impl DataCounts {
         self
     }
 
-    /// With this latest record, which is that of a snapshot. The counts of a job that continued past its snapshot can
-    /// start after it; they then start with it, the latest time that the first record can have had.
+    /// Sets the latest record to that of a snapshot. If the job continued after the snapshot, the first record may be
+    /// later than that; it is then set to the same time.
     #[must_use]
     pub fn ending_at(mut self, latest: Option<i64>) -> Self {
         let Some(latest) = latest else {
@@ -173,13 +173,14 @@ impl DataCounts {
         self
     }
 
-    /// The document.
+    /// Returns the document as JSON.
     pub fn to_json(&self) -> Box<RawValue> {
         raw(&self.0)
     }
 }
 
-/// A calendar with its events; events without `calendar_id` and `event_id`, with whatever else the cluster returned.
+/// A calendar with its events. `calendar_id` and `event_id` are removed from events; other members stay as the cluster
+/// returned them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calendar {
     /// Its ID.
@@ -196,15 +197,15 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// Whether it names this very job.
+    /// Whether the calendar lists this job by its ID.
     pub fn has(&self, job: &JobId) -> bool {
         self.job_ids.iter().any(|id| id == job.as_str())
     }
 
-    /// Reads a calendar of an archive, its events in the form in which a cluster returns them.
+    /// Parses a calendar of an archive. Its events have the form in which a cluster returns them.
     ///
     /// # Errors
-    /// A calendar, or an event, that Elasticsearch would refuse.
+    /// Elasticsearch would refuse the calendar or an event.
     pub fn parse(json: &RawValue) -> Result<Self, Error> {
         let mut calendar: Self = parse_object("calendar", json.get())?;
         for event in &mut calendar.events {
@@ -214,12 +215,12 @@ impl Calendar {
     }
 }
 
-/// Removes from an event what the cluster adds to it and does not accept back.
+/// Removes the members of an event that the cluster adds and does not accept.
 pub fn remove_event_ids(event: &mut Map<String, Value>) {
     event.retain(|name, _| name != "calendar_id" && name != "event_id");
 }
 
-/// Checks an event by the rules of `POST _ml/calendars/<id>/events`; times become milliseconds, as they are returned.
+/// Checks an event by the rules of `POST _ml/calendars/<id>/events`, and converts times to milliseconds.
 fn read_event(event: &mut Map<String, Value>) -> Result<(), &'static str> {
     remove_event_ids(event);
     if !event.get("description").is_some_and(Value::is_string) {
@@ -244,18 +245,18 @@ fn read_event(event: &mut Map<String, Value>) -> Result<(), &'static str> {
     }
 }
 
-/// The milliseconds of a date field.
+/// Returns the value of a date field in milliseconds.
 fn time_of(value: &Value) -> Option<i64> {
     EpochMillis::of_date_field(&value.to_string()).map(|EpochMillis(time)| time)
 }
 
-/// Items that Elasticsearch accepts in a filter.
+/// The maximum number of items in a filter.
 const MAX_ITEMS: usize = 10_000;
 
 /// A filter, as `GET _ml/filters/<id>` returns it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Filter {
-    /// The whole filter, as received.
+    /// The complete filter, as received.
     #[serde(skip)]
     pub text: Box<RawValue>,
     /// Its ID.
@@ -269,10 +270,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter of an archive.
+    /// Parses a filter of an archive.
     ///
     /// # Errors
-    /// A filter that Elasticsearch would refuse.
+    /// Elasticsearch would refuse the filter.
     pub fn parse(text: &RawValue) -> Result<Self, Error> {
         let filter: Self = parse_object("filter", text.get())?;
         match filter.items.len() > MAX_ITEMS {
@@ -284,10 +285,10 @@ impl Filter {
         }
     }
 
-    /// The body of `PUT _ml/filters/<id>`.
+    /// Returns the body of `PUT _ml/filters/<id>`.
     ///
     /// # Errors
-    /// A filter that is no object.
+    /// The filter is not an object.
     pub fn body(&self) -> Result<Box<RawValue>, Error> {
         let mut body = RawObject::parse(self.text.get())?;
         body.remove(&["filter_id"]);

@@ -1,4 +1,4 @@
-//! Why something about a job is not as Elasticsearch makes it.
+//! Errors for IDs, configurations and documents of a job.
 
 use std::fmt::Display;
 
@@ -6,22 +6,22 @@ use serde::Deserialize;
 
 use crate::json::{Object, RawObject, without_value};
 
-/// One enum for the layer.
+/// An invalid ID, configuration or document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
-    /// An id that Elasticsearch would not take.
-    #[error("`{id}` is not a valid {what}: {why}")]
+    /// An ID that Elasticsearch would refuse.
+    #[error("invalid {what} `{id}`: {why}")]
     InvalidId {
         what: &'static str,
         id: String,
         why: &'static str,
     },
-    /// A configuration without what every job has, or with it in another form.
+    /// A configuration with a missing or invalid member.
     #[error("{what}: {why}")]
     InvalidConfig { what: String, why: String },
-    /// A stored document that Elasticsearch could not read back.
+    /// A stored document that Elasticsearch could not read.
     #[error("cannot be read: {0}")]
     Unreadable(String),
 }
@@ -33,20 +33,20 @@ impl Error {
     }
 }
 
-/// A stored document, or a part of one, could not be parsed.
+/// A stored document, or a part of it, could not be parsed.
 impl From<serde_json::Error> for Error {
     fn from(cause: serde_json::Error) -> Self {
         Self::Unreadable(without_value(&cause))
     }
 }
 
-/// Parses an object, which `what` names in the error.
+/// Parses an object; `what` is its name in the error.
 pub(super) fn parse_object<'a, T: Deserialize<'a>>(what: &str, json: &'a str) -> Result<T, Error> {
     let parsed = serde_json::from_str(json).map(|Object(value)| value);
     parsed.map_err(|cause| Error::config(what, without_value(&cause)))
 }
 
-/// The members of an object, which `what` names in the error.
+/// Parses the members of an object; `what` is its name in the error.
 pub(super) fn members(what: &str, json: &str) -> Result<RawObject, Error> {
     RawObject::parse(json).map_err(|cause| Error::config(what, cause))
 }

@@ -1,4 +1,5 @@
-//! Identifiers, parsed once: IDs, names and patterns of indices, versions. An ID or a name can be put into a path.
+//! Identifiers that are checked when they are parsed: IDs, names and patterns of indices, versions. An ID or a name can
+//! be used in a path.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +16,7 @@ macro_rules! id_types {
         pub struct $name(String);
 
         impl $name {
-            /// The id as text.
+            /// Returns the ID as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -49,74 +50,74 @@ macro_rules! id_types {
 }
 
 id_types! {
-    /// An anomaly detection job's id: `[a-z0-9](?:[a-z0-9_\-.]*[a-z0-9])?`, at most 64 characters.
-    JobId = "job id", ml_id;
-    /// A datafeed's id, by the rule of job ids.
-    DatafeedId = "datafeed id", ml_id;
-    /// A filter's id, by the rule of job ids.
-    FilterId = "filter id", ml_id;
-    /// A calendar's id, by the rule of job ids.
-    CalendarId = "calendar id", ml_id;
-    /// A model snapshot's id. Elasticsearch makes them of digits; letters, `_`, `-` and `.` are let through.
-    SnapshotId = "snapshot id", snapshot_id;
-    /// The name of one index, by Elasticsearch's rules for creating indices.
+    /// The ID of an anomaly detection job: `[a-z0-9](?:[a-z0-9_\-.]*[a-z0-9])?`, at most 64 characters.
+    JobId = "job ID", ml_id;
+    /// The ID of a datafeed. The rules are those of job IDs.
+    DatafeedId = "datafeed ID", ml_id;
+    /// The ID of a filter. The rules are those of job IDs.
+    FilterId = "filter ID", ml_id;
+    /// The ID of a calendar. The rules are those of job IDs.
+    CalendarId = "calendar ID", ml_id;
+    /// The ID of a model snapshot. Elasticsearch uses digits; letters, `_`, `-` and `.` are accepted too.
+    SnapshotId = "snapshot ID", snapshot_id;
+    /// The name of an index, by Elasticsearch's rules for creating indices.
     IndexName = "index name", index_name;
-    /// One index expression as a datafeed's `indices` takes it: an index, a pattern, an exclusion, date math, an index of
-    /// another cluster.
+    /// An index expression in a datafeed's `indices`: an index, a pattern, an exclusion, date math, or an index of a
+    /// remote cluster.
     IndexPattern = "index pattern", index_pattern;
 }
 
 impl JobId {
-    /// The id with every character outside `[A-Za-z0-9_-]` replaced by `_`, as file names use it.
+    /// Returns the ID with every character outside `[A-Za-z0-9_-]` replaced by `_`, for file names.
     pub fn safe(&self) -> String {
         let is_unsafe = |c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_';
         self.0.replace(is_unsafe, "_")
     }
 
-    /// Id of the document of one of its snapshots.
+    /// Returns the ID of a snapshot document of this job.
     pub fn snapshot_document_id(&self, snapshot: &SnapshotId) -> String {
         format!("{self}_model_snapshot_{snapshot}")
     }
 
-    /// Id of its data counts document.
+    /// Returns the ID of the data counts document.
     pub fn data_counts_document_id(&self) -> String {
         format!("{self}_data_counts")
     }
 
-    /// Id of its quantiles document.
+    /// Returns the ID of the quantiles document.
     pub fn quantiles_document_id(&self) -> String {
         format!("{self}_quantiles")
     }
 
-    /// The alias that reads its results.
+    /// Returns the alias for reading results.
     pub fn results_alias(&self) -> String {
         format!(".ml-anomalies-{self}")
     }
 
-    /// The alias that writes its results.
+    /// Returns the alias for writing results.
     pub fn results_write_alias(&self) -> String {
         format!(".ml-anomalies-.write-{self}")
     }
 }
 
-/// What the index patterns of Elasticsearch's own templates begin with (`logs-*-*`, `metrics-apm.*-*`, `traces-*-*` …):
-/// most of them create data streams only.
+/// Prefixes of the index patterns in Elasticsearch's own templates (`logs-*-*`, `metrics-apm.*-*`, `traces-*-*` …).
+/// Most of these templates only create data streams.
 const BUILT_IN: &str = "apm- behavioral_analytics- elastic-connectors entities- ilm-history- logs- metrics- profiling- \
     search-acl-filter- security_solution- slm-history- synthetics- traces- watch-history-";
 
 impl IndexName {
-    /// Where an import puts a job's input documents by default: a name that no built-in index template of Elasticsearch
-    /// matches. Dots stay: `a.b` and `a_b` must not share one.
+    /// Returns the default name of a job's input index, which no built-in index template matches. Dots are kept, so
+    /// that `a.b` and `a_b` do not share an index.
     pub fn inputs_of(job: &JobId) -> Self {
         let is_built_in = BUILT_IN.split(' ').any(|start| job.0.starts_with(start));
         let prefix = if is_built_in { "esml-" } else { "" };
         Self(format!("{prefix}{job}-input"))
     }
 
-    /// The same with `-<n>` behind it.
+    /// Returns the name with `-<n>` appended.
     ///
     /// # Errors
-    /// A name that becomes too long.
+    /// The name is too long.
     pub fn numbered(&self, n: usize) -> Result<Self, Error> {
         format!("{self}-{n}").parse()
     }
@@ -128,12 +129,13 @@ impl From<IndexName> for IndexPattern {
     }
 }
 
-/// Whether an expression names indices of another cluster: `europe:logs-*`, but not `<logs-{now{HH:mm}}>` or `logs::failures`.
+/// Whether an expression refers to indices of a remote cluster: `europe:logs-*`, but not `<logs-{now{HH:mm}}>` or
+/// `logs::failures`.
 pub fn is_remote(expression: &str) -> bool {
     remote(expression.strip_prefix('-').unwrap_or(expression)).is_some()
 }
 
-/// Cluster and index.
+/// Splits an expression into cluster and index.
 fn remote(expression: &str) -> Option<(&str, &str)> {
     let split = expression.split_once(':').filter(|_| !expression.starts_with('<'));
     split.filter(|(_, index)| !index.starts_with(':'))
@@ -142,11 +144,11 @@ fn remote(expression: &str) -> Option<(&str, &str)> {
 fn ml_id(id: &str) -> Result<(), &'static str> {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if id.len() > 64 {
-        Err("it has more than 64 characters")
+        Err("it must not be longer than 64 characters")
     } else if !id.starts_with(edge) || !id.ends_with(edge) {
-        Err("it must begin and end with a-z or 0-9")
+        Err("it must begin and end with a lowercase letter (a-z) or digit")
     } else if !id.chars().all(|c| edge(c) || "_-.".contains(c)) {
-        Err("only a-z, 0-9, `_`, `-` and `.` may stand in it")
+        Err("only lowercase letters (a-z), digits, `_`, `-` and `.` are allowed")
     } else {
         Ok(())
     }
@@ -157,7 +159,7 @@ fn snapshot_id(id: &str) -> Result<(), &'static str> {
     if id.is_empty() || id.len() > 256 {
         Err("it must have 1 to 256 characters")
     } else if id == "." || id == ".." || !id.chars().all(known) {
-        Err("only letters, digits, `_`, `-` and `.` may stand in it")
+        Err("only letters, digits, `_`, `-` and `.` are allowed")
     } else {
         Ok(())
     }
@@ -165,13 +167,13 @@ fn snapshot_id(id: &str) -> Result<(), &'static str> {
 
 fn index_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() || name.len() > 255 || name == "." || name == ".." {
-        Err("it must have 1 to 255 bytes and not be `.` or `..`")
+        Err("it must have 1 to 255 bytes, and must not be `.` or `..`")
     } else if name.starts_with(['-', '_', '+']) {
         Err("it must not begin with `-`, `_` or `+`")
     } else if name.chars().any(|c| c.is_uppercase() || c.is_control()) {
-        Err("it must be lower case, without control characters")
+        Err("it must be lowercase, without control characters")
     } else if name.contains(['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':']) {
-        Err("none of \\ / * ? \" < > | , # : and no space may stand in it")
+        Err("spaces and the characters \\ / * ? \" < > | , # : are not allowed")
     } else {
         Ok(())
     }
@@ -182,7 +184,7 @@ fn index_pattern(text: &str) -> Result<(), &'static str> {
     if let Some((cluster, rest)) = remote(index) {
         let known = |c: char| c.is_ascii_alphanumeric() || "_-.*".contains(c);
         if cluster.is_empty() || !cluster.chars().all(known) {
-            return Err("what stands before `:` is no cluster's name");
+            return Err("the text before `:` is not the name of a cluster");
         }
         index = rest;
     }
@@ -191,11 +193,11 @@ fn index_pattern(text: &str) -> Result<(), &'static str> {
     }
     if let Some((name, selector)) = index.split_once("::") {
         if !matches!(selector, "data" | "failures") {
-            return Err("`::` is followed by `data` or `failures`");
+            return Err("only `data` or `failures` may follow `::`");
         }
         index = name;
     }
-    // A pattern is a name with `*` in it.
+    // A pattern is a name that contains `*`.
     if index == "_all" {
         Ok(())
     } else {
@@ -203,13 +205,13 @@ fn index_pattern(text: &str) -> Result<(), &'static str> {
     }
 }
 
-/// `logs-{now/d{yyyy.MM.dd|+12:00}}>`
+/// Checks date math such as `logs-{now/d{yyyy.MM.dd|+12:00}}>`.
 fn date_math(text: &str) -> Result<(), &'static str> {
     let Some(inner) = text.strip_suffix('>') else {
-        return Err("date math ends with `>`");
+        return Err("date math must end with `>`");
     };
     if inner.contains([',', ' ', '<', '>', '"', '?', '#']) {
-        return Err("date math holds a character that no index has");
+        return Err("the date math contains a character that index names cannot contain");
     }
     let depth = inner.chars().try_fold(0_usize, |depth, c| match c {
         '{' => Some(depth + 1),
@@ -218,24 +220,24 @@ fn date_math(text: &str) -> Result<(), &'static str> {
     });
     match depth {
         Some(0) if inner.contains('{') => Ok(()),
-        Some(0) => Err("date math needs an expression such as `{now/d}`"),
-        _ => Err("the braces of its date math do not match"),
+        Some(0) => Err("the date math does not contain an expression such as `{now/d}`"),
+        _ => Err("the braces of the date math do not match"),
     }
 }
 
-/// `version.number` of the answer to `GET /`, suffixes such as `-SNAPSHOT` dropped.
+/// The `version.number` in the response to `GET /`, without suffixes such as `-SNAPSHOT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
-    /// Before the first dot.
+    /// The number before the first dot.
     pub major: u32,
-    /// Between the dots.
+    /// The number between the dots.
     pub minor: u32,
-    /// After the second dot.
+    /// The number after the second dot.
     pub patch: u32,
 }
 
 impl Version {
-    /// Parses `8.19.0`, `9.3.0-SNAPSHOT`; `None` for anything else.
+    /// Parses `8.19.0` or `9.3.0-SNAPSHOT`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let number = text.split(['-', '+']).next()?;
         let parts: Option<Vec<u32>> = number.split('.').map(|part| part.parse().ok()).collect();
@@ -245,12 +247,12 @@ impl Version {
         }
     }
 
-    /// Whether this client may be used with this version at all.
+    /// Whether this version can be used.
     pub fn is_supported(self) -> bool {
         self.at_least(7, 10) && self.major <= 9
     }
 
-    /// Whether this client is tested with this version: 7.17, 8.x and 9.x.
+    /// Whether this version is tested: 7.17, 8.x and 9.x.
     pub fn is_tested(self) -> bool {
         self.at_least(7, 17)
     }
@@ -309,7 +311,7 @@ mod tests {
 
     #[test]
     fn no_built_in_template_matches_the_default_name_of_an_input_index() {
-        // Index patterns of the templates that Elasticsearch 7.17 to 9.x creates by itself.
+        // Index patterns of the templates that Elasticsearch 7.17 to 9.x creates.
         let built_in = [
             "logs-*-*",
             "metrics-*-*",

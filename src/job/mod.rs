@@ -1,4 +1,4 @@
-//! What a job is: ids, configuration, the inputs it needs, their mapping, renaming.
+//! Jobs: IDs, configuration, the fields and mappings of their input documents, and renaming.
 
 mod config;
 mod documents;

@@ -1,4 +1,4 @@
-//! A job as another cluster takes it, perhaps under another ID: its configuration, by a deny-list (what is not known stays),
+//! Prepares a job for another cluster, optionally under another ID: its configuration, without a list of known fields,
 //! and its documents.
 
 use std::borrow::Cow;
@@ -11,39 +11,40 @@ use super::error::{Error, members};
 use super::id::{DatafeedId, IndexPattern, JobId};
 use crate::json::{Edit, ObjectMember, RawObject, edit_members};
 
-/// Members that another request has: the path names the job, and the datafeed is created by itself.
+/// Members that belong to other requests: the path contains the job ID, and the datafeed is created separately.
 const ELSEWHERE: [&str; 2] = ["job_id", DATAFEED];
 const OF_DATAFEED: [&str; 3] = ["authorization", "job_id", "datafeed_id"];
 
-/// How the job is to be created.
+/// Options for creating the job.
 #[derive(Clone, Debug)]
 pub struct PortableOptions<'a> {
-    /// The id it gets; another than its own renames job and datafeed (`datafeed-<old>` becomes
-    /// `datafeed-<new>`; any other datafeed id becomes `datafeed-<new>` too).
+    /// The new ID. If it differs, job and datafeed are renamed: `datafeed-<old>`, or any other datafeed ID, becomes
+    /// `datafeed-<new>`.
     pub id: &'a JobId,
-    /// The indices that the datafeed reads; `None` keeps its own.
+    /// The indices that the datafeed reads; `None` keeps the configured ones.
     pub datafeed_indices: Option<&'a [IndexPattern]>,
-    /// Another `analysis_limits.model_memory_limit`.
+    /// Replaces `analysis_limits.model_memory_limit`.
     pub model_memory_limit: Option<&'a str>,
-    /// Put as `analysis_config.categorization_analyzer` where the job has none.
+    /// The `analysis_config.categorization_analyzer` for a job that does not set one.
     pub categorization_analyzer: Option<&'a Value>,
 }
 
-/// Bodies for `PUT`.
+/// The bodies of the requests that create the job.
 #[derive(Clone, Debug)]
 pub struct PortableJob {
-    /// Of `PUT _ml/anomaly_detectors/<job>`.
+    /// The body of `PUT _ml/anomaly_detectors/<job>`.
     pub job: Box<RawValue>,
-    /// Of `PUT _ml/datafeeds/<id>`, `job_id` included, with its id.
+    /// The ID and the body of `PUT _ml/datafeeds/<id>`, including `job_id`.
     pub datafeed: Option<(DatafeedId, Box<RawValue>)>,
 }
 
 impl PortableJob {
-    /// What to send to create the job elsewhere: generated fields dropped, everything else kept as it is written, later
-    /// versions' options included.
+    /// Returns the requests that create the job on another cluster. Generated fields are dropped; everything else is
+    /// kept as written, including options of later versions.
     ///
     /// # Errors
-    /// Parts that are no objects, or `categorization_filters` beside a named (not spelled out) analyzer.
+    /// Parts are not objects, or `categorization_filters` are combined with an analyzer that is only named, not
+    /// defined.
     pub fn of(config: &JobConfig, options: &PortableOptions<'_>) -> Result<Self, Error> {
         let mut job = members("job configuration", config.text.get())?;
         let datafeed = match (config.datafeed(), job.get(DATAFEED)) {
@@ -79,23 +80,23 @@ impl PortableJob {
         Ok(Self { job, datafeed })
     }
 
-    /// The job with its datafeed inside, as one request can check both (since 7.15).
+    /// Returns the job including its datafeed, since one request can check both (since 7.15).
     ///
     /// # Errors
-    /// A configuration that is not an object.
+    /// The configuration is not an object.
     pub fn with_datafeed(&self, job: &JobId) -> Result<Box<RawValue>, Error> {
         let Some((_, datafeed)) = &self.datafeed else {
             return Ok(self.job.clone());
         };
         let mut members = members("job configuration", self.job.get())?;
-        // The datafeed names the job, and both IDs must be equal.
+        // The datafeed contains the job ID, and both IDs must be equal.
         members.set("job_id", job.as_str());
         members.set(DATAFEED, datafeed);
         Ok(members.to_json())
     }
 }
 
-/// An object in the job; empty where it is missing or `null`.
+/// Returns an object in the job; empty if it is missing or `null`.
 fn section(job: &RawObject, name: &str) -> Result<RawObject, Error> {
     match job.get(name) {
         Some(json) if json.get() != "null" => members(name, json.get()),
@@ -103,13 +104,13 @@ fn section(job: &RawObject, name: &str) -> Result<RawObject, Error> {
     }
 }
 
-/// `shared`, as every version shows it, or with the number of a rolled over index.
+/// Whether the name is `shared`, as every version prints it, or includes the number of an index after a rollover.
 fn is_default_results_index(name: &str) -> bool {
     let is_number = |text: &str| text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
     name == "shared" || name.strip_prefix("shared-").is_some_and(is_number)
 }
 
-/// The usual name; where the job's ID is too long for it, that ID, as Elasticsearch's own default is.
+/// Returns the usual name, or the job ID if it is too long for that, as Elasticsearch does.
 fn datafeed_id(job: &JobId) -> Result<DatafeedId, Error> {
     format!("datafeed-{job}").parse().or_else(|_| job.as_str().parse())
 }
@@ -125,15 +126,15 @@ fn datafeed_body(json: &RawValue, options: &PortableOptions<'_>) -> Result<Box<R
     Ok(datafeed.to_json())
 }
 
-/// Elasticsearch refuses filters beside an analyzer. Where it writes an analyzer into a job itself, it appends them to
-/// the analyzer's own char filters as `pattern_replace`: the same is done here.
+/// Elasticsearch refuses filters together with an analyzer. When it adds an analyzer to a job, it appends the filters
+/// to the analyzer's character filters as `pattern_replace`, as done here.
 fn set_analyzer(analysis: &mut RawObject, filters: &[String], mut analyzer: Value) -> Result<(), Error> {
     let refused = |why| Error::config("analysis_config.categorization_analyzer", why);
     if !filters.is_empty() {
         let object = analyzer.as_object_mut();
-        let object = object.ok_or_else(|| refused("a named analyzer cannot take the job's filters in"))?;
+        let object = object.ok_or_else(|| refused("categorization filters cannot be added to a named analyzer"))?;
         let chars = object.entry("char_filter").or_insert_with(|| json!([])).as_array_mut();
-        let chars = chars.ok_or_else(|| refused("its `char_filter` is no list"))?;
+        let chars = chars.ok_or_else(|| refused("its `char_filter` is not a list"))?;
         let replace = |pattern| json!({"type": "pattern_replace", "pattern": pattern});
         chars.extend(filters.iter().map(replace));
     }
@@ -142,25 +143,25 @@ fn set_analyzer(analysis: &mut RawObject, filters: &[String], mut analyzer: Valu
     Ok(())
 }
 
-/// Rewrites one job's id into another's. With equal ids everything passes unchanged.
+/// Replaces the ID of a job by another one. If both are equal, nothing changes.
 #[derive(Clone, Debug)]
 pub struct Renamer {
     from: JobId,
-    /// The new id.
+    /// The new ID.
     pub(crate) to: JobId,
 }
 
 impl Renamer {
-    /// From, to.
+    /// Creates a renamer.
     pub fn new(from: JobId, to: JobId) -> Self {
         Self { from, to }
     }
 
-    /// A document with every value of a member `job_id` (nested ones too) that equals the old id
-    /// replaced; every other byte as it was. Borrowed where nothing changes.
+    /// Replaces the old ID in every member `job_id`, including nested ones. All other bytes stay the same. Borrowed if
+    /// nothing changes.
     ///
     /// # Errors
-    /// Bytes that are not JSON.
+    /// The bytes are not JSON.
     pub fn document<'a>(&self, source: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> {
         if self.from == self.to {
             return Ok(Cow::Borrowed(source));
@@ -186,9 +187,9 @@ impl Renamer {
         }
     }
 
-    /// A document id that begins with `<old>_` (categories, results, snapshot …) under the new id;
-    /// also `annotation_for_<old>_…`. Any other id is returned as it is. The caller knows that the
-    /// document is this job's: `a_b_…` may as well be one of job `a_b` as of job `a`.
+    /// Replaces the job in a document ID that begins with `<old>_` (categories, results, snapshots …) or
+    /// `annotation_for_<old>_`. Any other ID is returned unchanged. The caller must know that the document belongs to
+    /// this job: `a_b_…` could belong to job `a_b` or job `a`.
     pub fn document_id(&self, id: &str) -> String {
         const ANNOTATION: &str = "annotation_for_";
         let renamed = |id: &str| {

@@ -1,4 +1,4 @@
-//! Documents written again, some of their values and names replaced or left out, every other byte as it was.
+//! Replaces or removes values and names in a document. All other bytes stay unchanged.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -6,23 +6,23 @@ use std::io::{self, Write};
 use super::object::quoted;
 use super::tokenizer::{Error, Kind, Token, Tokenizer};
 
-/// Writes tokens as they come. A member's name waits for the decision about its value; a comma goes with what is
-/// left out.
+/// Writes tokens as they arrive. The name of a member is held back until the value is kept or left out. A value that is
+/// left out takes its comma with it.
 #[derive(Debug)]
 pub struct Editor<W: Write> {
     out: W,
-    /// For each container around: whether something was written into it.
+    /// For each enclosing container, whether something was written into it.
     filled: Vec<bool>,
-    /// A name that waits, with its lead.
+    /// A name that is held back, with the bytes before it.
     name: Option<(Vec<u8>, Vec<u8>)>,
-    /// Containers within one that is left out.
+    /// The number of open containers within one that is left out.
     skipping: usize,
-    /// Output whose fate is not known yet, and what `filled` was when it began.
+    /// Output that may still be discarded, with the value of `filled` when it began.
     held: Vec<(Vec<u8>, Vec<bool>)>,
 }
 
 impl<W: Write> Editor<W> {
-    /// Writes to `out`.
+    /// Creates an editor that writes to `out`.
     pub fn new(out: W) -> Self {
         Self {
             out,
@@ -33,7 +33,7 @@ impl<W: Write> Editor<W> {
         }
     }
 
-    /// Writes a token as it is, unless it belongs to what is left out.
+    /// Writes a token unchanged, unless it belongs to a value that is left out.
     pub fn keep(&mut self, token: &Token<'_>) -> io::Result<()> {
         if self.skipping > 0 {
             self.skipping += usize::from(token.kind.begins());
@@ -57,35 +57,35 @@ impl<W: Write> Editor<W> {
         self.write(token.raw)
     }
 
-    /// Writes another name in place of this one.
+    /// Writes a different name.
     pub fn rename(&mut self, token: &Token<'_>, name: &str) {
         self.name = Some((token.lead.to_vec(), quoted(name).into_bytes()));
     }
 
-    /// Writes another string in place of this value, which is no container.
+    /// Writes a different string. The value must not be a container.
     pub fn replace(&mut self, token: &Token<'_>, text: &str) -> io::Result<()> {
         self.replace_json(token, &quoted(text))
     }
 
-    /// Writes other JSON in place of this value, which is no container.
+    /// Writes different JSON. The value must not be a container.
     pub fn replace_json(&mut self, token: &Token<'_>, json: &str) -> io::Result<()> {
         self.begin(token)?;
         self.write(json.as_bytes())
     }
 
-    /// Leaves out this value, a container to its end, and the name before it.
+    /// Leaves out this value and the name before it. A container is left out to its end.
     pub fn leave_out(&mut self, token: &Token<'_>) {
         self.name = None;
         self.skipping = usize::from(token.kind.begins());
     }
 
-    /// Writes what stands before this value, and the name before it, but not the value itself.
+    /// Writes the bytes before this value and its name, but not the value itself.
     pub fn begin(&mut self, token: &Token<'_>) -> io::Result<()> {
         let name = self.name.take();
         let lead = name.as_ref().map_or(token.lead, |(lead, _)| lead);
         let is_first = (self.filled.last_mut()).is_some_and(|filled| !std::mem::replace(filled, true));
         if is_first && lead.contains(&b',') {
-            // All before it were left out.
+            // Everything before it was left out.
             let lead: Vec<u8> = lead.iter().copied().filter(|byte| *byte != b',').collect();
             self.write(&lead)?;
         } else {
@@ -97,32 +97,33 @@ impl<W: Write> Editor<W> {
         }
     }
 
-    /// Whether the token that comes belongs to what is left out. Only [`keep`](Self::keep) may take it.
+    /// Whether the next token belongs to a value that is left out. Such tokens may only be passed to
+    /// [`keep`](Self::keep).
     pub fn skipping(&self) -> bool {
         self.skipping > 0
     }
 
-    /// From here on nothing is written until [`release`](Self::release) or [`discard`](Self::discard). To be called
-    /// before a member's name or an array's element.
+    /// Holds back all output until [`release`](Self::release) or [`discard`](Self::discard). Must be called before a
+    /// member's name or an array's element.
     pub fn hold(&mut self) {
         self.held.push((Vec::new(), self.filled.clone()));
     }
 
-    /// Writes this JSON, then what was held last.
+    /// Writes this JSON, then the output that was held back last.
     pub fn release(&mut self, json: &str) -> io::Result<()> {
         let held = self.held.pop();
         self.write(json.as_bytes())?;
         held.map_or(Ok(()), |(bytes, _)| self.write(&bytes))
     }
 
-    /// Forgets what was held last. To be called where the member or element that began it has ended.
+    /// Discards the output that was held back last. Must be called after the member or element has ended.
     pub fn discard(&mut self) {
         if let Some((_, filled)) = self.held.pop() {
             self.filled = filled;
         }
     }
 
-    /// What follows the last token; returns the sink.
+    /// Writes the bytes after the last token and returns the sink.
     pub fn finish(mut self, rest: &[u8]) -> io::Result<W> {
         self.write(rest)?;
         Ok(self.out)
@@ -139,48 +140,48 @@ impl<W: Write> Editor<W> {
     }
 }
 
-/// A value that is no container.
+/// A value that is not a container.
 #[derive(Clone, Debug)]
 pub struct Leaf<'a> {
-    /// Names joined by dots; items of lists have the path of their list.
+    /// Names joined by dots. Items of a list have the path of the list.
     pub path: &'a str,
-    /// What a string means; a number, a truth value or `null` as written.
+    /// The decoded string; a number, a Boolean or `null` as written.
     pub text: Cow<'a, str>,
     /// Whether it is a string.
     pub quoted: bool,
 }
 
-/// What becomes of a value.
+/// What to do with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// It stays as it is.
+    /// Keep it.
     Keep,
-    /// This string replaces it.
+    /// Replace it with this string.
     Text(String),
-    /// This JSON replaces it.
+    /// Replace it with this JSON.
     Json(String),
-    /// It is left out, with the name before it.
+    /// Leave it out, with the name before it.
     LeaveOut,
 }
 
 /// A part of a document.
 #[derive(Clone, Copy, Debug)]
 pub enum ObjectMember<'a> {
-    /// A member's name, and its path with the name.
+    /// The name of a member.
     Name {
-        /// Names joined by dots.
+        /// The path including the name, joined by dots.
         path: &'a str,
-        /// The last of them.
+        /// The name.
         name: &'a str,
     },
-    /// A value that is no container.
+    /// A value that is not a container.
     Value(&'a Leaf<'a>),
 }
 
-/// A document with the visitor's edit of each value.
+/// Returns the document with the edits of the visitor.
 ///
 /// # Errors
-/// Bytes that are not JSON, or what the visitor returns.
+/// The bytes are not JSON, or the visitor failed.
 pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
     edit_members(source, &mut |member| match member {
         ObjectMember::Name { .. } => Ok(Edit::Keep),
@@ -188,14 +189,14 @@ pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result
     })
 }
 
-/// The same with names of members: [`Edit::Text`] renames one, [`Edit::LeaveOut`] leaves the member out.
+/// Also passes the names of members: [`Edit::Text`] renames a member, [`Edit::LeaveOut`] removes it.
 ///
 /// # Errors
-/// As [`edit_leaves`].
+/// The same as for [`edit_leaves`].
 pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(ObjectMember<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
     let mut path = Path::default();
     let mut editor = Editor::new(Vec::with_capacity(source.len()));
-    // The value that follows belongs to a member that is left out.
+    // Whether the next value belongs to a member that is left out.
     let mut leave_out = false;
     let rest = Tokenizer::whole::<io::Error>(source, &mut |token| {
         let text = token.text()?;
@@ -231,8 +232,8 @@ pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(ObjectMember<'_>) -> io
     editor.finish(&rest)
 }
 
-/// Passes each value that is no container and not `null` to `visit`. False where the text is not JSON to its end: the
-/// values before that were passed.
+/// Passes each value that is not a container or `null` to `visit`. Returns false if the text is not valid JSON; the
+/// values before the error were passed.
 pub fn for_each_leaf(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>)) -> bool {
     let mut path = Path::default();
     let read = Tokenizer::whole::<Error>(source, &mut |token| {
@@ -251,21 +252,21 @@ pub fn for_each_leaf(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>)) -> bool {
     read.is_ok()
 }
 
-/// Where a token is.
+/// The path of a token.
 #[derive(Debug, Default)]
 pub(crate) struct Path {
-    /// Names joined by dots; items of lists have the path of their list.
+    /// Names joined by dots. Items of a list have the path of the list.
     pub(crate) names: String,
-    /// Length of the path outside of each container.
+    /// The length of the path outside each container.
     outside: Vec<usize>,
 }
 
 impl Path {
-    /// Follows a token; `text` is what a name means.
+    /// Follows a token; `text` is the decoded name.
     pub(crate) fn enter(&mut self, kind: Kind, text: &str) {
         match kind {
             Kind::BeginObject | Kind::BeginArray => self.outside.push(self.names.len()),
-            // The path of what follows begins where this container's began.
+            // The path continues where this container began.
             Kind::EndObject | Kind::EndArray => self.names.truncate(self.outside.pop().unwrap_or(0)),
             Kind::Name => {
                 self.names.truncate(self.outside.last().copied().unwrap_or(0));

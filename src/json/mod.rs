@@ -1,8 +1,8 @@
-//! JSON whose text must survive: read and changed as a stream, every byte that is not changed as it was.
+//! JSON whose text must be preserved: it is read and changed as a stream, and bytes that are not changed stay the same.
 //!
-//! Model state repeats names within an object and depends on their order, so no map can hold it; and it is too large
-//! to be held at all. [`Tokenizer`] cuts a stream into tokens whose bytes, put together again, are the stream;
-//! [`Editor`] writes them, some replaced or left out.
+//! Model state repeats names within an object and depends on their order, so it cannot be stored in a map, and it can
+//! be too large for memory. [`Tokenizer`] splits a stream into tokens whose concatenated bytes are the stream;
+//! [`Editor`] writes them, and can replace or leave out some.
 
 mod edit;
 mod object;

@@ -1,4 +1,4 @@
-//! Objects: strictly typed, with each value as it is written, and with no member twice.
+//! Strictly typed objects without duplicate members, with each value as written.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A value that is an object. A derived `Deserialize` accepts an array for a struct too.
+/// A value that must be an object. A derived `Deserialize` also accepts an array for a struct.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Object<T>(pub T);
 
@@ -42,7 +42,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Calls `visit` for each member whose name is `wanted`, in order, with its value as it is written.
+/// Calls `visit` for each member whose name is `wanted`, in order, with its value as written.
 pub(crate) fn for_each_member<'a>(
     json: &'a str,
     wanted: impl Fn(&str) -> bool,
@@ -72,7 +72,7 @@ pub(crate) fn for_each_member<'a>(
     json.end()
 }
 
-/// An object's members in their order, each value as it is written.
+/// The members of an object in order, each value as written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RawObject(Vec<(String, Box<RawValue>)>);
 
@@ -96,7 +96,7 @@ impl RawObject {
         self.0.iter_mut().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// Replaces a value in its place, or adds it at the end.
+    /// Replaces a value in place, or appends it.
     pub(crate) fn set(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
         let json = raw(value);
         match self.0.iter_mut().find(|(known, _)| known == name) {
@@ -120,7 +120,7 @@ impl Serialize for RawObject {
     }
 }
 
-/// A value with all that is in it, an object or list before its contents; members of objects with their names.
+/// Iterates over a value and everything in it, containers before their contents, with the names of members.
 pub(crate) fn nested_values(value: &Value) -> impl Iterator<Item = (Option<&str>, &Value)> {
     let mut left = vec![(None, value)];
     std::iter::from_fn(move || {
@@ -136,29 +136,29 @@ pub(crate) fn nested_values(value: &Value) -> impl Iterator<Item = (Option<&str>
     })
 }
 
-/// A value as JSON.
+/// Serializes a value as JSON.
 #[allow(clippy::expect_used, reason = "maps have strings as keys")]
 pub(crate) fn raw(value: &(impl Serialize + ?Sized)) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).expect("a value that is always JSON")
 }
 
-/// Checks that no object of a text names a member twice, at any depth: Elasticsearch refuses such a text. The depth is
-/// bounded as everywhere in `serde_json`.
+/// Checks that no object in a text has a duplicate member at any depth, since Elasticsearch refuses such a text. The
+/// depth is limited by `serde_json`.
 ///
 /// # Errors
-/// Text that is not JSON, that is nested too deeply, or in which a member is repeated.
+/// The text is not JSON, is nested too deeply, or has a duplicate member.
 pub fn check_members(text: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<Unique>(text).map(|Unique| ())
 }
 
-/// An error of `serde_json` without the value that it quotes: a value may be one of the data.
+/// Returns the message of a `serde_json` error without the value that it quotes, which may be personal data.
 pub fn without_value(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let known = ["invalid type: ", "invalid value: "];
     let Some((head, rest)) = known.iter().find_map(|head| Some((*head, text.strip_prefix(head)?))) else {
         return text;
     };
-    // What is quoted may contain anything, and what was expected contains no quote from the text.
+    // The quoted value may contain anything; the expected type contains no quotes from the text.
     match (rest.find(['"', '`']), rest.rfind(", expected ")) {
         (Some(quoted), Some(expected)) if quoted < expected => {
             format!("{head}{}{}", rest[..quoted].trim_end(), &rest[expected..])
@@ -206,19 +206,19 @@ impl<'de> Visitor<'de> for Unique {
         while let Some(Name(name)) = members.next_key()? {
             members.next_value::<Unique>()?;
             if !names.insert(name) {
-                return Err(A::Error::custom("an object has a member twice"));
+                return Err(A::Error::custom("an object has a duplicate member"));
             }
         }
         Ok(Unique)
     }
 }
 
-/// A member's name, borrowed where it has no escapes.
+/// The name of a member, borrowed if it has no escapes.
 #[derive(PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A string as JSON.
+/// Returns a string as JSON.
 pub fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// JSON as nobody would hold it in a map: names repeat, blanks everywhere, every kind of value.
+/// Generates JSON that a map cannot store: repeated names, extra whitespace, every kind of value.
 fn json() -> impl Strategy<Value = String> {
     let text = || prop_oneof!["[a-c]{1}", "\\PC{0,8}"].prop_map(|text| quoted(&text));
     let escaped = prop_oneof![
@@ -32,7 +32,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// Writes what `edit` decides, the text cut into pieces of this size.
+/// Applies `edit` to a text that is split into pieces of this size.
 fn edited(
     text: &str,
     piece: usize,
@@ -70,7 +70,7 @@ proptest! {
         }
     }
 
-    /// Leaving out every value that names or holds `a` leaves JSON of the rest.
+    /// Leaving out every value whose name or text is `a` results in valid JSON.
     #[test]
     fn leaving_out_leaves_json(text in json(), piece in 1_usize..20) {
         let mut named = false;
@@ -154,7 +154,7 @@ fn what_is_not_json_is_told() {
     }
 }
 
-/// Members in their order, names as often as they come.
+/// Members in order, with duplicates.
 #[derive(Debug, Clone, PartialEq)]
 enum Pairs {
     Object(Vec<(String, Pairs)>),

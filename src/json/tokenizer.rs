@@ -1,15 +1,15 @@
-//! A stream of bytes to tokens, each with what stands before it.
+//! Splits a stream of bytes into tokens, each with the bytes before it.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Bytes of one token: the longest string of a state is one number for each series.
+/// Maximum size of a token in bytes. The longest string of a state has one number per series.
 const MAX_TOKEN_BYTES: usize = 128 << 20;
 const DEEPEST: usize = 10_000;
-/// Bytes already handed out that may stand before those that wait.
+/// Maximum number of consumed bytes before the waiting ones in the buffer.
 const SLACK: usize = 256 << 10;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `{`
@@ -29,51 +29,51 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether it begins an object or an array.
+    /// Whether the token begins an object or an array.
     pub(crate) fn begins(self) -> bool {
         matches!(self, Self::BeginObject | Self::BeginArray)
     }
 
-    /// Whether it ends one.
+    /// Whether the token ends an object or an array.
     pub(crate) fn ends(self) -> bool {
         matches!(self, Self::EndObject | Self::EndArray)
     }
 }
 
-/// A token with the blanks, commas and colons before it.
+/// A token with the whitespace, commas and colons before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Token<'a> {
-    /// What it is.
+    /// The kind of the token.
     pub kind: Kind,
-    /// Blanks, and the comma or colon.
+    /// Whitespace, and the comma or colon.
     pub lead: &'a [u8],
-    /// The token itself, a string with its quotes.
+    /// The token itself; a string includes its quotes.
     pub raw: &'a [u8],
 }
 
-/// Not JSON.
+/// The text is not JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not JSON at byte {at}: {why}")]
 pub struct Error {
-    /// Bytes before it.
+    /// The number of bytes before the error.
     pub at: u64,
-    /// What is wrong.
+    /// The reason.
     pub why: &'static str,
 }
 
-/// Cuts one JSON text, given in pieces of any size. Memory is bounded by the longest string.
+/// Splits one JSON text, given in pieces of any size. Memory use is limited by the longest string.
 #[derive(Debug, Default)]
 pub struct Tokenizer {
     buffer: Vec<u8>,
-    /// Where the next token's lead begins in the buffer.
+    /// The start of the next token's lead in the buffer.
     begin: usize,
-    /// Where reading goes on: within the lead, or within a token that is not whole yet.
+    /// The position where reading continues, within the lead or an incomplete token.
     at: usize,
-    /// A token that is not whole yet begins here.
+    /// The start of an incomplete token.
     open: Option<usize>,
-    /// Bytes that left the buffer.
+    /// The number of bytes removed from the buffer.
     gone: u64,
-    /// Containers around, true for objects.
+    /// The enclosing containers; true for objects.
     objects: Vec<bool>,
     expected: Expected,
 }
@@ -90,7 +90,7 @@ enum Expected {
     Nothing,
 }
 
-/// For tokens on their way into a sink.
+/// Converts the error for tokens that are written to a sink.
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         Self::new(std::io::ErrorKind::InvalidData, error)
@@ -98,10 +98,10 @@ impl From<Error> for std::io::Error {
 }
 
 impl Token<'_> {
-    /// What a string means; any other token as it is written.
+    /// Returns the decoded string, or any other token as written.
     ///
     /// # Errors
-    /// Not UTF-8, a control character, or an escape that means nothing.
+    /// Invalid UTF-8, a control character or an unknown escape.
     pub fn text(&self) -> Result<Cow<'_, str>, Error> {
         if !matches!(self.kind, Kind::Name | Kind::Text) {
             return Ok(String::from_utf8_lossy(self.raw));
@@ -124,8 +124,8 @@ impl Token<'_> {
     }
 }
 
-/// JSON with `\ufffd` in the place of each escaped surrogate that has no partner, as Lucene indexes them: Elasticsearch
-/// accepts such a document, but no Unicode text contains one.
+/// Returns JSON with `\ufffd` instead of each unpaired surrogate escape, as Lucene indexes it. Elasticsearch accepts
+/// such a document, but a Unicode string cannot contain it.
 pub fn replace_lone_surrogates(raw: &[u8]) -> Cow<'_, [u8]> {
     let surrogate = |bytes: &[u8]| matches!(bytes, [b'\\', b'u', b'd' | b'D']);
     if !raw.contains(&b'\\') || !raw.windows(3).any(surrogate) {
@@ -147,8 +147,8 @@ pub fn replace_lone_surrogates(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// The character of the `\uXXXX` that begins here, perhaps with a second half behind it, and its bytes. A lone surrogate is
-/// U+FFFD.
+/// Decodes the `\uXXXX` at the start, including the second half of a pair. Returns the character and the number of
+/// bytes. An unpaired surrogate becomes U+FFFD.
 pub(crate) fn unicode_escape(text: &[u8]) -> Option<(char, usize)> {
     let unit = |text: &[u8]| {
         let digits = text.strip_prefix(b"\\u")?.get(..4)?;
@@ -161,10 +161,10 @@ pub(crate) fn unicode_escape(text: &[u8]) -> Option<(char, usize)> {
 }
 
 impl Tokenizer {
-    /// Takes the next bytes and hands out the tokens that they make whole.
+    /// Appends bytes and passes the completed tokens to `sink`.
     ///
     /// # Errors
-    /// Not JSON, or what `sink` says.
+    /// The text is not JSON, or the sink failed.
     pub fn push<E: From<Error>>(
         &mut self,
         bytes: &[u8],
@@ -175,22 +175,22 @@ impl Tokenizer {
         self.hand_out(false, sink)
     }
 
-    /// The end of the text; what follows the last token is returned.
+    /// Ends the text and returns the bytes after the last token.
     ///
     /// # Errors
-    /// As [`push`](Self::push), or a text that is not whole.
+    /// The same as for [`push`](Self::push), or an incomplete text.
     pub fn finish<E: From<Error>>(mut self, sink: &mut impl FnMut(Token<'_>) -> Result<(), E>) -> Result<Vec<u8>, E> {
         self.hand_out(true, sink)?;
         if self.expected != Expected::Nothing {
-            return Err(self.wrong(self.buffer.len(), "it is cut short").into());
+            return Err(self.wrong(self.buffer.len(), "it is truncated").into());
         }
         Ok(self.buffer.split_off(self.begin))
     }
 
-    /// The tokens of a whole text.
+    /// Passes the tokens of a complete text to `sink`.
     ///
     /// # Errors
-    /// As [`push`](Self::push) and [`finish`](Self::finish).
+    /// The same as for [`push`](Self::push) and [`finish`](Self::finish).
     pub fn whole<E: From<Error>>(text: &[u8], sink: &mut impl FnMut(Token<'_>) -> Result<(), E>) -> Result<Vec<u8>, E> {
         let mut tokens = Self::default();
         tokens.push(text, sink)?;
@@ -267,13 +267,13 @@ impl Tokenizer {
                 }
                 b'"' if self.takes_name() || self.takes_value() => self.open = Some(at),
                 b'-' | b'0'..=b'9' | b't' | b'f' | b'n' if self.takes_value() => self.open = Some(at),
-                _ => return Err(self.wrong(at, "something else belongs here")),
+                _ => return Err(self.wrong(at, "unexpected character")),
             }
         }
         self.end_of_open(last)
     }
 
-    /// The string or literal that is open, once it is whole.
+    /// Returns the incomplete string or literal once it is complete.
     fn end_of_open(&mut self, last: bool) -> Result<Option<(Kind, Range<usize>)>, Error> {
         let Some(open) = self.open else { return Ok(None) };
         let is_string = self.buffer[open] == b'"';
@@ -301,7 +301,7 @@ impl Tokenizer {
             let rest = self.buffer.get(self.at..)?;
             match rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
                 Some(n) if rest[n] == b'"' => return Some(self.at + n + 1),
-                // Both bytes of an escape are needed to tell where the next one begins.
+                // Both bytes of an escape are needed to find the next one.
                 Some(n) if n + 1 < rest.len() => self.at += n + 2,
                 n => {
                     self.at += n.unwrap_or(rest.len());
@@ -319,7 +319,7 @@ impl Tokenizer {
             return Ok(None);
         };
         if serde_json::from_slice::<serde::de::IgnoredAny>(&self.buffer[open..end]).is_err() {
-            return Err(self.wrong(open, "neither a number nor a known word"));
+            return Err(self.wrong(open, "not a number, `true`, `false` or `null`"));
         }
         Ok(Some(end))
     }

@@ -1,4 +1,4 @@
-//! What the engine says where values cannot be replaced.
+//! Errors if values cannot be replaced.
 
 use std::fmt::Display;
 use std::io;
@@ -7,34 +7,31 @@ use std::path::Path;
 use crate::archive;
 pub(super) use crate::error::{Error, Result};
 
-const EXPORT_WITHOUT_FIELD: &str = "leave the field out with --fields, or export without --include-inputs";
-const REPORT: &str = "this is a defect of esml-state: please report it";
+const EXPORT_WITHOUT_FIELD: &str = "exclude the field with --fields, or export without --include-inputs";
+const REPORT: &str = "this is a bug in esml-state: please report it";
 
 impl Error {
     pub(super) fn not_a_key_file(path: &Path, why: impl Display) -> Self {
         let message = format!("{}: not a key file: {why}", path.display());
         Self::failed(
             message,
-            "name the file beside the archive whose name ends with .key.json",
+            "specify the file next to the archive whose name ends with .key.json",
         )
     }
 
     pub(super) fn too_many_values(most: usize) -> Self {
         let message = format!("there are more than {most} distinct values to replace");
-        Self::failed(
-            message,
-            "leave fields out with --fields, or export fewer input documents",
-        )
+        Self::failed(message, "exclude fields with --fields, or export fewer input documents")
     }
 
-    /// Of a value that was not there when values were collected.
+    /// A value that was not found when values were collected.
     pub(super) fn unknown_value() -> Self {
-        Self::without_hint("a value was found that was not there before: the archive changed while it was read")
+        Self::without_hint("the archive was changed while it was being read: it contains a new value")
     }
 
-    /// Of a filter whose items cannot be replaced.
+    /// A filter whose items cannot be replaced.
     pub(super) fn filter(message: String) -> Self {
-        Self::refused(message, "leave the field that it is applied to out with --fields")
+        Self::refused(message, "exclude the field that the filter applies to with --fields")
     }
 
     pub(super) fn irreplaceable_field(field: &str, why: &str) -> Self {
@@ -44,8 +41,8 @@ impl Error {
 
     pub(super) fn unsupported_normalizer(fields: &[&str]) -> Self {
         let message = format!(
-            "the normalizers of {} are not supported, only `lowercase` is: the job would take their tokens for other values \
-             than those that it knows",
+            "the normalizers of {} are not supported, only `lowercase` is: tokens would not match the values that the job \
+             knows",
             fields.join(", ")
         );
         Self::refused(message, EXPORT_WITHOUT_FIELD)
@@ -53,34 +50,34 @@ impl Error {
 
     pub(super) fn normalizer_contains_value(index: &str) -> Self {
         let message = format!("a normalizer in the archived settings of index {index} contains a replaced value");
-        let hint = "replace the values of other fields only with --fields, or export without --include-inputs";
+        let hint = "select other fields with --fields, or export without --include-inputs";
         Self::refused(message, hint)
     }
 
     pub(super) fn datafeed_reads_values(problems: &[String]) -> Self {
         let problems = problems.join("; ");
         Self::refused(
-            format!("the datafeed reads replaced values, and its results would differ with tokens: {problems}"),
-            "leave the datafeed out with --skip-datafeed, or replace the values of other fields only with --fields, or \
-             change the datafeed and export again",
+            format!("the datafeed reads replaced values, so its results would be different with tokens: {problems}"),
+            "skip the datafeed with --skip-datafeed, select other fields with --fields, or change the datafeed and \
+             export again",
         )
     }
 
     pub(super) fn names_contain_values(names: &[&str]) -> Self {
         let names = names.join(", ");
         Self::refused(
-            format!("names that stay hold values that are replaced elsewhere: {names}"),
-            "names of the job, its fields, aggregations, indices, filters and calendars are not replaced: accept that with \
+            format!("names that are not replaced contain replaced values: {names}"),
+            "the names of the job, its fields, aggregations, indices, filters and calendars are not replaced: accept this with \
              --accept-names, or rename them and export again",
         )
     }
 
-    /// The value itself is not printed: the message may be passed on.
+    /// The message does not contain the value, since users may share it.
     pub(super) fn leak(place: &str) -> Self {
         Self::failed(
-            format!("a value that was replaced is still in the new archive, in {place}: it was deleted"),
-            "leave the field of the value out with --fields, or report it: this is a defect of esml-state, unless the \
-             value is also a word of Elasticsearch",
+            format!("a replaced value is still in the new archive, in {place}: the archive was deleted"),
+            "exclude the field of the value with --fields, or report it: this is a bug in esml-state, unless the \
+             value is also a term that Elasticsearch uses",
         )
     }
 
@@ -97,17 +94,18 @@ impl Error {
         )
     }
 
-    /// Of an edit of a document: this program's errors travel through it as the source of an `io::Error`.
+    /// Converts an error of editing a document. Errors of this program are the source of an `io::Error`.
     pub(super) fn of_edit(cause: io::Error) -> Self {
         cause.downcast::<Self>().unwrap_or_else(|cause| {
             Self::failed(
                 format!("a document cannot be read: {cause}"),
-                "`esml-state inspect --verify` lists all that is wrong with the archive",
+                "list all errors with `esml-state inspect --verify`",
             )
         })
     }
 
-    /// Of an edit of what the check of the archive has parsed: where it is no JSON, the file has changed.
+    /// Converts an error of editing a part that was parsed when the archive was checked. If it is not JSON, the file
+    /// was changed.
     pub(super) fn of_checked_edit(cause: io::Error) -> Self {
         cause.downcast::<Self>().unwrap_or_else(|_| Self::unknown_value())
     }

@@ -1,4 +1,4 @@
-//! Which fields' values are replaced, and what input documents have at each of their paths.
+//! Determines the fields whose values are replaced, and the content of each path in input documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
@@ -13,30 +13,30 @@ use crate::json::nested_values;
 use crate::pseudonym::error::{Error, Result};
 use crate::values::{Content, Normalizers};
 
-/// The field of categories: its values are their numbers, which say nothing and must stay.
+/// The field of categories. Its values are numbers of categories, which must stay.
 pub(crate) const CATEGORY: &str = "mlcategory";
 
-/// Types whose values are objects or lists of numbers, or texts that spell them. So are the types of ranges.
+/// Types whose values are objects, lists of numbers, or texts that represent them. The same applies to range types.
 const COMPOSITE_TYPES: &str = "aggregate_metric_double dense_vector exponential_histogram geo_point geo_shape histogram \
                                point rank_features shape sparse_vector tdigest";
 
-/// The fields of a job by what becomes of their values.
+/// The fields of a job, by how their values are treated.
 #[derive(Debug, Default)]
 pub(crate) struct ReplacedFields {
-    /// Those whose values are replaced.
+    /// Fields whose values are replaced.
     pub(crate) names: BTreeSet<String>,
-    /// The same by the names and the paths in input documents that their values have.
+    /// The same fields by the names and paths of their values in input documents.
     pub(crate) places: BTreeMap<String, String>,
-    /// The field of messages, if their words are replaced.
+    /// The message field, if its words are replaced.
     pub(crate) messages: Option<String>,
-    /// Its name and paths.
+    /// The name and the paths of the message field.
     pub(crate) message_places: BTreeSet<String>,
-    /// Paths of numbers: metrics, counts, the time.
+    /// Paths of numbers: metrics, counts and the time.
     numbers: BTreeSet<String>,
-    /// Paths that the datafeed reads other than by its query.
+    /// Paths that the datafeed reads, except in its query.
     read: BTreeSet<String>,
     pub(crate) query_only: QueryOnlyFields,
-    /// Paths by the type that the sources map them to.
+    /// The type of each path in the source mappings.
     types: BTreeMap<String, String>,
     pub(crate) normalizers: Normalizers,
     /// The partition field of the categorizer.
@@ -44,23 +44,23 @@ pub(crate) struct ReplacedFields {
     /// The [`field_pair`] of each detector.
     pub(crate) pairs: BTreeSet<(String, String)>,
     pub(crate) influencers: BTreeSet<String>,
-    /// What the sources map.
+    /// The mappings of the source indices.
     pub(crate) mappings: InputMappings,
 }
 
-/// Fields that only the query of the datafeed reads: they are not in a pseudonymized archive.
+/// Fields that only the datafeed's query reads. They are not in a pseudonymized archive.
 #[derive(Debug, Default)]
 pub(crate) struct QueryOnlyFields {
-    /// Paths, or patterns of them.
+    /// Paths, or patterns for paths.
     pub(crate) paths: BTreeSet<String>,
-    /// The same of what else needs fields.
+    /// Paths that are needed for other reasons.
     needed: BTreeSet<String>,
     /// Runtime fields of the mapping.
     pub(crate) runtime: BTreeSet<String>,
 }
 
 impl QueryOnlyFields {
-    /// `asked`: input fields that the export was asked for.
+    /// `asked` are the input fields that were requested when the job was exported.
     fn of(job: &JobConfig, written: &JobConfig, mappings: &InputMappings, asked: &[String]) -> Result<Self> {
         let Some(feed) = job.datafeed() else {
             return Ok(Self::default());
@@ -76,7 +76,7 @@ impl QueryOnlyFields {
         })
     }
 
-    /// Whether a member of an input document is one of these, with all that is in it.
+    /// Whether a member of an input document is one of these fields, or inside one.
     pub(crate) fn contains(&self, path: &str) -> bool {
         let is_needed = |needed: &String| includes(needed, path) || includes(path, needed);
         self.paths.iter().any(|queried| includes(queried, path)) && !self.needed.iter().any(is_needed)
@@ -84,8 +84,9 @@ impl QueryOnlyFields {
 }
 
 impl ReplacedFields {
-    /// Those of a job; `written` is what of it is written, perhaps without the datafeed; `asked` are input fields that the
-    /// export was asked for; `only` names the fields whose values are replaced, where not all are.
+    /// Determines the fields of a job. `written` is the job that is written, possibly without its datafeed; `asked` are
+    /// the input fields that were requested when the job was exported; `only` selects the fields whose values are
+    /// replaced.
     pub(crate) fn of(
         job: &JobConfig,
         written: &JobConfig,
@@ -104,8 +105,8 @@ impl ReplacedFields {
         if let Some(unknown) = only.into_iter().flatten().find(|name| !is_known(name)) {
             let known: Vec<&str> = known.into_iter().chain(messages).collect();
             return Err(Error::usage(
-                format!("the job replaces no values of a field `{unknown}`"),
-                format!("its fields are {}", known.join(", ")),
+                format!("`{unknown}` is not a field whose values can be replaced"),
+                format!("the fields of the job are {}", known.join(", ")),
             ));
         }
         let is_chosen = |name: &&str| only.is_none_or(|only| only.iter().any(|chosen| chosen == name));
@@ -141,12 +142,12 @@ impl ReplacedFields {
         })
     }
 
-    /// Whether values that are replaced are at a place of documents, around it or below it, or have this name.
+    /// Whether replaced values are at a path in documents, around it or below it, or have this name.
     pub(crate) fn is_replaced(&self, path: &str) -> bool {
         let path = path.strip_suffix(".keyword").unwrap_or(path);
         let replaced = |path: &str| matches!(self.content(path), Content::Value(_) | Content::Message);
         let covers = |place: &String| is_within(place, path) || matches_wildcard(path, place);
-        // The end may be a property of the value.
+        // The last part may be a property of the value.
         replaced(path)
             || path.rsplit_once('.').is_some_and(|(above, _)| replaced(above))
             || self.places.keys().chain(&self.message_places).any(covers)
@@ -157,24 +158,24 @@ impl ReplacedFields {
         self.names.iter().any(|replaced| is_within(replaced, name))
     }
 
-    /// The fields whose values are replaced behind a name.
+    /// Returns the fields with replaced values that a name refers to.
     pub(crate) fn behind(&self, name: &str) -> BTreeSet<&String> {
         let paths = self.mappings.source_paths(name);
         paths.iter().filter_map(|path| self.places.get(path)).collect()
     }
 
-    /// Why a part of the datafeed cannot stay as it is: the replaced field that it reads.
+    /// Returns why a part of the datafeed cannot stay: the replaced field that it reads.
     pub(crate) fn replaced_by(&self, reader: FieldReader<'_>, runtime: Option<&Value>) -> Option<String> {
         let read = fields_read_by(reader, runtime, &self.mappings);
         if let Some(doubt) = read.warnings.first() {
-            return Some(format!("the fields that it reads are not known ({doubt})"));
+            return Some(format!("the fields that it reads cannot be determined ({doubt})"));
         }
         let mut all = read.names.iter().chain(&read.fields);
         let replaced = all.find(|path| self.is_replaced(path))?;
         Some(format!("it reads {replaced}"))
     }
 
-    /// The same of a field that a script makes.
+    /// Returns the same for a field that a script defines.
     pub(crate) fn replaced_by_script(
         &self,
         made: &str,
@@ -182,22 +183,22 @@ impl ReplacedFields {
         runtime: Option<&Value>,
     ) -> Option<String> {
         match self.is_made_of_replaced(made) {
-            true => Some("it makes values that are replaced".to_owned()),
+            true => Some("it computes values that are replaced".to_owned()),
             false => self.replaced_by(FieldReader::Script(script?), runtime),
         }
     }
 
-    /// Why no token can stand for the values of a field at a path, where that is so.
+    /// Returns why the values of a field at a path cannot be replaced, if so.
     pub(crate) fn irreplaceable(&self, path: &str) -> Option<String> {
         if self.numbers.contains(path) {
-            return Some("the job reads them as numbers too".to_owned());
+            return Some("the job also reads them as numbers".to_owned());
         }
         let kind = self.types.get(path)?;
         let is_composite = COMPOSITE_TYPES.split(' ').any(|composite| composite == kind) || kind.ends_with("_range");
-        is_composite.then(|| format!("their type is `{kind}`, which takes no token"))
+        is_composite.then(|| format!("their type is `{kind}`, which cannot hold tokens"))
     }
 
-    /// Whether a path of an input is one that the job or its datafeed reads, or leads to one.
+    /// Whether a path of an input document is read by the job or its datafeed, or leads to such a path.
     pub(crate) fn is_known(&self, path: &str) -> bool {
         let mut known = (self.places.keys().chain(&self.message_places))
             .chain(&self.numbers)
@@ -205,7 +206,8 @@ impl ReplacedFields {
         known.any(|known| is_within(known, path))
     }
 
-    /// What stands at a path of an input document. Some types take objects: what is in one has no type of its own.
+    /// Returns the content of a path in an input document. Some types accept objects; values inside them do not have
+    /// their own type.
     pub(crate) fn content(&self, path: &str) -> Content<'_> {
         let around = path.rmatch_indices('.').map(|(end, _)| &path[..end]);
         for place in iter::once(path).chain(around) {
@@ -238,7 +240,7 @@ fn is_within(place: &str, path: &str) -> bool {
     below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
 }
 
-/// `distinct_count` and `info_content` look at texts; all other functions look at numbers.
+/// `distinct_count` and `info_content` read texts; all other functions read numbers.
 fn counts_texts(detector: &Detector) -> bool {
     let mut counting = ["distinct_count", "info_content", "dc"].into_iter();
     counting.any(|name| {
@@ -247,7 +249,7 @@ fn counts_texts(detector: &Detector) -> bool {
     })
 }
 
-/// The names of the partition field and of the over or by field, empty where there is none.
+/// Returns the names of the partition field and of the over or by field; empty if there is none.
 fn field_pair(detector: &Detector) -> (String, String) {
     let person = detector.over.clone().or(detector.by.clone());
     (
@@ -256,7 +258,7 @@ fn field_pair(detector: &Detector) -> (String, String) {
     )
 }
 
-/// Fields by the names that a datafeed's aggregations give to their values.
+/// Returns fields by the names that the datafeed's aggregations give to their values.
 fn aggregated_fields(aggregations: &Value) -> BTreeMap<&str, &str> {
     let mut fields = BTreeMap::new();
     for (name, aggregation) in nested_values(aggregations) {

@@ -1,4 +1,4 @@
-//! Hashes and checksums in model state: which values hashes are of, the hashes of their tokens, and whether checksums of
+//! Hashes and checksums in model state: the values of hashes, the hashes of their tokens, and whether checksums of
 //! rules may stay.
 
 use std::collections::{HashMap, HashSet};
@@ -10,48 +10,47 @@ use crate::pseudonym::tokens::{TokenMap, TokenUse};
 use crate::state::hash::{scope_hash, scope_hash_of_partition, value_hash};
 use crate::state::schema::{Change, Detector};
 
-/// Pairs of values that were not seen together are tried up to this number.
+/// The maximum number of pairs that are tried for values that were not found together.
 const MAX_TRIED_PAIRS: usize = 30_000_000;
 
-/// Hashes met before writing, and what explains them. Values are numbers of the [`TokenMap`].
+/// Hashes that were found before writing, and the values that they match. Values are numbers of the [`TokenMap`].
 #[derive(Debug, Default)]
 pub(crate) struct Hashes {
-    /// Keys of largest scores.
+    /// Hashes that identify the largest scores.
     pub(crate) scope_hashes: HashSet<u64>,
     /// Hashes of counted values.
     pub(crate) value_hashes: HashSet<u64>,
-    /// Values of a partition and of a person or attribute that stand together in the state.
+    /// Values of a partition and of a person or attribute that are found together in the state.
     pub(crate) pairs: HashSet<(u32, u32)>,
     preimages: HashMap<u64, HashPreimage>,
-    /// Counted values by their hash, and whether those of their field are replaced.
+    /// Counted values by hash, and whether the values of their field are replaced.
     pub(crate) counted: HashMap<u64, (u32, bool)>,
-    /// Hashes of tokens by the hash in whose place they are written.
+    /// Hashes of tokens by the hash that they replace.
     pub(crate) token_hashes: HashMap<u64, u64>,
 }
 
-/// Names of the partition field and the person field, and their values.
+/// The names of the partition field and the person field, and their values.
 #[derive(Clone, Debug)]
 struct HashPreimage {
     names: [String; 2],
     values: [Option<u32>; 2],
 }
 
-/// How many hashes became what.
+/// The number of hashes by their treatment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct HashCounts {
-    /// Keys of largest scores.
+    /// Hashes of largest scores.
     pub(crate) scope_keys: u64,
-    /// Of these, dropped: no value that is known explains them.
+    /// Those of them that are dropped because no known value matches.
     pub(crate) scope_keys_dropped: u64,
-    /// Words of counted values.
+    /// Hashes of counted values.
     pub(crate) words: u64,
-    /// Of these, dropped.
+    /// Those of them that are dropped.
     pub(crate) words_dropped: u64,
 }
 
 impl Hashes {
-    /// Finds the values that the hashes are of among all texts of the map. A value that a hash is of is replaced
-    /// from then on.
+    /// Finds the values of the hashes among all texts in the map. A value that matches a hash is replaced from then on.
     pub(crate) fn find_preimages(&mut self, tokens: &mut TokenMap, fields: &ReplacedFields) -> Result<()> {
         let mut found = Vec::new();
         let mut compare = |hash: u64, names: [&str; 2], values: [Option<u32>; 2]| {
@@ -60,7 +59,7 @@ impl Hashes {
                 found.push((hash, HashPreimage { names, values }));
             }
         };
-        // The empty text comes first: it is tried with every other one, however many there are.
+        // The empty text comes first and is tried with every other text, regardless of the limit.
         let numbered = tokens.texts().zip(0..).map(|(text, id)| (Some(id), text));
         let texts: Vec<(Option<u32>, &str)> = std::iter::once((None, "")).chain(numbered).collect();
         for name in ["", "bucket_time"] {
@@ -106,7 +105,7 @@ impl Hashes {
         Ok(())
     }
 
-    /// Computes the hashes of tokens, once they are assigned.
+    /// Computes the hashes of tokens after the tokens are assigned.
     pub(crate) fn hash_tokens(&mut self, tokens: &TokenMap, fields: &ReplacedFields) {
         let becomes = |id: u32, chosen: bool| match (tokens.entry(id), chosen) {
             ((_, token), true) => token.to_owned(),
@@ -129,7 +128,7 @@ impl Hashes {
         self.token_hashes.insert(0, 0);
     }
 
-    /// What becomes of a hash: it goes where nothing explains it.
+    /// Returns what to do with a hash. It is dropped if no value matches.
     pub(crate) fn change(&self, text: &str) -> Change {
         let hash = text.parse::<u64>().ok();
         match hash.and_then(|hash| Some((hash, *self.token_hashes.get(&hash)?))) {
@@ -139,7 +138,7 @@ impl Hashes {
         }
     }
 
-    /// How many there are, and how many go.
+    /// Counts the hashes, and those that are dropped.
     pub(crate) fn counts(&self) -> HashCounts {
         let is_lost = |hash: &&u64| !self.token_hashes.contains_key(hash);
         let lost = |hashes: &HashSet<u64>| hashes.iter().filter(is_lost).count() as u64;
@@ -152,9 +151,9 @@ impl Hashes {
     }
 }
 
-/// The rules of each detector, and the calendar events that shift time: once applied, a detector keeps their checksums in its
-/// state. The checksum of a rule covers the items of the filters in its scope, so that of a rule with a scope would leak
-/// them. One without a scope, and that of an event, covers actions and conditions alone, which stay.
+/// The rules of each detector, and the calendar events that shift time. After they are applied, a detector keeps their
+/// checksums in its state. The checksum of a rule includes the items of the filters in its scope and would leak them.
+/// The checksum of an event, or of a rule without a scope, only covers actions and conditions, which stay.
 #[derive(Debug, Default)]
 pub(crate) struct TimeShiftRules {
     detectors: Vec<job::Detector>,
@@ -171,7 +170,7 @@ impl TimeShiftRules {
         }
     }
 
-    /// Whether a detector's checksums, of which there are this many, can all be of rules without a scope.
+    /// Whether all checksums of a detector, of this number, can belong to rules without a scope.
     pub(crate) fn have_no_scope(&self, detector: Option<&Detector>, checksums: &str) -> bool {
         let own = self.detectors.iter().filter(|own| {
             let fields =
@@ -199,7 +198,7 @@ mod tests {
     #[test]
     fn hashes_with_an_empty_partition_value_are_explained_among_many_texts() {
         let mut tokens = TokenMap::new(KeyFile::new().unwrap());
-        // More texts than there can be pairs of.
+        // More texts than the number of pairs allows.
         for n in 0..6000 {
             tokens.note(&format!("text {n}"), TokenUse::HashCandidate).unwrap();
         }
@@ -241,7 +240,7 @@ mod tests {
         assert!(rules.have_no_scope(Some(&counting), "1"));
         assert!(
             !rules.have_no_scope(Some(&counting), "2"),
-            "a rule that the job does not have any more"
+            "a rule that the job no longer has"
         );
         assert!(!rules.have_no_scope(Some(&detector("bytes", "")), "1"));
         let mut scoped = shift.clone();

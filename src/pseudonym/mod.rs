@@ -1,7 +1,8 @@
-//! Replaces the values of an archive with tokens: keyed, of the same kind, and known again by whoever has the key file.
+//! Replaces the values of an archive with tokens. Tokens are of the same kind as their values and can be resolved with
+//! the key file.
 //!
-//! Every value is read first, then each gets its `tokens`, and the same walk over the archive writes them
-//! (`rewrite`). `leak_search` then searches the finished bytes for every value that was replaced.
+//! First, every value is read and gets a token (`tokens`); then the archive is read again and written with tokens
+//! (`rewrite`). Finally, `leak_search` searches the result for every replaced value.
 
 mod datafeed;
 mod error;

@@ -1,4 +1,4 @@
-//! The phases of a pseudonymization: values are collected, tokens are assigned, the archive is written with tokens and
+//! The phases of pseudonymization: values are collected, tokens are assigned, the archive is written with tokens and
 //! searched for values.
 
 use std::cell::RefCell;
@@ -25,10 +25,10 @@ use crate::state::{self, ChunkDecoder, ChunkEncoder, StateDocId, StateKind, Stat
 use crate::util::process::{self, Cancellable};
 use crate::util::timestamp::EpochMillis;
 
-/// State documents bring no index along; the Python scripts and this tool find theirs themselves.
+/// The index of state documents. It is not used: the Python scripts and this tool determine the index themselves.
 const STATE_INDEX: &str = ".ml-state";
 
-/// The entries of an archive in their order, those of inputs together.
+/// The entries of an archive in order, input documents as one.
 const ENTRIES: [EntryKind; 11] = [
     EntryKind::Snapshot,
     EntryKind::Config,
@@ -45,9 +45,9 @@ const ENTRIES: [EntryKind; 11] = [
 
 /// What is replaced.
 pub(crate) struct Options<'a> {
-    /// Fields whose values are replaced, where not those of all are.
+    /// The fields whose values are replaced, if not all.
     pub(crate) fields: Option<&'a [String]>,
-    /// Free text stays, but for values in it.
+    /// Whether free text stays, except for values in it.
     pub(crate) keep_text: bool,
     pub(crate) skip_datafeed: bool,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Pseudonymizer {
 }
 
 impl Pseudonymizer {
-    /// With a new key. Refuses a datafeed that reads replaced fields.
+    /// Uses a new key. Refuses a datafeed that reads replaced fields.
     pub(crate) fn new(archive: CheckedArchive, limits: Limits, options: &Options<'_>) -> Result<Self> {
         let config = match options.skip_datafeed {
             true => archive.config.without_datafeed()?,
@@ -87,7 +87,7 @@ impl Pseudonymizer {
         })
     }
 
-    /// Notes every value; nothing is written.
+    /// Collects every value without writing anything.
     pub(crate) async fn collect_values(&mut self, progress: Progress<'_>) -> Result<()> {
         for kind in ENTRIES {
             let rewriter = &mut self.rewriter;
@@ -109,16 +109,16 @@ impl Pseudonymizer {
         }
     }
 
-    /// Takes long where there are many values.
+    /// Takes long if there are many values.
     pub(crate) fn assign_tokens(mut self) -> Result<Self> {
         self.rewriter.assign_tokens()?;
         Ok(self)
     }
 
-    /// Refuses what would leave a value in the archive, or let the job find something else, before anything is written.
+    /// Refuses, before anything is written, what would leave a value in the archive or change the results of the job.
     pub(crate) fn refuse_unsafe(&mut self, accept_names: bool) -> Result<()> {
         self.rewriter.refuse_irreplaceable()?;
-        // Whether the datafeed contains values is known only now.
+        // Only now is it known whether the datafeed contains values.
         let has_inputs = self.archive.contents.count(Part::Inputs) > 0;
         self.datafeed = datafeed::decide(&self.config, &self.rewriter, has_inputs)?;
         self.rewriter.datafeed_names.clone_from(&self.datafeed.names);
@@ -132,7 +132,8 @@ impl Pseudonymizer {
         }
     }
 
-    /// Names that stay: of the job, its fields, aggregations, indices, filters and calendars. They may hold values.
+    /// Returns the names that are not replaced: of the job, its fields, aggregations, indices, filters and calendars.
+    /// They may contain values.
     fn names(&self) -> BTreeSet<String> {
         let (archive, config) = (&self.archive, &self.datafeed.config);
         let mut names = self.datafeed.names.clone();
@@ -151,7 +152,7 @@ impl Pseudonymizer {
         names
     }
 
-    /// Writes the archive with tokens, with no name yet.
+    /// Writes the archive with tokens, without publishing it.
     pub(crate) async fn write(
         &mut self,
         target: &Target,
@@ -163,7 +164,7 @@ impl Pseudonymizer {
             Target::Stdout => ArchiveWriter::temporary(level)?,
             target => ArchiveWriter::create(target, level)?,
         };
-        // The snapshot has the number of documents of the state, and comes first.
+        // The snapshot contains the number of state documents, but precedes them.
         let (state, documents) = self.write_state(level, progress).await?;
         let mut state = Some(state);
         for kind in ENTRIES {
@@ -186,7 +187,7 @@ impl Pseudonymizer {
         Ok(tokio::task::block_in_place(|| writer.close(manifest))?)
     }
 
-    /// Fails where a value is found in the written archive, whose check yielded these contents.
+    /// Fails if a value is found in the new archive; `contents` is the result of its check.
     pub(crate) async fn search(&self, archive: &Archive, contents: &Contents, progress: Progress<'_>) -> Result<()> {
         leak_search::search(archive, contents, &self.rewriter, self.names(), progress).await
     }
@@ -196,7 +197,7 @@ impl Pseudonymizer {
         EntryBuilder::new(name, level)
     }
 
-    /// An entry that is one JSON text, where the archive has one of its kind.
+    /// Returns an entry with a single JSON text, if the archive has one of this kind.
     fn json_entry(&mut self, kind: EntryKind, state_documents: Option<u64>) -> Result<Option<Vec<u8>>> {
         let (contents, config) = (&self.archive.contents, &self.datafeed.config);
         let rewriter = &mut self.rewriter;
@@ -211,7 +212,7 @@ impl Pseudonymizer {
         }))
     }
 
-    /// The entry of the state, and how many documents the model's has.
+    /// Returns the entry of the state, and the number of model state documents.
     async fn write_state(&mut self, level: u32, progress: Progress<'_>) -> Result<(EntryBuilder, u64)> {
         let (job, snapshot) = (self.archive.job(), &self.archive.snapshot.snapshot_id);
         let (entry, failed) = (self.entry(EntryKind::State, level), None::<archive::Error>);
@@ -238,15 +239,15 @@ impl Pseudonymizer {
             Ok(())
         };
         let written = rewrite_state(&self.archive, self.limits, &mut self.rewriter, progress, open, close).await;
-        // What kept a document from its entry says more than the state that could not be written.
+        // An error of a document is more specific than the failure to write the state.
         match shared.into_inner() {
             (_, Some(error)) => Err(error.into()),
             (entry, None) => written.map(|()| (entry, documents)),
         }
     }
 
-    /// Puts the documents of a part into its entry in their order. Inputs are cut as an export cuts them, and the last entry
-    /// is returned; their IDs are replaced, since they may be made of values.
+    /// Writes the documents of a part in order. Input documents are divided into entries as in an export, and the last
+    /// entry is returned. Their IDs are replaced, since they may contain values.
     async fn write_documents(
         &mut self,
         part: Part,
@@ -310,7 +311,7 @@ impl Pseudonymizer {
     }
 }
 
-/// Gives each document of a part away.
+/// Passes each document of a part to a function.
 async fn for_each_document(
     archive: &CheckedArchive,
     part: Part,
@@ -326,8 +327,8 @@ async fn for_each_document(
     Ok(())
 }
 
-/// Passes the state through the rewriter. What it becomes goes to what `open` returns, which `close` receives when the
-/// state of its kind has ended.
+/// Passes the state through the rewriter. The result is written to what `open` returns, and `close` receives it when
+/// the state of its kind has ended.
 async fn rewrite_state<W: Write>(
     archive: &CheckedArchive,
     limits: StateLimits,
@@ -342,7 +343,7 @@ async fn rewrite_state<W: Write>(
         close(kind, out)?;
         Ok::<&mut Rewriter, Error>(rewriter)
     };
-    // The rewriter is in the decoder of a kind while its documents come.
+    // While documents of a kind are read, its decoder owns the rewriter.
     let (mut rewriter, mut current) = (Some(rewriter), None);
     for_each_document(archive, Part::State, progress, &mut |document| {
         let id = document.own_id();
@@ -378,7 +379,7 @@ mod tests {
     use super::*;
     use crate::util::process::cancellable;
 
-    /// Counts what is written, and requests cancellation with the first bytes.
+    /// Counts the bytes written, and requests cancellation with the first ones.
     struct Signaling {
         cancelled: Option<Arc<AtomicBool>>,
         written: Arc<AtomicU64>,
@@ -398,7 +399,8 @@ mod tests {
         }
     }
 
-    /// Bytes of the state that are written although cancellation is requested with the first of them, and how the walk ends.
+    /// Returns the number of bytes of the state that are written if cancellation is requested with the first of them,
+    /// and the result.
     async fn written(interrupted: bool) -> (u64, Result<()>) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python/complete.tar.gz");
         let limits = Limits::default();

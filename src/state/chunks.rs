@@ -1,5 +1,5 @@
-//! State documents, `{"compressed": [...], "eos": true}`, to decoded state and back, streamed: strings in order ↔ one
-//! base64 text ↔ one gzip member; and why state is not as autodetect writes it.
+//! Converts state documents, `{"compressed": [...], "eos": true}`, to decoded state and back, as a stream. The strings
+//! of all documents, in order, are the base64 text of one gzip member.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,14 +17,14 @@ use crate::json::{self, without_value};
 /// Base64 characters decoded at a time; a multiple of four.
 const STEP: usize = 4096;
 
-/// How much state may decompress to.
+/// Limits for decoding state.
 #[derive(Clone, Copy, Debug)]
 pub struct StateLimits {
-    /// Bytes.
+    /// The maximum size of the decompressed state in bytes.
     pub decoded: u64,
 }
 
-/// Decodes the documents of one kind, given in numeric order, into a sink; memory is flat.
+/// Decodes the documents of one kind, given in numeric order, and writes the result to a sink. Memory use is constant.
 pub struct ChunkDecoder<W: Write> {
     decoder: TextDecoder<W>,
     last_id: String,
@@ -32,7 +32,7 @@ pub struct ChunkDecoder<W: Write> {
 }
 
 impl<W: Write> ChunkDecoder<W> {
-    /// Starts a decoder.
+    /// Creates a decoder.
     pub fn new(sink: W, limits: StateLimits) -> Self {
         Self {
             decoder: TextDecoder::new(sink, limits),
@@ -41,11 +41,11 @@ impl<W: Write> ChunkDecoder<W> {
         }
     }
 
-    /// Decodes one document's source; `id` is for messages. Returns whether it carries `eos: true`;
-    /// a document after `eos` is an error.
+    /// Decodes the source of one document; `id` is used in messages. Returns whether it contains `eos: true`. A
+    /// document after that one is an error.
     ///
     /// # Errors
-    /// Any of [`Cause`] but `ForeignId`; the decoder is of no use afterwards.
+    /// Any [`Cause`] except `ForeignId`. The decoder cannot be used afterwards.
     pub fn document(&mut self, id: &str, source: &[u8]) -> Result<bool, Error> {
         id.clone_into(&mut self.last_id);
         self.eos = self.read(source).map_err(|cause| cause.of(id))?;
@@ -54,7 +54,7 @@ impl<W: Write> ChunkDecoder<W> {
 
     fn read(&mut self, source: &[u8]) -> Result<bool, Cause> {
         if self.eos {
-            return Err(malformed("it follows the document that carries `eos`"));
+            return Err(malformed("it follows the document with `eos`"));
         }
         let text = std::str::from_utf8(source).map_err(|cause| malformed(&format!("not UTF-8: {cause}")))?;
         let mut json = serde_json::Deserializer::from_str(text);
@@ -71,13 +71,14 @@ impl<W: Write> ChunkDecoder<W> {
         }
     }
 
-    /// The end: `eos` must have come, base64 and gzip must be complete. Returns decoded bytes and the sink.
+    /// Ends the state: `eos` must have been read, and base64 and gzip must be complete. Returns the number of decoded
+    /// bytes and the sink.
     ///
     /// # Errors
-    /// As [`document`](Self::document).
+    /// The same as for [`document`](Self::document).
     pub fn finish(self) -> Result<(u64, W), Error> {
         if !self.eos {
-            let why = "the last document of the state lacks `eos`: the state is cut short";
+            let why = "the last state document does not have `eos`: the state is truncated";
             return Err(malformed(why).of(&self.last_id));
         }
         let decoded = self.decoder.finish();
@@ -89,14 +90,14 @@ fn malformed(why: &str) -> Cause {
     Cause::Malformed(why.to_owned())
 }
 
-/// Returns whether the document carries `eos: true`.
+/// Returns whether the document contains `eos: true`.
 struct Document<'a, W: Write>(Chunks<'a, W>);
 
 impl<'de, W: Write> Visitor<'de> for Document<'_, W> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with `compressed` and, behind it, `eos`")
+        f.write_str("an object with `compressed` followed by `eos`")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
@@ -106,7 +107,7 @@ impl<'de, W: Write> Visitor<'de> for Document<'_, W> {
                 ("compressed", None) => return Err(A::Error::duplicate_field("compressed")),
                 ("compressed", _) if eos.is_some() => {
                     return Err(A::Error::custom(
-                        "`eos` stands before `compressed`, which fails the restore",
+                        "`eos` is before `compressed`, which Elasticsearch cannot restore",
                     ));
                 }
                 ("compressed", Some(chunks)) => members.next_value_seed(chunks)?,
@@ -128,11 +129,11 @@ impl<'de, W: Write> Visitor<'de> for Document<'_, W> {
 /// Decodes the strings as they are read.
 struct Chunks<'a, W: Write> {
     decoder: &'a mut TextDecoder<W>,
-    /// What the decoder returned, which does not fit into errors of serde.
+    /// An error of the decoder, which does not fit into serde's errors.
     failed: &'a mut Option<io::Error>,
 }
 
-/// A string, borrowed where it has no escapes.
+/// A string, borrowed if it has no escapes.
 #[derive(Deserialize)]
 struct Chunk<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -155,22 +156,22 @@ impl<'de, W: Write> Visitor<'de> for Chunks<'_, W> {
         while let Some(Chunk(text)) = chunks.next_element()? {
             if let Err(cause) = self.decoder.push(text.as_bytes()) {
                 *self.failed = Some(cause);
-                return Err(A::Error::custom("the chunk does not decode"));
+                return Err(A::Error::custom("the chunk cannot be decoded"));
             }
         }
         Ok(())
     }
 }
 
-/// Decodes one text that comes in pieces. Its errors are those of the sink, as they are, or contain a [`Cause`].
+/// Decodes a base64 text that arrives in pieces. Its errors are those of the sink, unchanged, or contain a [`Cause`].
 pub(crate) struct TextDecoder<W: Write> {
     gzip: GzDecoder<Bounded<W>>,
-    /// Characters that wait for the rest of their group of four.
+    /// Characters of an incomplete group of four.
     carried: Vec<u8>,
     padded: bool,
 }
 
-/// A sink that refuses to take more than it was told. What it returns is kept apart from what is wrong with the state.
+/// A sink with a limit. Its errors are kept separate from errors in the state.
 struct Bounded<W> {
     sink: W,
     taken: u64,
@@ -213,7 +214,7 @@ impl<W: Write> TextDecoder<W> {
         Ok(())
     }
 
-    /// Whole groups of four characters.
+    /// Decodes complete groups of four characters.
     fn groups(&mut self, groups: &[u8]) -> io::Result<()> {
         if self.padded {
             return Err(undecodable("more base64 follows its padding"));
@@ -233,7 +234,7 @@ impl<W: Write> TextDecoder<W> {
         Ok(())
     }
 
-    /// The number of decoded bytes, and the sink.
+    /// Returns the number of decoded bytes and the sink.
     pub(crate) fn finish(mut self) -> io::Result<(u64, W)> {
         if !self.carried.is_empty() {
             return Err(undecodable("the base64 text ends inside a group of four"));
@@ -245,11 +246,11 @@ impl<W: Write> TextDecoder<W> {
         Ok((bounded.taken, bounded.sink))
     }
 
-    /// Why a write of compressed bytes failed: because of the sink, a bound, or the state.
+    /// Determines why writing compressed bytes failed: the sink, the limit or the state.
     fn failure(&mut self, cause: &io::Error) -> io::Error {
         let failed = self.gzip.get_mut().failed.take();
         failed.unwrap_or_else(|| match cause.kind() {
-            io::ErrorKind::UnexpectedEof => undecodable("the compressed state is cut short"),
+            io::ErrorKind::UnexpectedEof => undecodable("the compressed state is truncated"),
             _ => undecodable(&format!("the compressed state is damaged: {cause}")),
         })
     }
@@ -278,32 +279,32 @@ impl<W: Write> Write for Bounded<W> {
     }
 }
 
-/// Characters of one string; the last of a state may be shorter.
+/// Characters per string. The last string of a state may be shorter.
 const STRING: usize = 4096;
-/// Bytes that one string holds before base64.
+/// Bytes per string before base64 encoding.
 const STRING_BYTES: usize = STRING / 4 * 3;
-/// Bytes of one document.
+/// Maximum size of a document in bytes.
 const DOCUMENT: usize = 16_777_220;
 
 const BEGIN: &str = "{\"compressed\" : [ ";
 const END: &str = "]}";
-/// The end of the last document. `compressed` stands before it: the other way round the restore fails.
+/// The end of the last document. `compressed` must come first, otherwise Elasticsearch cannot restore the state.
 const END_OF_STATE: &str = "],\"eos\":true}";
 
-/// Takes a decoded state, compressed, and gives its documents to a sink, one after the other. Memory is bounded by one
+/// Splits a decoded, compressed state into documents and passes them to a sink one by one. Memory use is limited to one
 /// document.
 pub struct ChunkEncoder<S> {
     sink: S,
-    /// The document that is open, without its end.
+    /// The current document, without its end.
     open: String,
-    /// Bytes that wait for the rest of their string.
+    /// Bytes of an incomplete string.
     waiting: Vec<u8>,
     written: u64,
     limit: usize,
 }
 
 impl<S: FnMut(u64, &[u8]) -> io::Result<()>> ChunkEncoder<S> {
-    /// Begins; `sink` hears of each document its number, from 1, and its text.
+    /// Creates an encoder. `sink` receives the number of each document, starting with 1, and its text.
     pub fn compressing(sink: S) -> GzEncoder<Self> {
         Self::with_limit(sink, DOCUMENT)
     }
@@ -319,10 +320,10 @@ impl<S: FnMut(u64, &[u8]) -> io::Result<()>> ChunkEncoder<S> {
         GzEncoder::new(documents, Compression::default())
     }
 
-    /// The end of the state; returns how many documents there are.
+    /// Ends the state and returns the number of documents.
     ///
     /// # Errors
-    /// What the sink says.
+    /// An error of the sink.
     pub fn finish(mut self) -> io::Result<u64> {
         if !self.waiting.is_empty() {
             self.string()?;
@@ -331,10 +332,10 @@ impl<S: FnMut(u64, &[u8]) -> io::Result<()>> ChunkEncoder<S> {
         Ok(self.written)
     }
 
-    /// Puts what waits into the document that is open, or into the next one where it is full.
+    /// Appends the waiting bytes as a string to the current document, or to a new one if it is full.
     fn string(&mut self) -> io::Result<()> {
         let characters = self.waiting.len().div_ceil(3) * 4;
-        // A comma, quotes, and the longer of the two ends.
+        // Includes a comma, quotes and the longer of the two endings.
         if self.open.len() > BEGIN.len() && self.open.len() + characters + 3 + END_OF_STATE.len() > self.limit {
             self.give(END)?;
             self.open.push_str(BEGIN);
@@ -373,67 +374,67 @@ impl<S: FnMut(u64, &[u8]) -> io::Result<()>> Write for ChunkEncoder<S> {
     }
 }
 
-/// What is wrong with a state document.
+/// An error in a state document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{id}: {cause}")]
 pub struct Error {
     /// The document's ID.
     pub id: String,
-    /// What is wrong with it.
+    /// The cause of the error.
     pub cause: Cause,
 }
 
-/// What can be wrong with state.
+/// What can be wrong with a state document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
     /// The ID is not `<job>_model_state_<snapshot>#n` or `<job>_categorizer_state#n`.
-    #[error("not a state document's id of this job and snapshot")]
+    #[error("not the ID of a state document of this job and snapshot")]
     ForeignId,
     /// The document is not `{"compressed": [...], "eos": …}` in that order.
     #[error("{0}")]
     Malformed(String),
-    /// The chunks are not base64, or not gzip to the end.
-    #[error("the state does not decode: {0}")]
+    /// The chunks are not base64, or not complete gzip.
+    #[error("the state cannot be decoded: {0}")]
     Undecodable(String),
     /// It decompresses to more bytes than the limit.
     #[error("the state decompresses to more than {0} bytes")]
     TooLarge(u64),
-    /// Its form is not known: where it contains values cannot be determined.
-    #[error("the state has a form that is not known: {0}")]
+    /// The form of the state is unknown, so the locations of its values are unknown too.
+    #[error("the state has an unknown form: {0}")]
     Unknown(UnknownForm),
-    /// What was decoded could not be written.
-    #[error("what it decodes to cannot be written: {why}")]
+    /// The decoded state could not be written.
+    #[error("the decoded state cannot be written: {why}")]
     Sink {
-        /// Of the sink's error.
+        /// The kind of the sink's error.
         kind: io::ErrorKind,
         /// The sink's message.
         why: String,
     },
 }
 
-/// A form of state that is not known: it may contain values where they are not looked for.
+/// Describes an unknown form of state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at {place}: {why}")]
 pub struct UnknownForm {
-    /// Names of the elements around it, dots between them.
+    /// The names of the enclosing elements, separated by dots.
     pub place: String,
-    /// What is not known.
+    /// What is unknown.
     pub why: String,
 }
 
 impl Error {
-    /// Whether the state itself is at fault (exit 4).
+    /// Whether the state itself is damaged (exit code 4).
     pub fn is_damage(&self) -> bool {
         !matches!(self.cause, Cause::Unknown(_) | Cause::Sink { .. })
     }
 
-    /// What to do next.
+    /// The next step for the user.
     pub fn hint(&self) -> Option<&'static str> {
         match self.cause {
             Cause::Unknown(_) => Some(
-                "the state of Elasticsearch 7.9 to 9.5 is known; a newer esml-state may know this one. Where values \
-                 stand is not guessed, since a wrong guess would give them away",
+                "esml-state knows the state of Elasticsearch 7.9 to 9.5; a newer version may know this one. The archive is not \
+                 pseudonymized, since unknown parts of the state may contain values",
             ),
             _ => None,
         }
@@ -449,7 +450,7 @@ impl Cause {
     }
 }
 
-/// From a sink that decoded state is written to, or from its decoder.
+/// Converts an error of the sink or of its decoder.
 impl From<io::Error> for Cause {
     fn from(cause: io::Error) -> Self {
         let undecodable = |error: json::Error| Self::Undecodable(error.to_string());
@@ -539,11 +540,15 @@ mod tests {
                 vec![format!(r#"{{"eos":true,"compressed":["{text}"]}}"#)],
                 "before `compressed`",
             ),
-            ("no eos", vec![format!(r#"{{"compressed":["{text}"]}}"#)], "lacks `eos`"),
+            (
+                "no eos",
+                vec![format!(r#"{{"compressed":["{text}"]}}"#)],
+                "does not have `eos`",
+            ),
             (
                 "eos false",
                 vec![format!(r#"{{"compressed":["{text}"],"eos":false}}"#)],
-                "lacks `eos`",
+                "does not have `eos`",
             ),
             ("early eos", vec![whole(&text), whole(&text)], "follows the document"),
             (
@@ -566,11 +571,11 @@ mod tests {
             ),
             ("not base64", vec![whole("!!!!")], "not base64"),
             ("group cut", vec![whole(&text[..text.len() - 1])], "group of four"),
-            ("cut", vec![whole(&text[..half - half % 4])], "cut short"),
+            ("cut", vec![whole(&text[..half - half % 4])], "truncated"),
             (
                 "nothing",
                 vec![r#"{"compressed":[],"eos":true}"#.to_owned()],
-                "cut short",
+                "truncated",
             ),
             ("flipped", vec![whole(&STANDARD.encode(&flipped))], "damaged"),
             ("trailing", vec![whole(&STANDARD.encode(&tail))], "follow"),
@@ -640,7 +645,7 @@ mod tests {
         decoder.finish().unwrap().1
     }
 
-    /// Bytes that do not compress.
+    /// Returns bytes that cannot be compressed.
     fn noise(length: usize) -> Vec<u8> {
         let mut state = 1_u64;
         let next = || {

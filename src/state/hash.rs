@@ -1,28 +1,27 @@
-//! The hashes that stand in the state for names and values.
+//! Hashes of names and values in the state.
 //!
-//! They have a fixed seed and no salt: whoever has a list of guesses finds the values in it. See
-//! `docs/pseudonymizing.md`.
+//! They have a fixed seed and no salt, so values can be found by hashing guesses. See `docs/pseudonymizing.md`.
 
-/// Seed of a dictionary's first word.
+/// The seed for the first word of a dictionary.
 const SEED: u64 = 472_882_027;
 
-/// The hash of one value, as `distinct_count` and `info_content` keep it.
+/// Returns the hash of one value, as `distinct_count` and `info_content` store it.
 pub fn value_hash(value: &str) -> u64 {
     chain(SEED, value)
 }
 
-/// The hash of four texts, as normalisers keep it: partition field and value, person field and value.
+/// Returns the hash that normalizers store: partition field and value, person field and value.
 pub fn scope_hash(texts: [&str; 4]) -> u64 {
     texts.into_iter().fold(SEED, chain)
 }
 
-/// Continues a [`scope_hash`] that two texts have begun: many persons of one partition.
+/// Continues the [`scope_hash`] of a partition field and value, to hash many persons of one partition.
 pub fn scope_hash_of_partition(partition_field: &str, partition_value: &str) -> impl Fn(&str, &str) -> u64 {
     let half = chain(chain(SEED, partition_field), partition_value);
     move |field, value| chain(chain(half, field), value)
 }
 
-/// 64-bit MurmurHash2 for 64-bit machines ("64A"), the seed being what came before.
+/// Computes the 64-bit MurmurHash2 for 64-bit machines ("64A"), with the previous hash as its seed.
 fn chain(seed: u64, text: &str) -> u64 {
     const M: u64 = 0xc6a4_a793_5bd1_e995;
     let bytes = text.as_bytes();

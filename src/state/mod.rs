@@ -1,4 +1,4 @@
-//! What is inside the model state: document ids, chunks, decoding, and where values stand in it.
+//! The model state: document IDs, chunks, decoding, and the locations of values in it.
 
 mod chunks;
 pub mod hash;
@@ -9,10 +9,10 @@ pub use chunks::{Cause, ChunkDecoder, ChunkEncoder, Error, StateLimits, UnknownF
 
 use crate::job::{JobId, SnapshotId};
 
-/// Where state lives on a cluster, after upgrades by reindexing too.
+/// The indices that store state, including those that an upgrade reindexed.
 pub const STATE_INDICES: [&str; 3] = [".ml-state*", ".reindexed-v7-ml-state*", ".reindexed-v8-ml-state*"];
 
-/// Which kind of state.
+/// The kind of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateKind {
     /// `<job>_model_state_<snapshot>#n`
@@ -21,20 +21,20 @@ pub enum StateKind {
     Categorizer,
 }
 
-/// A state document's place: kind and number, from 1.
+/// The kind and the number of a state document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateDocId {
-    /// Which kind.
+    /// The kind of state.
     pub kind: StateKind,
-    /// From 1.
+    /// The number, starting with 1.
     pub number: u64,
 }
 
 impl StateDocId {
-    /// Reads an id that must belong to this very job and snapshot; `None` for any other.
+    /// Parses the ID of a document of this job and snapshot; `None` for any other ID.
     ///
-    /// The expected ids are built and compared: an id is never taken apart to find a job in it, since a job's own
-    /// id may contain `_model_state_`.
+    /// The expected ID is built and compared. An ID is never split to find the job in it, since a job ID may itself
+    /// contain `_model_state_`.
     pub fn parse(id: &str, job: &JobId, snapshot: &SnapshotId) -> Option<Self> {
         let (base, number) = split_number(id)?;
         let kind = [StateKind::Model, StateKind::Categorizer]
@@ -43,7 +43,7 @@ impl StateDocId {
         Some(Self { kind, number })
     }
 
-    /// The id as Elasticsearch has it.
+    /// Returns the ID as Elasticsearch writes it.
     pub fn format(self, job: &JobId, snapshot: &SnapshotId) -> String {
         format!("{}#{}", self.kind.base(job, snapshot), self.number)
     }
@@ -58,7 +58,7 @@ impl StateKind {
     }
 }
 
-/// What stands before `#`, and the number behind it, written as Elasticsearch does: no sign, no leading zeros.
+/// Splits an ID at `#`. The number must be written as Elasticsearch does, without a sign or leading zeros.
 pub(crate) fn split_number(id: &str) -> Option<(&str, u64)> {
     let (base, digits) = id.rsplit_once('#')?;
     let canonical = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! What each member of an archive's documents holds, for the report about values and for their replacement alike.
+//! The contents of each member in the documents of an archive, used to report values and to replace them.
 
 use self::Content::{
     FreeText, Kept, KeptText, Message, MessageWords, Number, OtherValue, Pattern, ValueList, ValueOfNamedField,
@@ -6,52 +6,52 @@ use self::Content::{
 use super::location::ArchivePart;
 use crate::job::GENERATED;
 
-/// The user that autodetect writes annotations as; nobody else may.
+/// The user that autodetect writes annotations as. No other user can have this name.
 pub(crate) const JOB_USER: &str = "_xpack";
-pub(super) const ANNOTATIONS_OF_PEOPLE: &str = "annotations of people";
+pub(super) const ANNOTATIONS_OF_PEOPLE: &str = "annotations of users";
 
-/// What stands at a path of a document.
+/// The content at a path of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content<'a> {
-    /// IDs, names of fields, times, metrics and choices of Elasticsearch: no values.
+    /// IDs, names of fields, times, metrics and options of Elasticsearch: no values.
     Kept,
-    /// A number, which stays; a text in its place is not known.
+    /// A number, which stays. A text instead of it is unknown.
     Number,
-    /// A text that something reads, or that Elasticsearch wrote: it stays, but for values in it.
+    /// A text that something reads, or that Elasticsearch wrote. It stays, except for values in it.
     KeptText,
     /// A value of this field.
     Value(&'a str),
-    /// Part of an object that is a value of this field.
+    /// A part of an object that is a value of this field.
     PartOfValue(&'a str),
-    /// A value of the field that the member with `_name` in the place of `_value` names.
+    /// A value of the field that is named by the member with `_name` instead of `_value`.
     ValueOfNamedField,
-    /// A value of no field: an address, the name of a user, a node or a cluster.
+    /// A value that belongs to no field: an address, or the name of a user, node or cluster.
     OtherValue,
-    /// Values with commas between them.
+    /// Values separated by commas.
     ValueList,
-    /// A message that is categorized.
+    /// A categorized message.
     Message,
-    /// Words of such messages, with blanks between them.
+    /// Words of such messages, separated by spaces.
     MessageWords,
-    /// A regular expression made of such words.
+    /// A regular expression that consists of such words.
     Pattern,
     /// A text of an input document.
     Text,
-    /// A text of a type that takes no token.
+    /// A text of a type that cannot hold a token.
     Untokenized,
-    /// What a person wrote, or Elasticsearch about the job.
+    /// A text written by a user, or by Elasticsearch about the job.
     FreeText,
 }
 
-/// A kind of document: what its members hold. Paths have blanks between them.
+/// A kind of document and the contents of its members. Paths are separated by spaces.
 #[derive(Debug)]
 pub(crate) struct DocumentKind {
     pub(super) part: ArchivePart,
     /// Members with [`Content::Kept`].
     pub(super) kept: &'static str,
-    /// Other members: their content, label in reports (empty where they are not reported) and paths.
+    /// Other members: content, label in reports (empty if they are not reported) and paths.
     pub(super) members: &'static [(Content<'static>, &'static str, &'static str)],
-    /// What members hold that are not known.
+    /// The content of unknown members.
     others: Content<'static>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) static CONFIGURATION: DocumentKind = DocumentKind {
         (ValueList, "model plot terms", "model_plot_config.terms"),
         (OtherValue, "datafeed authorization", "datafeed_config.authorization"),
         (Kept, "index names", "datafeed_config.indices datafeed_config.indexes"),
-        // These stay as they are, or are not written at all.
+        // These are not changed, or are not written at all.
         (Kept, "datafeed query", "datafeed_config.query"),
         (Kept, "datafeed aggregations", "datafeed_config.aggregations"),
         (Kept, "datafeed scripts", "datafeed_config.runtime_mappings"),
@@ -156,7 +156,7 @@ pub(crate) static CALENDAR: DocumentKind = DocumentKind {
     others: FreeText,
 };
 
-/// Its items are values of the fields that it is applied to.
+/// Its items are values of the fields that it applies to.
 pub(crate) static FILTER: DocumentKind = DocumentKind {
     part: ArchivePart::Filters,
     kept: "filter_id",
@@ -165,7 +165,7 @@ pub(crate) static FILTER: DocumentKind = DocumentKind {
 };
 
 impl DocumentKind {
-    /// What a member holds.
+    /// Returns the content of a member.
     pub(crate) fn content(&self, path: &str) -> Content<'static> {
         match self.member(path) {
             Some((content, _)) if content != Number => content,
@@ -180,7 +180,7 @@ impl DocumentKind {
         self.member(path).is_some() || self.covers(self.kept, path)
     }
 
-    /// The content and the label of a member that is not kept.
+    /// Returns the content and the label of a member that is not [`Content::Kept`].
     pub(super) fn member(&self, path: &str) -> Option<(Content<'static>, &'static str)> {
         let mut members = self.members.iter();
         let member = members.find(|(_, _, paths)| self.covers(paths, path));
@@ -194,7 +194,7 @@ impl DocumentKind {
         })
     }
 
-    /// Whether whatever is below a path has the content of the path.
+    /// Whether everything below a path has the content of the path.
     fn is_nested(&self) -> bool {
         self.part == ArchivePart::Configuration
     }

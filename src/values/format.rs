@@ -1,11 +1,11 @@
-//! What a value looks like: a guess from its form, and from the name of its field where the form is ambiguous.
+//! The format of a value: a guess from its form, and from the name of its field if the form is ambiguous.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::util::timestamp::EpochMillis;
 
-/// What a value looks like; formats that may identify a person come first.
+/// The format of a value. Formats that may identify a person come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ValueFormat {
     Email,
@@ -29,7 +29,8 @@ pub(crate) enum ValueFormat {
 
 type Recognizer = fn(&str) -> bool;
 
-/// The formats with their names in reports, those that a value's form alone tells first, the most specific first.
+/// The formats with their names in reports. Formats that only depend on the value come first, the most specific ones at
+/// the top.
 const FORMATS: [(ValueFormat, &str, Recognizer); 17] = [
     (ValueFormat::Email, "e-mail address", is_email),
     (ValueFormat::Ipv4, "IPv4 address", is_ipv4),
@@ -49,27 +50,27 @@ const FORMATS: [(ValueFormat, &str, Recognizer); 17] = [
     (ValueFormat::Word, "word", NO_FORM),
     (ValueFormat::Text, "text", NO_FORM),
 ];
-/// Of a format that the name of the field or the number of words decides about.
+/// For formats that depend on the name of the field or the number of words.
 const NO_FORM: Recognizer = |_| false;
 
-/// Parts of the names of fields whose words name users.
+/// Words in the names of fields that contain users.
 const USER_FIELDS: &str = "user login account owner author uid principal person member";
-/// Parts of the names of fields whose words name machines.
+/// Words in the names of fields that contain machines.
 const HOST_FIELDS: &str = "host server node machine computer device domain instance";
-/// Endings that make even two labels a domain.
+/// Top-level domains that make a value with only two labels a domain name.
 const TOP_LEVEL_DOMAINS: [&str; 24] = [
     "com", "org", "net", "edu", "gov", "mil", "int", "info", "io", "de", "at", "ch", "fr", "uk", "eu", "nl", "it",
     "es", "local", "lan", "internal", "corp", "example", "test",
 ];
 
 impl ValueFormat {
-    /// The format of a value of a field.
+    /// Returns the format of a field's value.
     pub(crate) fn of(value: &str, field: &str) -> Self {
         let value = value.trim();
         Self::by_form(value).unwrap_or_else(|| Self::by_field_name(value, field))
     }
 
-    /// The formats of the words of a text, of those that may identify a person.
+    /// Returns the formats of the words in a text that may identify a person.
     pub(crate) fn contained_in(text: &str) -> BTreeSet<Self> {
         let words = text.split(|c: char| c.is_whitespace() || "=,;()[]{}<>\"'|".contains(c));
         let words = words.map(|word| word.trim_end_matches(['.', ':', '!', '?']));
@@ -94,14 +95,14 @@ impl ValueFormat {
         }
     }
 
-    /// Its name in reports.
+    /// Returns the name in reports.
     pub(crate) fn name(self) -> &'static str {
         let known = FORMATS.iter().find(|(format, _, _)| *format == self);
         known.map_or("", |(_, name, _)| name)
     }
 }
 
-/// Whether a text has only bytes of a kind and some others.
+/// Whether a text consists of bytes of a kind and some others.
 fn consists_of(text: &str, kind: fn(&u8) -> bool, others: &[u8]) -> bool {
     text.bytes().all(|byte| kind(&byte) || others.contains(&byte))
 }
@@ -113,7 +114,7 @@ fn has_hex_groups(text: &str, separator: char, lengths: &[usize]) -> bool {
     have_lengths && groups.all(|group| consists_of(group, u8::is_ascii_hexdigit, b""))
 }
 
-/// A name, `@` and a domain with a dot, without spaces.
+/// Whether a text is a name, `@` and a domain with a dot, without spaces.
 pub(crate) fn is_email_address(text: &str) -> bool {
     text.rsplit_once('@').is_some_and(|(name, domain)| {
         !name.is_empty()
@@ -123,7 +124,7 @@ pub(crate) fn is_email_address(text: &str) -> bool {
     })
 }
 
-/// The same with the characters of RFC 5322 and of domains only.
+/// Also requires that it only has the characters of RFC 5322 and of domains.
 fn is_email(value: &str) -> bool {
     let symbol = |c: char| "!#$%&'*+/=?^_`{|}~.-".contains(c);
     is_email_address(value)
@@ -133,19 +134,19 @@ fn is_email(value: &str) -> bool {
         })
 }
 
-/// An address, perhaps with a port or the length of a prefix.
+/// Whether a value is an address with an optional port or prefix length.
 fn is_ipv4(value: &str) -> bool {
     let (address, number) = value.split_once([':', '/']).unwrap_or((value, ""));
     consists_of(number, u8::is_ascii_digit, b"") && address.parse::<Ipv4Addr>().is_ok()
 }
 
-/// An address, perhaps with a zone or the length of a prefix.
+/// Whether a value is an address with an optional zone or prefix length.
 fn is_ipv6(value: &str) -> bool {
     let address = value.split(['%', '/']).next().unwrap_or(value);
     address.parse::<Ipv6Addr>().is_ok()
 }
 
-/// The separator of a MAC address of six groups.
+/// Returns the separator of a MAC address of six groups.
 pub(crate) fn mac_separator(text: &str) -> Option<char> {
     let mut separators = [':', '-'].into_iter();
     separators.find(|separator| has_hex_groups(text, *separator, &[2; 6]))
@@ -174,8 +175,9 @@ fn is_url(value: &str) -> bool {
     has_url_form && !value.contains(' ')
 }
 
-/// Labels between dots, the last one of letters alone, as in `web-01.fra.corp.example`. Two labels are ambiguous
-/// (`first.last`), unless there is a digit or dash in the first or the last is a common top-level domain.
+/// Whether a value consists of labels separated by dots, the last one only of letters, as in `web-01.fra.corp.example`.
+/// Two labels are ambiguous (`first.last`), unless the first contains a digit or dash, or the last is a common
+/// top-level domain.
 fn is_domain_name(value: &str) -> bool {
     let name = value.strip_suffix('.').unwrap_or(value);
     let labels: Vec<&str> = name.split('.').collect();
@@ -196,7 +198,8 @@ fn is_domain_name(value: &str) -> bool {
             || TOP_LEVEL_DOMAINS.contains(&last.to_ascii_lowercase().as_str()))
 }
 
-/// Country, two check digits, account; the check digits of ISO 13616 are right, or the account consists of digits.
+/// Whether a value is a country code, two check digits and an account. Either the check digits are correct by ISO
+/// 13616, or the account consists of digits.
 fn is_iban(value: &str) -> bool {
     let compact: Vec<u8> = value.bytes().filter(|b| *b != b' ').collect();
     let (head, account) = compact.split_at(compact.len().min(4));
@@ -211,10 +214,11 @@ fn is_iban(value: &str) -> bool {
     shaped && (remainder == 1 || account.iter().all(u8::is_ascii_digit))
 }
 
-/// 13 to 19 digits, perhaps in groups, with the first digit of a large issuer and a correct Luhn check digit.
+/// Whether a value has 13 to 19 digits, optionally in groups, the first digit of a large issuer and a correct Luhn
+/// check digit.
 fn is_card(value: &str) -> bool {
     let digits: Vec<u32> = value.chars().filter_map(|c| c.to_digit(10)).collect();
-    // Every second digit from the right counts double, less 9 from 10 on.
+    // Every second digit from the right is doubled; 9 is subtracted from two-digit results.
     let doubled = |digit: &u32| digit * 2 - if *digit > 4 { 9 } else { 0 };
     let others: u32 = digits.iter().rev().step_by(2).sum();
     let sum = others + digits.iter().rev().skip(1).step_by(2).map(doubled).sum::<u32>();
@@ -224,7 +228,7 @@ fn is_card(value: &str) -> bool {
         && sum.is_multiple_of(10)
 }
 
-/// `+` and 8 to 15 digits, or as many in groups of which the first begins with `0`.
+/// Whether a value is `+` followed by 8 to 15 digits, or as many digits in groups that begin with `0`.
 fn is_phone(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     let rest = value.strip_prefix('+').unwrap_or(value);
@@ -233,12 +237,12 @@ fn is_phone(value: &str) -> bool {
     begins && (8..=15).contains(&digits) && consists_of(rest, u8::is_ascii_digit, b" -./()")
 }
 
-/// A date with its day, or with a time.
+/// Whether a value is a date, with or without a time.
 fn is_date(value: &str) -> bool {
     !is_number(value) && value.len() >= 8 && EpochMillis::of_document_text(value).is_some()
 }
 
-/// An absolute path, one relative to a folder, or one of a drive or share.
+/// Whether a value is an absolute path, a path relative to a directory, or a path on a drive or share.
 fn is_path(value: &str) -> bool {
     let bytes = value.as_bytes();
     let drive = matches!(bytes.get(1..3), Some(b":\\" | b":/")) && bytes.first().is_some_and(u8::is_ascii_alphabetic);
@@ -248,12 +252,12 @@ fn is_path(value: &str) -> bool {
     value.matches(' ').count() <= 2 && (rooted || drive || relative.any(|prefix| value.starts_with(prefix)))
 }
 
-/// Digits with a sign, a point and an exponent at most.
+/// Whether a value consists of digits with an optional sign, point and exponent.
 fn is_number(value: &str) -> bool {
     consists_of(value, u8::is_ascii_digit, b"+-.eE") && value.parse::<f64>().is_ok()
 }
 
-/// Digits with a minus and a point at most.
+/// Whether a value consists of digits with an optional minus sign and point.
 pub(crate) fn is_decimal(text: &str) -> bool {
     let text = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -261,12 +265,12 @@ pub(crate) fn is_decimal(text: &str) -> bool {
     is_digits(whole) && is_digits(fraction)
 }
 
-/// Any number that a program may have printed.
+/// Whether a text is a number in any common notation.
 pub(crate) fn is_numeric(text: &str) -> bool {
     is_decimal(text) || text.parse::<f64>().is_ok()
 }
 
-/// Hexadecimal digits and letters in the length of a common hash.
+/// Whether a value consists of hexadecimal digits and has the length of a common hash.
 fn is_hash(value: &str) -> bool {
     matches!(value.len(), 16 | 24 | 32 | 40 | 56 | 64 | 96 | 128)
         && consists_of(value, u8::is_ascii_hexdigit, b"")
@@ -274,7 +278,7 @@ fn is_hash(value: &str) -> bool {
         && value.bytes().any(|b| b.is_ascii_digit())
 }
 
-/// `first.last` in lower-case letters, or a domain, a backslash and a name.
+/// Whether a value is `first.last` in lowercase letters, or a domain, a backslash and a name.
 fn is_user(value: &str) -> bool {
     if let Some((domain, name)) = value.split_once('\\') {
         return !domain.is_empty() && !name.is_empty() && !name.contains('\\') && !value.contains('/');
@@ -285,7 +289,7 @@ fn is_user(value: &str) -> bool {
     parts.is_some_and(|(first, last)| letters(first) && letters(last)) && name.to_lowercase() == name
 }
 
-/// Letters, then a few digits, as in `web-01` or `db-srv12`.
+/// Whether a value consists of letters and a few digits, as in `web-01` or `db-srv12`.
 fn is_host(value: &str) -> bool {
     let name = value.trim_end_matches(|c: char| c.is_ascii_digit());
     let stem = name.trim_end_matches(['-', '_']);

@@ -1,4 +1,4 @@
-//! What values are of: the parts of an archive, the fields of a job, and texts with a label.
+//! The origin of values: parts of an archive, fields of a job, and labeled texts.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +18,19 @@ pub(crate) enum ArchivePart {
     Configuration,
 }
 
-/// What a text is a value of.
+/// The source of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ValueSource<'a> {
     /// A field of the data.
     Field(&'a str),
-    /// The items of a filter, by its ID, where no rule tells which field they are values of.
+    /// A filter, by its ID, if no rule determines the field of its items.
     Filter(&'a str),
     /// A text with a label, such as the description of the job.
     Text(&'static str),
 }
 
 impl ArchivePart {
-    /// Every part in the order of reports, with its name in JSON documents.
+    /// All parts in the order of reports, with their names in JSON documents.
     pub(crate) const NAMES: [(Self, &'static str); 9] = [
         (Self::ModelState, "model_state"),
         (Self::CategorizerState, "categorizer_state"),
@@ -52,13 +52,13 @@ impl ArchivePart {
 impl ValueSource<'_> {
     /// Tokens of the categorizer's state and terms of categories.
     pub(crate) const CATEGORY_TOKENS: &'static str = "category tokens";
-    /// Of a categorizer whose field is not known.
+    /// The label for the messages of a categorizer whose field is unknown.
     pub(crate) const CATEGORIZED_MESSAGES: &'static str = "categorized messages";
-    /// Likewise.
+    /// The label for the partition values of such a categorizer.
     pub(crate) const CATEGORIZED_PARTITIONS: &'static str = "categorized partitions";
 }
 
-/// What a job uses a field for.
+/// How a job uses a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum FieldRole {
     Partition,
@@ -66,7 +66,7 @@ pub(crate) enum FieldRole {
     By,
     Influencer,
     Categorization,
-    /// The argument of a function; `distinct_count` keeps its values.
+    /// The argument of a function. `distinct_count` stores its values.
     Metric,
 }
 
@@ -106,18 +106,18 @@ impl FieldRoles {
         Self(roles)
     }
 
-    /// What a field is used for.
+    /// Returns the roles of a field.
     pub(crate) fn of(&self, field: &str) -> &[FieldRole] {
         self.0.get(field).map_or(&[], Vec::as_slice)
     }
 
-    /// The fields with a role.
+    /// Returns the fields with a role.
     pub(crate) fn with(&self, role: FieldRole) -> impl Iterator<Item = &str> {
         let with = self.0.iter().filter(move |(_, roles)| roles.contains(&role));
         with.map(|(field, _)| field.as_str())
     }
 
-    /// The fields with any role.
+    /// Returns the fields with any role.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }

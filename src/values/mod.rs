@@ -1,4 +1,4 @@
-//! Values of the data in an archive: where they are, what they look like, and how Elasticsearch normalizes them.
+//! The values in an archive: where they are, what they look like, and how Elasticsearch normalizes them.
 
 mod documents;
 mod format;

@@ -1,5 +1,5 @@
-//! Values as a datafeed reads them. Elasticsearch may have indexed them in another form than documents have: addresses have
-//! one form, and a keyword may have a normalizer. Those other than `lowercase` are not known.
+//! Values as a datafeed reads them, which can differ from the documents: Elasticsearch rewrites addresses, and a
+//! keyword may have a normalizer. Normalizers other than `lowercase` are not supported.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,25 +15,25 @@ use crate::json::nested_values;
 enum Normalization {
     Address,
     Lowercase,
-    /// By a normalizer other than `lowercase`, or by one that not all indices have.
+    /// A normalizer other than `lowercase`, or one that not all indices have.
     Unsupported,
 }
 
-/// What the indices of the input documents do to values of fields.
+/// How the indices of the input documents change the values of fields.
 #[derive(Debug, Default)]
 pub(crate) struct Normalizers {
     fields: BTreeMap<String, Normalization>,
-    /// Places of the mapping with a normalizer that values of these fields pass.
+    /// Paths in the mapping with a normalizer for values of these fields.
     pub(crate) normalized: BTreeSet<String>,
-    /// Fields with `ignore_above`: the smallest and the largest that a source has for it, in UTF-16 code units.
+    /// For fields with `ignore_above`, the smallest and the largest limit of all sources, in UTF-16 code units.
     longest: BTreeMap<String, (u64, u64)>,
-    /// Places of the mapping with that limit, which tokens may exceed.
+    /// Paths in the mapping with such a limit, which tokens may exceed.
     pub(crate) limited: BTreeSet<String>,
 }
 
 impl Normalizers {
-    /// Of these fields, by the mapping of all sources; each with the name that the mapping has for it. Of messages, whose
-    /// words are replaced, only `ignore_above` is known.
+    /// Reads the mappings of all sources for these fields, each with its name in the mapping. For messages, whose words
+    /// are replaced, only `ignore_above` is known.
     pub(crate) fn new<'a>(
         mappings: &InputMappings,
         fields: impl Iterator<Item = (&'a str, &'a str)>,
@@ -70,8 +70,8 @@ impl Normalizers {
         }
     }
 
-    /// Whether Elasticsearch indexed a value: not where it is longer than `ignore_above`. `None` where the sources differ
-    /// in that.
+    /// Whether Elasticsearch indexed a value, which it does not if the value is longer than `ignore_above`. `None` if
+    /// the sources differ in this.
     pub(crate) fn is_indexed(&self, field: &str, text: &str) -> Option<bool> {
         let Some((least, most)) = self.longest.get(field) else {
             return Some(true);
@@ -84,7 +84,7 @@ impl Normalizers {
         }
     }
 
-    /// What the job reads where a document has this value, `None` where that is not known.
+    /// Returns what the job reads for a value of a document; `None` if that is unknown.
     pub(crate) fn normalized<'t>(&self, field: &str, text: &'t str) -> Option<Cow<'t, str>> {
         match self.fields.get(field) {
             None => Some(text.into()),
@@ -93,7 +93,7 @@ impl Normalizers {
                 Ok(address) => address.to_canonical().to_string().into(),
                 Err(_) => text.into(),
             }),
-            // As Lucene's `LowerCaseFilter` does, a letter becomes one letter.
+            // Like Lucene's `LowerCaseFilter`, it maps each letter to one letter.
             Some(Normalization::Lowercase) => Some(text.chars().filter_map(|c| c.to_lowercase().next()).collect()),
         }
     }
@@ -110,7 +110,7 @@ impl Normalization {
     }
 }
 
-/// Whether a normalizer is Elasticsearch's own `lowercase`, or consists of nothing but its filter of that name.
+/// Whether a normalizer is the built-in `lowercase`, or consists only of that filter.
 fn is_lowercase(normalizer: &str, analysis: Option<&Value>) -> bool {
     let section = |section: &str, name: &str| analysis?.get(section)?.get(name);
     let Some(definition) = section("normalizer", normalizer) else {
@@ -122,7 +122,7 @@ fn is_lowercase(normalizer: &str, analysis: Option<&Value>) -> bool {
     };
     match definition.get("type").and_then(Value::as_str) {
         Some("lowercase") => true,
-        // A filter of the index with that name may have options, such as a language.
+        // A filter with that name in the index may have options, such as a language.
         None | Some("custom") if section("filter", "lowercase").is_none() => {
             named("filter").map(|(_, name)| name).eq(["lowercase"]) && named("char_filter").next().is_none()
         }
@@ -224,7 +224,7 @@ mod tests {
             ("url.raw", "four", Some(true)),
             ("url.raw", "fives", Some(false)),
             ("url.raw", "äöüß", Some(true)),
-            // Two UTF-16 code units each.
+            // Each is two UTF-16 code units.
             ("url.raw", "\u{1f600}\u{1f600}\u{1f600}", Some(false)),
             ("labels.region", "fives", Some(false)),
             ("differs", "fives", None),

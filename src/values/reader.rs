@@ -15,7 +15,7 @@ use crate::json::{Leaf, for_each_leaf};
 /// Receives a value with its source.
 type Visit<'v> = dyn FnMut(ValueSource<'_>, ArchivePart, &str) + 'v;
 
-/// Labels of texts that no member of a document has.
+/// Labels for texts that do not belong to a member of a document.
 pub(super) const UNKNOWN: &str = "other texts";
 pub(super) const ANNOTATIONS_OF_THE_JOB: &str = "annotations of the job";
 pub(super) const CLUSTER_NAME: &str = "cluster name";
@@ -23,14 +23,14 @@ pub(super) const CLUSTER_NAME: &str = "cluster name";
 /// The texts of a job's configuration that contain values or describe their owner.
 pub(crate) fn config_values(config: &JobConfig, visit: &mut Visit<'_>) {
     for_each_leaf(config.text.get().as_bytes(), &mut |leaf| {
-        // Numbers and booleans say nothing by themselves.
+        // Numbers and Booleans are not meaningful on their own.
         if leaf.quoted {
             member_values(&CONFIGURATION, leaf, visit);
         }
     });
 }
 
-/// The values of an input document, except for its time. False where the document is not complete JSON.
+/// Passes the values of an input document, except for its time. Returns false if the document is not complete JSON.
 pub(crate) fn input_values(id: Option<&str>, source: &[u8], time_field: &str, visit: &mut Visit<'_>) -> bool {
     let part = ArchivePart::Inputs;
     if let Some(id) = id {
@@ -43,7 +43,7 @@ pub(crate) fn input_values(id: Option<&str>, source: &[u8], time_field: &str, vi
     })
 }
 
-/// A number in its shortest form.
+/// Returns a number in its shortest form, as autodetect reads it.
 fn as_autodetect_reads<'a>(leaf: &'a Leaf<'_>) -> Cow<'a, str> {
     let is_float = !leaf.quoted && leaf.text.contains(['.', 'e', 'E']);
     match leaf.text.parse::<f64>() {
@@ -52,7 +52,8 @@ fn as_autodetect_reads<'a>(leaf: &'a Leaf<'_>) -> Cow<'a, str> {
     }
 }
 
-/// The values of an annotation, notification or category definition. False where the document is not complete JSON.
+/// Passes the values of an annotation, notification or category definition. Returns false if the document is not
+/// complete JSON.
 pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visit<'_>) -> bool {
     let document = match part {
         ArchivePart::Annotations => &ANNOTATION,
@@ -60,7 +61,7 @@ pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visi
         _ => &CATEGORY,
     };
     let mut annotation = None;
-    // The author, and names and values of the fields that the document is about.
+    // The author, and the names and values of the fields that the document refers to.
     let mut about: BTreeMap<String, String> = BTreeMap::new();
     let is_about = |path: &str| {
         let role = path.strip_suffix("_field_name").or(path.strip_suffix("_field_value"));
@@ -97,7 +98,7 @@ pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visi
     complete
 }
 
-/// The values of a member that is reported.
+/// Passes the values of a member that is reported.
 fn member_values(document: &DocumentKind, leaf: &Leaf<'_>, visit: &mut Visit<'_>) {
     let (part, text) = (document.part, &*leaf.text);
     match document.member(leaf.path) {
@@ -114,7 +115,7 @@ fn member_values(document: &DocumentKind, leaf: &Leaf<'_>, visit: &mut Visit<'_>
     }
 }
 
-/// The values in the entries that are one JSON text each: filters, calendars, the snapshot, the manifest.
+/// Passes the values of entries that are a single JSON text: filters, calendars, the snapshot, the manifest.
 pub(crate) fn entry_values(contents: &Contents, visit: &mut Visit<'_>) {
     let fields: BTreeMap<_, _> = contents.config.iter().flat_map(JobConfig::filtered_fields).collect();
     for filter in &contents.filters {

@@ -1,4 +1,4 @@
-//! The labels of all texts, and the tables that they stand in.
+//! The labels of all texts, and the tables that contain them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a pass through an archive found.
+//! The result of reading an archive.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -14,25 +14,25 @@ use crate::job::{Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, 
 use crate::state::{StateDocId, StateKind};
 use crate::util::format::escape;
 
-/// Findings that are listed; more say nothing new.
+/// The maximum number of findings that are listed.
 const MAX_FINDINGS: usize = 200;
-/// Characters of a place or a text.
+/// The maximum number of characters of a place or a text.
 const MAX_CHARS: usize = 1000;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing (an unknown entry, no categorizer state in their archive).
+    /// The archive can be imported (for example, an unknown entry).
     Warning,
     /// The archive cannot be imported.
     Fatal,
 }
 
-/// The rules of the check, by the entry that they are about.
+/// The rules of the check, by the entry that they apply to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rule {
-    /// Gzip, tar, sizes, names of entries.
+    /// Gzip, tar, sizes and names of entries.
     #[default]
     File,
     /// The job's configuration.
@@ -48,7 +48,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The rule about entries that are taken for this.
+    /// Returns the rule for a kind of entry.
     pub fn of(kind: Option<EntryKind>) -> Self {
         match kind {
             None => Self::File,
@@ -61,13 +61,13 @@ impl Rule {
     }
 }
 
-/// What is being checked, and by which rule.
+/// The location of what is being checked, with its rule.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     rule: Rule,
     /// Empty for the archive as a whole.
     entry: Arc<str>,
-    /// From 1; 0 for the entry as a whole.
+    /// The line, starting with 1; 0 for the entry as a whole.
     line: u64,
 }
 
@@ -95,54 +95,54 @@ impl fmt::Display for Place {
     }
 }
 
-/// Something that is not as the archive contract says.
+/// A violation of the archive contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad.
+    /// The severity.
     pub severity: Severity,
-    /// The rule that is broken.
+    /// The rule that is violated.
     #[serde(skip)]
     pub rule: Rule,
-    /// The entry is not there to its end.
+    /// Whether the entry is incomplete.
     #[serde(skip)]
     pub incomplete: bool,
-    /// Entry, and line where known; empty for the archive as a whole.
+    /// The entry, and the line if known; empty for the archive as a whole.
     pub place: String,
-    /// What is wrong, and why it matters.
+    /// What is wrong, and the consequence.
     pub what: String,
 }
 
-/// Findings, bounded in number and safe to print.
+/// Findings, limited in number and safe to print.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     list: Vec<Finding>,
     left_out: u64,
 }
 
-/// What is known of the state.
+/// The state in an archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StateSummary {
-    /// `#1..n` of the model.
+    /// The number of model documents, `#1..n`.
     pub model_documents: u64,
-    /// Decoded bytes of the model state.
+    /// The size of the decoded model state in bytes.
     pub model_bytes: u64,
-    /// `#1..m` of the categorizer.
+    /// The number of categorizer documents, `#1..m`.
     pub categorizer_documents: u64,
-    /// Decoded bytes of the categorizer state.
+    /// The size of the decoded categorizer state in bytes.
     pub categorizer_bytes: u64,
 }
 
-/// The result of a whole pass. What an importable archive must have is `Option` here because inspect
-/// shows broken ones too.
+/// The contents of an archive. Parts that an importable archive must have are `Option`, since `inspect` also shows
+/// damaged archives.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
-    /// Ours only.
+    /// The manifest, which only archives of esml-state have.
     pub manifest: Option<Manifest>,
     /// The job's configuration.
     pub config: Option<JobConfig>,
     /// The stored snapshot document.
     pub snapshot: Option<Snapshot>,
-    /// The data counts: an import parses nothing that the check did not parse.
+    /// The data counts. They are parsed here, since an import must not parse anything that the check did not parse.
     pub data_counts: Option<DataCounts>,
     /// The filters.
     pub filters: Vec<Filter>,
@@ -150,27 +150,27 @@ pub struct Contents {
     pub calendars: Vec<Calendar>,
     /// The mappings of the input documents.
     pub mappings: InputMappings,
-    /// The entries of one JSON text whose parsed form has no text: data counts, filters, calendars, input mapping.
+    /// The text of entries whose parsed form does not contain it: data counts, filters, calendars, input mapping.
     pub texts: BTreeMap<EntryKind, Box<RawValue>>,
     /// All entries, in tar order.
     pub entries: Vec<EntrySummary>,
-    /// State.
+    /// The state.
     pub state: StateSummary,
-    /// Documents of each part.
+    /// The number of documents of each part.
     pub documents: BTreeMap<Part, u64>,
-    /// Inputs by source index.
+    /// The number of input documents by source index.
     pub input_indices: BTreeMap<String, u64>,
-    /// Two input documents of one source index have the same ID, as documents of different routing may.
+    /// Whether two input documents of the same source index have the same ID, which is possible with different routing.
     pub repeated_inputs: bool,
-    /// What is not as it should be.
+    /// What is wrong with the archive.
     pub findings: Vec<Finding>,
 }
 
-/// An archive in which no finding is fatal, the only one that can be imported.
+/// An archive without fatal findings. Only such an archive can be imported.
 #[derive(Debug)]
 pub struct CheckedArchive {
     archive: Archive,
-    /// All that was found, except the snapshot document.
+    /// The contents, except for the snapshot document.
     pub contents: Contents,
     /// The job.
     pub config: JobConfig,
@@ -179,42 +179,42 @@ pub struct CheckedArchive {
 }
 
 impl Contents {
-    /// No fatal finding.
+    /// Whether there is no fatal finding.
     pub fn importable(&self) -> bool {
         self.fatal().is_none()
     }
 
-    /// The first fatal finding.
+    /// Returns the first fatal finding.
     pub fn fatal(&self) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.is_fatal())
     }
 
-    /// Whether the job categorizes.
+    /// Whether the job categorizes messages.
     pub fn categorizes(&self) -> bool {
         self.config.as_ref().and_then(JobConfig::categorization_field).is_some()
     }
 
-    /// Whether the job categorizes, and the categorizer's state is not there.
+    /// Whether the job categorizes messages but the categorizer state is missing.
     pub fn is_missing_categorizer(&self) -> bool {
         self.categorizes() && self.state.categorizer_documents == 0
     }
 
-    /// The ID in the configuration.
+    /// Returns the ID in the configuration.
     pub fn job_id(&self) -> Option<&JobId> {
         self.config.as_ref().map(JobConfig::id)
     }
 
-    /// The ID in the snapshot document.
+    /// Returns the ID in the snapshot document.
     pub fn snapshot_id(&self) -> Option<&SnapshotId> {
         self.snapshot.as_ref().map(|snapshot| &snapshot.snapshot_id)
     }
 
-    /// Documents of a part.
+    /// Returns the number of documents of a part.
     pub fn count(&self, part: Part) -> u64 {
         self.documents.get(&part).copied().unwrap_or(0)
     }
 
-    /// The entry of this kind.
+    /// Returns the place of the entry of this kind.
     pub(super) fn place_of(&self, kind: EntryKind) -> Place {
         let entry = self.entries.iter().find(|entry| entry.kind == Some(kind));
         Place::new(Some(kind), entry.map_or("", |entry| entry.name.as_str()))
@@ -231,12 +231,12 @@ impl fmt::Display for Finding {
 }
 
 impl Finding {
-    /// Whether it makes an import impossible.
+    /// Whether it prevents an import.
     pub fn is_fatal(&self) -> bool {
         self.severity == Severity::Fatal
     }
 
-    /// The finding as the error of the archive of this name.
+    /// Returns the finding as an error for the archive with this name.
     pub fn to_error(&self, archive: impl fmt::Display) -> Error {
         match self.place.as_str() {
             "" => Error::damaged(archive, &self.what),
@@ -252,7 +252,7 @@ impl CheckedArchive {
             return Err(finding.to_error(name));
         }
         let parsed = contents.config.clone().zip(contents.snapshot.take());
-        let missing = || Error::damaged(name, "the job's configuration or the snapshot document is missing");
+        let missing = || Error::damaged(name, "the job configuration or the snapshot document is missing");
         let (config, snapshot) = parsed.ok_or_else(missing)?;
         Ok(Self {
             archive,
@@ -262,12 +262,12 @@ impl CheckedArchive {
         })
     }
 
-    /// The ID of the job.
+    /// Returns the ID of the job.
     pub fn job(&self) -> &JobId {
         self.config.id()
     }
 
-    /// The documents of one part, read again. To be called within a Tokio runtime.
+    /// Reads the documents of one part again. Must be called within a Tokio runtime.
     pub fn documents(&self, part: Part) -> DocumentStream {
         let (job, snapshot, state) = (self.job(), &self.snapshot.snapshot_id, &self.contents.state);
         let ids = |kind, count| (1..=count).map(move |number| StateDocId { kind, number }.format(job, snapshot));
@@ -287,7 +287,7 @@ impl Findings {
         self.add(Severity::Fatal, false, place, what.as_ref());
     }
 
-    /// The entry is not there to its end.
+    /// Adds a finding about an incomplete entry.
     pub(super) fn incomplete(&mut self, place: &Place, what: impl AsRef<str>) {
         self.add(Severity::Fatal, true, place, what.as_ref());
     }
@@ -297,7 +297,7 @@ impl Findings {
     }
 
     fn add(&mut self, severity: Severity, incomplete: bool, place: &Place, what: &str) {
-        // No fatal one is left out because of many warnings.
+        // A fatal finding must not be dropped because of many warnings.
         let max = match severity {
             Severity::Fatal => MAX_FINDINGS,
             Severity::Warning => MAX_FINDINGS / 2,
@@ -320,14 +320,14 @@ impl Findings {
 
     pub(super) fn into_list(mut self) -> Vec<Finding> {
         if self.left_out > 0 {
-            let what = format!("{} further findings are not listed", self.left_out);
+            let what = format!("{} more findings are not listed", self.left_out);
             self.push(Severity::Warning, false, &Place::default(), &what);
         }
         self.list
     }
 }
 
-/// Names are not to be trusted: what would move a cursor or change the direction of writing is escaped.
+/// Escapes characters that could move the cursor or change the text direction, since names are not trusted.
 fn printable(text: &str) -> String {
     let end = text.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
     let safe = escape(&text[..end.unwrap_or(text.len())]);

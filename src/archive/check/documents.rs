@@ -1,4 +1,4 @@
-//! Rules on the documents of an archive, line by line.
+//! Rules for the documents of an archive, line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -14,31 +14,31 @@ use crate::json::{Object, check_members, for_each_member, replace_lone_surrogate
 use crate::state::{ChunkDecoder, StateDocId, StateKind, StateLimits, split_number};
 use crate::util::spool::Repetitions;
 
-/// Bytes of a source index's name, that of a remote cluster before it.
+/// The maximum size of the name of a source index in bytes, including the remote cluster.
 const MAX_INDEX: usize = 512;
-/// Bytes that Elasticsearch accepts as an ID.
+/// The maximum size of an ID in Elasticsearch in bytes.
 const MAX_ID: usize = 512;
-/// Distinct job IDs that are kept.
+/// The maximum number of distinct job IDs that are stored.
 const MAX_OWNERS: usize = 8;
-/// Characters that are kept of a job ID; none of a job has so many.
+/// The maximum number of characters stored of a job ID, which is above the limit for job IDs.
 const MAX_JOB_ID: usize = 100;
-/// Distinct IDs before `#` that are kept.
+/// The maximum number of distinct IDs before `#` that are stored.
 const MAX_BASES: usize = 8;
-/// In the ID of a category between job and number.
+/// The part of a category's document ID between the job and the number.
 const CATEGORY: &str = "_category_definition_";
 
-/// Sees each document of the pass, after its line was found to be JSON.
+/// Receives each document after its line was parsed as JSON.
 pub trait DocumentVisitor {
-    /// The job's configuration, once it was read; it comes before the inputs in every layout.
+    /// Receives the job configuration after it was read. In every layout it precedes the input documents.
     fn config(&mut self, _config: &JobConfig) {}
 
-    /// Where the decoded state of a kind goes, in order, whatever order its documents come in. It must accept everything:
-    /// what it refuses would be reported as damage.
+    /// Returns a writer for the decoded state of a kind, which is written in order regardless of the order of the
+    /// documents. The writer must accept everything: an error would be reported as damage.
     fn decoded(&mut self, _kind: StateKind) -> Box<dyn Write> {
         Box::new(io::sink())
     }
 
-    /// A document of a part; `index` and `id` from its action line.
+    /// Receives a document with the `index` and `id` of its action line.
     fn document(&mut self, part: Part, index: Option<&str>, id: Option<&str>, source: &[u8]);
 }
 
@@ -46,30 +46,30 @@ impl DocumentVisitor for () {
     fn document(&mut self, _: Part, _: Option<&str>, _: Option<&str>, _: &[u8]) {}
 }
 
-/// A pass under way.
+/// The state of a check.
 pub(super) struct Checker<'v> {
     pub(super) limits: Limits,
     pub(super) visitor: &'v mut dyn DocumentVisitor,
     pub(super) contents: Contents,
     pub(super) findings: Findings,
-    /// Where the pass is.
+    /// The current place.
     pub(super) place: Place,
     pub(super) kinds: BTreeSet<EntryKind>,
     pub(super) paths: BTreeSet<String>,
     pub(super) path_bytes: usize,
-    /// Of all entries.
+    /// The size of all entries so far in bytes.
     pub(super) bytes: u64,
-    /// The archive could not be read to its end: what was not seen may well be there.
+    /// Whether the archive could not be read to its end. Missing entries are then not reported.
     pub(super) truncated: bool,
-    /// State of the model, and of the categorizer.
+    /// The state of the model and of the categorizer.
     state: [KindChecker; 2],
-    /// Documents of both kinds.
+    /// The number of state documents of both kinds.
     state_documents: usize,
-    /// Source indices and IDs of inputs.
+    /// The source indices and IDs of input documents.
     inputs: Repetitions,
-    /// Numbers of categories.
+    /// The numbers of categories.
     categories: Repetitions,
-    /// Job IDs that documents name, with the first place of each.
+    /// The job IDs in documents, each with its first place.
     owners: BTreeMap<String, Place>,
 }
 
@@ -101,7 +101,7 @@ impl<'v> Checker<'v> {
         }
     }
 
-    /// Reads the documents of an entry; returns how many there are.
+    /// Reads the documents of an entry and returns their number.
     pub(super) fn documents(&mut self, tar: &mut TarReader<'_>, part: Part) -> Result<u64, ReadError> {
         let mut reader = DocumentReader::new(part);
         let mut documents = 0;
@@ -129,12 +129,12 @@ impl<'v> Checker<'v> {
         let place = &self.place.line(reader.line);
         let (index, id) = (action.index.as_deref(), action.id.as_deref());
         if let (Part::State, Some(id)) = (part, id) {
-            // The decoder reads all of it: no need to read 16 MB twice.
+            // The decoder reads the complete document, so that 16 MiB need not be parsed twice.
             self.state(id, source, place)?;
             self.visitor.document(part, index, Some(id), source);
             return Ok(true);
         }
-        // What is checked is how Elasticsearch reads the document; its bytes are imported unchanged.
+        // The check uses the document as Elasticsearch reads it. Its bytes are imported unchanged.
         let source = replace_lone_surrogates(source);
         let job = job_of(part, &source).map_err(ReadError::Malformed)?;
         match (part, index, id) {
@@ -144,9 +144,9 @@ impl<'v> Checker<'v> {
         }
         match job {
             Some(job) => self.belongs_to(&job, place),
-            // They may have a field of that name.
+            // A field of input documents may have this name.
             None if part == Part::Inputs => {}
-            None => self.findings.fatal(place, "the document names no job (`job_id`)"),
+            None => self.findings.fatal(place, "the document does not have a `job_id`"),
         }
         self.visitor.document(part, index, id, &source);
         Ok(true)
@@ -163,7 +163,7 @@ impl<'v> Checker<'v> {
             Some((base, number)) if base.ends_with("_categorizer_state") => (categorizer, base, number - 1),
             Some((base, number)) if base.contains("_model_state_") => (model, base, number - 1),
             _ => {
-                findings.fatal(place, format!("`{id}` is not the id of a state document"));
+                findings.fatal(place, format!("`{id}` is not the ID of a state document"));
                 return Ok(());
             }
         };
@@ -171,7 +171,7 @@ impl<'v> Checker<'v> {
             kind.bases.push((base.to_owned(), place.clone()));
         }
         if kind.bases.first().is_some_and(|(first, _)| first != base) {
-            let what = format!("`{id}` belongs to another job or snapshot than the state before it");
+            let what = format!("`{id}` belongs to a different job or snapshot than the previous state documents");
             findings.fatal(place, what);
             return Ok(());
         }
@@ -183,18 +183,18 @@ impl<'v> Checker<'v> {
                 }
             }
             Position::Early => {}
-            Position::Duplicate => findings.fatal(place, format!("`{id}` is there twice")),
+            Position::Duplicate => findings.fatal(place, format!("duplicate state document `{id}`")),
         }
         Ok(())
     }
 
-    /// Categories are written to an index that jobs share, under the IDs that they have: any other ID would overwrite a
+    /// Categories are written under their original IDs to an index that jobs share. An invalid ID would overwrite a
     /// document of another job.
     fn category(&mut self, id: &str, place: &Place) -> Result<()> {
         let parts = id.rsplit_once(CATEGORY);
         let Some((job, number)) = parts.filter(|(_, number)| is_category_number(number)) else {
             self.findings
-                .fatal(place, format!("`{id}` is not the id of a category"));
+                .fatal(place, format!("`{id}` is not the ID of a category"));
             return Ok(());
         };
         self.categories.add(number).map_err(Error::temporary)?;
@@ -216,22 +216,28 @@ impl<'v> Checker<'v> {
         }
         self.inputs.add((index, id)).map_err(Error::temporary)?;
         if index.len() > MAX_INDEX {
-            findings.fatal(place, "the action line's `_index` is no name of an index");
+            findings.fatal(place, "the action line's `_index` is not an index name");
         } else if let Some(documents) = indices.get_mut(index) {
             *documents += 1;
         } else if indices.len() < MAX_INDICES {
             indices.insert(index.to_owned(), 1);
         } else {
-            findings.fatal(place, "inputs of more source indices than can be told apart");
+            findings.fatal(
+                place,
+                format!("the input documents are from more than {MAX_INDICES} source indices"),
+            );
         }
         Ok(())
     }
 
-    /// Everything belongs to one job, and the state to one snapshot.
+    /// Checks that everything belongs to one job, and the state to one snapshot.
     pub(super) fn require_owner(&mut self, job: &JobId) {
         let findings = &mut self.findings;
         for (id, place) in self.owners.iter().filter(|(id, _)| *id != job.as_str()) {
-            findings.fatal(place, format!("belongs to job `{id}`, the configuration to `{job}`"));
+            findings.fatal(
+                place,
+                format!("belongs to job `{id}`, but the configuration belongs to `{job}`"),
+            );
         }
         let Some(snapshot) = self.contents.snapshot_id() else {
             return;
@@ -247,7 +253,7 @@ impl<'v> Checker<'v> {
         }
     }
 
-    /// Applies the rules on the documents as a whole.
+    /// Applies the rules for all documents together.
     pub(super) fn finish_documents(&mut self) -> Result<()> {
         let (contents, findings) = (&mut self.contents, &mut self.findings);
         contents.repeated_inputs = std::mem::take(&mut self.inputs).any().map_err(Error::temporary)?;
@@ -268,10 +274,10 @@ impl<'v> Checker<'v> {
     }
 }
 
-/// Reads a document, which must be a JSON object; returns the job that it names, if any part but inputs.
+/// Parses a document, which must be a JSON object. Returns its job, except for input documents.
 ///
-/// Input documents are as the source cluster returned them, and many: it has checked them before. In the others a member
-/// that is repeated is refused, as Elasticsearch does.
+/// Input documents are numerous and unchanged from the source cluster, which has already checked them. In other
+/// documents, duplicate members are refused, as Elasticsearch does.
 fn job_of(part: Part, source: &[u8]) -> Result<Option<String>, String> {
     let text = std::str::from_utf8(source).map_err(|cause| format!("not UTF-8: {cause}"))?;
     let not_an_object = |cause| format!("not a JSON object: {}", without_value(&cause));
@@ -290,29 +296,29 @@ fn job_of(part: Part, source: &[u8]) -> Result<Option<String>, String> {
     Ok(job)
 }
 
-/// The text of a `job_id`, cut where it is too long to be one.
+/// Returns the text of a `job_id`, truncated if it is too long.
 fn job_id_text(json: &str) -> String {
     if !json.starts_with('"') {
         return "(not a string)".to_owned();
     }
-    // An escape has six characters at most.
+    // An escape has at most six characters.
     let readable = Some(json).filter(|json| json.len() <= MAX_JOB_ID * 6);
     let text: Option<String> = readable.and_then(|json| serde_json::from_str(json).ok());
     text.as_deref().unwrap_or(json).chars().take(MAX_JOB_ID).collect()
 }
 
-/// A category's number as Elasticsearch writes it: no sign, no leading zeros.
+/// Whether a text is the number of a category as Elasticsearch writes it, without a sign or leading zeros.
 fn is_category_number(text: &str) -> bool {
     !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u64>().is_ok()
 }
 
-/// Checks the state of one kind. Which job and snapshot it must belong to may be known only at the end.
+/// Checks the state of one kind. The job and snapshot that it must belong to may only be known at the end.
 struct KindChecker {
     kind: StateKind,
-    /// What is before `#`, with the first place of each.
+    /// The IDs before `#`, each with its first place.
     bases: Vec<(String, Place)>,
     order: DocumentOrder,
-    /// `None` once a document could not be decoded: what follows from that is not reported.
+    /// `None` after a document could not be decoded. Consequential errors are not reported.
     decoder: Option<ChunkDecoder<Box<dyn Write>>>,
 }
 
@@ -326,7 +332,7 @@ impl KindChecker {
         }
     }
 
-    /// Documents and decoded bytes. Finds gaps, and the end of base64 and gzip where it should not be.
+    /// Returns the number of documents and decoded bytes. Reports gaps and an incomplete base64 text or gzip stream.
     fn finish(&mut self, place: &Place, findings: &mut Findings) -> (u64, u64) {
         let documents = self.order.next;
         let decoder = self.decoder.take().filter(|_| documents > 0);
@@ -334,7 +340,7 @@ impl KindChecker {
             (Some(missing), _) => {
                 let (base, number) = (self.bases.first().map_or("", |(base, _)| base), missing + 1);
                 Err(format!(
-                    "`{base}#{number}` is missing: a model restored without it crashes or hangs"
+                    "`{base}#{number}` is missing: without it, the restored model crashes or hangs"
                 ))
             }
             (None, Some(decoded)) => decoded.map(|(bytes, _)| bytes).map_err(|error| error.to_string()),
@@ -375,7 +381,7 @@ mod tests {
         let visitor = &mut ();
         let mut checker = Checker::new(Limits::default(), visitor);
         let max = MAX_STATE_DOCUMENTS as u64;
-        // In an import the categorizer's wait for the last of the model.
+        // During an import, the documents of the categorizer wait for the last one of the model.
         let ids = (1..=max / 2).map(|n| format!("j_categorizer_state#{n}"));
         let ids = ids.chain((2..=max / 2 + 1).map(|n| format!("j_model_state_1#{n}")));
         for id in ids {

@@ -1,4 +1,4 @@
-//! One pass through an archive that applies every rule.
+//! Checks an archive: reads it once and applies every rule.
 
 mod contents;
 mod documents;
@@ -17,11 +17,10 @@ use super::error::{Error, Result};
 use super::layout::Limits;
 use super::read::{Archive, Progress, TarReader, read_ahead};
 
-/// Reads a compressed archive to its end. Damage is a finding, not an error: an error is a reader that fails for reasons
-/// of its own.
+/// Reads a compressed archive to its end. Damage results in findings. An error means that the reader itself failed.
 ///
 /// # Errors
-/// [`Error::Io`] from the reader (its path is `-`) or from a temporary file.
+/// [`Error::Io`] from the reader (with path `-`) or from a temporary file.
 pub fn check(
     reader: impl Read + Send,
     limits: Limits,
@@ -32,18 +31,18 @@ pub fn check(
 }
 
 impl Archive {
-    /// A whole pass, from the beginning.
+    /// Reads the complete archive from the beginning.
     ///
     /// # Errors
-    /// As [`check()`].
+    /// The same as for [`check()`].
     pub fn check(&self, limits: Limits, visitor: &mut dyn DocumentVisitor, progress: Progress<'_>) -> Result<Contents> {
         check_file(self.cursor(0), &self.path, limits, visitor, progress)
     }
 
-    /// The same, for an archive that is of no use unless it passes.
+    /// Checks the archive and fails if it cannot be imported.
     ///
     /// # Errors
-    /// As [`check()`], and [`Error::Damaged`] with the first fatal finding.
+    /// The same as for [`check()`], and [`Error::Damaged`] with the first fatal finding.
     pub fn require_importable(
         self,
         limits: Limits,

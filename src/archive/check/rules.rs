@@ -1,4 +1,4 @@
-//! Rules on entries, read one after the other, and on the archive as a whole.
+//! Rules for single entries and for the archive as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -15,33 +15,33 @@ use crate::archive::read::TarReader;
 use crate::job::{self, Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot};
 use crate::json::{check_members, without_value};
 
-/// Bytes of a path.
+/// The maximum size of a path in bytes.
 const MAX_PATH: usize = 1024;
-/// Bytes of all paths together.
+/// The maximum size of all paths in bytes.
 const MAX_PATHS: usize = 16 << 20;
-/// Filters, or calendars; a job has a handful.
+/// The maximum number of filters or calendars, far above the number that a job uses.
 const MAX_ELEMENTS: usize = 10_000;
 
-/// What an import cannot do without.
+/// The entries that an import requires.
 const REQUIRED: [(EntryKind, &str); 3] = [
     (
         EntryKind::Config,
-        "the job's configuration (`…_config.json`) is missing: no job can be created without it",
+        "the job configuration (`…_config.json`) is missing: the job cannot be created without it",
     ),
     (
         EntryKind::Snapshot,
-        "the snapshot document (`ml-anomalies-snapshot_doc_….json`) is missing: without it the cluster does not know the \
-         state and cannot revert to it (the scripts' export loses it where the job has a results index of its own or the \
-         shared one ends in -000001); export again with esml-state",
+        "the snapshot document (`ml-anomalies-snapshot_doc_….json`) is missing: without it, the cluster cannot revert to \
+         the state (the Python scripts do not export it if the job has its own results index, or if the \
+         shared index ends in -000001); export the job again with esml-state",
     ),
     (
         EntryKind::State,
-        "the model state (`…_snapshot_docs.ndjson`) is missing: there is nothing learned to import",
+        "the model state (`…_snapshot_docs.ndjson`) is missing: there is no model to import",
     ),
 ];
 
 impl Checker<'_> {
-    /// Reads to the end, or to the damage after which nothing can be read.
+    /// Reads to the end, or until damage prevents further reading.
     pub(super) fn read(&mut self, mut tar: TarReader<'_>) -> Result<()> {
         match self.entries(&mut tar) {
             Ok(()) => return Ok(()),
@@ -62,7 +62,7 @@ impl Checker<'_> {
                 Some((kind, None)) => self.text(tar, entry.bytes, kind)?,
                 None => 0,
             };
-            // What was not read is hashed.
+            // The rest of the entry is hashed too.
             io::copy(tar, &mut io::sink())?;
             self.place = Place::new(None, format!("after {}", entry.name));
             entry.sha256 = tar.sha256();
@@ -71,7 +71,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// An entry that is too large is not read, nor what follows it.
+    /// Refuses to read an entry that is too large, and everything after it.
     fn require_bounded(&mut self, entry: &EntrySummary) -> Result<(), ReadError> {
         self.path_bytes += entry.name.len();
         self.bytes = self.bytes.saturating_add(entry.bytes);
@@ -79,52 +79,52 @@ impl Checker<'_> {
         let why =
             if self.contents.entries.len() >= MAX_ENTRIES || self.path_bytes > MAX_PATHS || entry.name.len() > MAX_PATH
             {
-                "more entries or longer names than any export writes".to_owned()
+                "more entries or longer names than an export writes".to_owned()
             } else if bytes > limit {
-                format!("has {bytes} bytes, the limit is {limit} (--max-entry-size raises it)")
+                format!("has {bytes} bytes, but the limit is {limit} (increase it with --max-entry-size)")
             } else if self.bytes > total {
-                format!("with it the archive has more than {total} bytes, decompressed")
+                format!("the decompressed size of the archive exceeds {total} bytes")
             } else {
                 return Ok(());
             };
         Err(ReadError::corrupt(why))
     }
 
-    /// What the entry is taken for; `None` where it is unknown, or its path or type may do harm.
+    /// Returns the kind of the entry; `None` if it is unknown, or if its path or type could do harm.
     fn accepted_kind(&mut self, entry_type: EntryType, path: &str) -> Option<EntryKind> {
         let plain = matches!(entry_type, EntryType::Regular | EntryType::Continuous) && !path.ends_with('/');
         self.place = Place::new(None, path);
         let refused = if !plain {
-            "is not a plain file"
+            "is not a regular file"
         } else if !stays_in_place(path) {
-            "the path leads elsewhere: absolute, with `..`, or with a backslash"
+            "unsafe path: it is absolute, or contains `..` or a backslash"
         } else if !self.paths.insert(path.to_owned()) {
-            "is there twice"
+            "duplicate entry"
         } else if let Some(kind) = EntryKind::of_path(path) {
             let after_manifest = self.kinds.contains(&EntryKind::Manifest);
             let accepted = Some(kind).filter(|kind| self.kinds.insert(*kind));
             self.place = Place::new(accepted, path);
             if after_manifest {
-                let what = "stands behind the manifest, which must be the last entry";
+                let what = "follows the manifest, which must be the last entry";
                 self.findings.fatal(&self.place, what);
             }
             if accepted.is_some() {
                 return accepted;
             }
-            "another entry of this kind is there already"
+            "the archive already has an entry of this kind"
         } else {
-            self.findings.warning(&self.place, "an unknown entry: ignored");
+            self.findings.warning(&self.place, "unknown entry, ignored");
             return None;
         };
         self.findings.fatal(&self.place, refused);
         None
     }
 
-    /// An entry that is one JSON text; returns the number of its documents.
+    /// Reads an entry with a single JSON text and returns the number of its documents.
     fn text(&mut self, tar: &mut TarReader<'_>, bytes: u64, kind: EntryKind) -> Result<u64, ReadError> {
         let max = max_text(kind);
         if bytes > max {
-            let what = format!("has {bytes} bytes; no export writes more than {max} there");
+            let what = format!("has {bytes} bytes, but the maximum is {max}");
             self.findings.fatal(&self.place, what);
             return Ok(0);
         }
@@ -139,7 +139,7 @@ impl Checker<'_> {
         Ok(1)
     }
 
-    /// Applies the rules on the archive as a whole.
+    /// Applies the rules for the archive as a whole.
     pub(super) fn finish(mut self) -> Result<Contents> {
         if let Some(job) = self.contents.job_id().cloned() {
             self.one_job(&job);
@@ -157,23 +157,23 @@ impl Checker<'_> {
             let place = contents.place_of(EntryKind::Snapshot);
             let (count, documents) = (snapshot.snapshot_doc_count.unwrap_or(0), contents.state.model_documents);
             if count == 0 {
-                let what = "says that the snapshot has no state documents: nothing can be restored";
+                let what = "the snapshot has no state documents (`snapshot_doc_count`): nothing can be restored";
                 findings.fatal(&place, what);
             } else if count != documents && !truncated {
-                let what = format!("says that the model state has {count} documents, the archive has {documents}");
+                let what =
+                    format!("`snapshot_doc_count` is {count}, but the archive has {documents} model state documents");
                 findings.fatal(&place, what);
             }
         }
         if contents.is_missing_categorizer() && !truncated {
-            let what =
-                "holds no categorizer state though the job categorizes: its categories start anew after an import";
+            let what = "the categorizer state is missing: categorization starts from the beginning after an import";
             findings.warning(&contents.place_of(EntryKind::State), what);
         }
         self.contents.findings = self.findings.into_list();
         Ok(self.contents)
     }
 
-    /// Everything belongs to one job and snapshot.
+    /// Checks that everything belongs to one job and snapshot.
     fn one_job(&mut self, job: &JobId) {
         let (contents, findings) = (&self.contents, &mut self.findings);
         if let Some(snapshot) = &contents.snapshot {
@@ -182,26 +182,35 @@ impl Checker<'_> {
             let size = snapshot.model_size_stats.as_ref().and_then(|size| size.job_id.as_ref());
             let ids = [Some(&snapshot.job_id), quantiles, size].into_iter().flatten();
             for id in ids.filter(|id| *id != job.as_str()) {
-                findings.fatal(&place, format!("belongs to job `{id}`, the configuration to `{job}`"));
+                findings.fatal(
+                    &place,
+                    format!("belongs to job `{id}`, but the configuration belongs to `{job}`"),
+                );
             }
             if quantiles.is_none() {
-                findings.warning(&place, "holds no quantiles: scores are normalised anew after an import");
+                findings.warning(
+                    &place,
+                    "the quantiles are missing: normalization of scores starts from the beginning after an import",
+                );
             }
         }
         let counts = contents.data_counts.as_ref();
         if counts.is_some_and(|counts| counts.job_id() != Some(job.as_str())) {
             let place = contents.place_of(EntryKind::DataCounts);
-            findings.fatal(&place, format!("is not of job `{job}`"));
+            findings.fatal(&place, format!("does not belong to job `{job}`"));
         }
         let datafeed = contents.config.as_ref().and_then(JobConfig::datafeed);
         if datafeed.is_some_and(|datafeed| datafeed.indices.is_empty()) {
-            findings.fatal(&contents.place_of(EntryKind::Config), "its datafeed names no indices");
+            findings.fatal(
+                &contents.place_of(EntryKind::Config),
+                "the datafeed does not have any indices",
+            );
         }
         self.require_owner(job);
         if let Some(manifest) = &self.contents.manifest {
             let (named, snapshot) = (&manifest.job_id, &manifest.snapshot_id);
             if named != job.as_str() || self.contents.snapshot_id().is_some_and(|id| id.as_str() != snapshot) {
-                let what = format!("names job `{named}` and snapshot `{snapshot}`");
+                let what = format!("belongs to job `{named}` and snapshot `{snapshot}`");
                 let place = self.contents.place_of(EntryKind::Manifest);
                 self.findings.fatal(&place, what);
             }
@@ -209,7 +218,7 @@ impl Checker<'_> {
     }
 }
 
-/// Whether a path is relative and leads nowhere else, on any system.
+/// Whether a path is relative and stays inside its directory on every system.
 fn stays_in_place(path: &str) -> bool {
     let drive = path.as_bytes().get(1) == Some(&b':');
     let elsewhere = path.is_empty() || path.starts_with('/') || drive || path.contains(['\\', '\0']);
@@ -235,7 +244,7 @@ fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result
             match kind {
                 EntryKind::DataCounts => {
                     let counts = DataCounts::parse(json.as_bytes()).map_err(why)?;
-                    counts.job_id().ok_or("names no job (`job_id`)")?;
+                    counts.job_id().ok_or("does not have a `job_id`")?;
                     contents.data_counts = Some(counts);
                 }
                 EntryKind::InputMapping => contents.mappings = InputMappings::parse(json.as_bytes()).map_err(why)?,
@@ -259,7 +268,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     serde_json::from_str(text).map_err(unreadable)
 }
 
-/// An array of elements, each with an ID of its own.
+/// Parses an array of elements with unique IDs.
 fn array_of<T>(text: &str, read: fn(&RawValue) -> Result<T, job::Error>, id: fn(&T) -> &str) -> Result<Vec<T>, String> {
     let elements: Vec<&RawValue> = parse(text)?;
     if elements.len() > MAX_ELEMENTS {
@@ -269,18 +278,18 @@ fn array_of<T>(text: &str, read: fn(&RawValue) -> Result<T, job::Error>, id: fn(
     for element in elements {
         let element = read(element).map_err(|cause| format!("cannot be read: {cause}"))?;
         if let Some(id) = ids.replace(id(&element).to_owned()) {
-            return Err(format!("cannot be read: `{id}` is there twice"));
+            return Err(format!("duplicate ID `{id}`"));
         }
         list.push(element);
     }
     Ok(list)
 }
 
-/// What an import cannot do without is there.
+/// Checks that everything that an import requires is present.
 fn complete(contents: &Contents, findings: &mut Findings) {
     if contents.entries.is_empty() {
-        let what = "the archive is empty: there is nothing to import (the scripts' export writes such archives when \
-                    run without --include_inputs); export again with esml-state";
+        let what = "the archive is empty: there is nothing to import (the Python scripts write such archives if they \
+                    are run without --include_inputs); export the job again with esml-state";
         return findings.fatal(&Place::default(), what);
     }
     let is_missing = |kind| !contents.entries.iter().any(|entry| entry.kind == Some(kind));
@@ -289,7 +298,8 @@ fn complete(contents: &Contents, findings: &mut Findings) {
     }
 }
 
-/// Entries of inputs are numbered from 1 without a gap, or there is one of the older form.
+/// Checks that entries of input documents are numbered from 1 without gaps, or that there is a single entry of the
+/// older form.
 fn input_numbers(contents: &Contents, truncated: bool, findings: &mut Findings) {
     let number = |entry: &EntrySummary| match entry.kind {
         Some(EntryKind::Inputs { number }) => Some((number, Place::new(entry.kind, entry.name.as_str()))),
@@ -298,8 +308,8 @@ fn input_numbers(contents: &Contents, truncated: bool, findings: &mut Findings) 
     let numbered: BTreeMap<u64, Place> = contents.entries.iter().filter_map(number).collect();
     if let Some(old) = numbered.get(&0) {
         if numbered.len() > 1 {
-            let what = "input documents in one entry, and others in numbered entries: the same documents would be \
-                        imported twice";
+            let what = "the archive has both the old and the new form of entries with input documents: the same documents \
+                        would be imported twice";
             findings.fatal(old, what);
         }
         return;
@@ -307,42 +317,44 @@ fn input_numbers(contents: &Contents, truncated: bool, findings: &mut Findings) 
     let mut in_order = numbered.iter().zip(1..);
     let gap = in_order.find(|((number, _), expected)| *number != expected);
     if let Some(((number, place), expected)) = gap.filter(|_| !truncated) {
-        let what = format!("has number {number}, but there is no entry of input documents with number {expected}");
+        let what = format!("is number {number}, but there is no entry of input documents with number {expected}");
         findings.fatal(place, what);
     }
 }
 
-/// Every entry is what the manifest says.
+/// Checks that every entry matches the manifest.
 fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) {
     let place = contents.place_of(EntryKind::Manifest);
     if manifest.format_version != FORMAT_VERSION {
         let version = manifest.format_version;
-        let what = format!("has format version {version}, only {FORMAT_VERSION} is known");
+        let what = format!("unknown format version {version}; only {FORMAT_VERSION} is supported");
         findings.fatal(&place, what);
     }
     let mut listed = BTreeMap::new();
     for entry in &manifest.entries {
         if listed.insert(entry.name.as_str(), entry).is_some() {
-            findings.fatal(&place, format!("lists `{}` twice", entry.name));
+            findings.fatal(&place, format!("duplicate entry `{}`", entry.name));
         }
     }
     let others = |entry: &&EntrySummary| entry.kind != Some(EntryKind::Manifest);
     for entry in contents.entries.iter().filter(others) {
         let difference = match listed.remove(entry.name.as_str()) {
-            None => "the manifest does not list it: it was added later".to_owned(),
-            Some(listed) if listed.bytes != entry.bytes => format!("has {} bytes, not {}", entry.bytes, listed.bytes),
+            None => "not in the manifest: the entry was added later".to_owned(),
+            Some(listed) if listed.bytes != entry.bytes => {
+                format!("has {} bytes instead of {}", entry.bytes, listed.bytes)
+            }
             Some(listed) if listed.sha256 != entry.sha256 => {
-                "its SHA-256 is not the manifest's: it was changed".to_owned()
+                "its SHA-256 does not match the manifest: the entry was changed".to_owned()
             }
             Some(listed) if entry.kind.is_some() && listed.documents != entry.documents => {
-                format!("has {} documents, not {}", entry.documents, listed.documents)
+                format!("has {} documents instead of {}", entry.documents, listed.documents)
             }
             Some(_) => continue,
         };
         findings.fatal(&Place::new(entry.kind, entry.name.as_str()), difference);
     }
     for name in listed.keys() {
-        findings.incomplete(&Place::of_path(name), "the manifest lists it, but it is missing");
+        findings.incomplete(&Place::of_path(name), "the entry is in the manifest, but it is missing");
     }
 }
 

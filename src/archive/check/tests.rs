@@ -1,4 +1,4 @@
-//! Archives made by hand, one for each rule that they break.
+//! Archives that violate one rule each.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,7 +15,7 @@ use tar::{EntryType, Header};
 use crate::archive::{Contents, Error, Limits, Part, Severity, check};
 use crate::util::format::hex;
 
-/// An archive made by hand, to be damaged.
+/// An archive to be damaged.
 #[derive(Clone)]
 struct Tar {
     entries: Vec<(String, Vec<u8>, EntryType)>,
@@ -37,7 +37,7 @@ fn state(kind: &str, number: u64, chunk: &str, eos: bool) -> String {
 const MODEL: &str = "a_model_state_17";
 const CATEGORIZER: &str = "a_categorizer_state";
 
-/// Three model documents and one of the categorizer.
+/// Three documents of the model and one of the categorizer.
 fn states() -> [String; 4] {
     let text = STANDARD.encode(gzip(b"some state"));
     let (one, rest) = text.split_at(5);
@@ -170,33 +170,37 @@ fn each_rule_is_applied() {
         ("empty", Tar { entries: vec![] }, "empty"),
         ("no config", good().without("a_config.json"), "configuration"),
         ("no snapshot", good().without(snapshot), "snapshot document"),
-        ("no state", good().without("a_snapshot_docs.ndjson"), "nothing learned"),
-        ("link", good().also("x", EntryType::Symlink), "not a plain file"),
-        ("folder", good().also("x/", EntryType::Directory), "not a plain file"),
+        (
+            "no state",
+            good().without("a_snapshot_docs.ndjson"),
+            "no model to import",
+        ),
+        ("link", good().also("x", EntryType::Symlink), "not a regular file"),
+        ("folder", good().also("x/", EntryType::Directory), "not a regular file"),
         (
             "absolute",
             good().also("/a_calendars.json", EntryType::Regular),
-            "leads elsewhere",
+            "unsafe path",
         ),
         (
             "up",
             good().also("x/../a_calendars.json", EntryType::Regular),
-            "leads elsewhere",
+            "unsafe path",
         ),
         (
             "backslash",
             good().also("x\\a_calendars.json", EntryType::Regular),
-            "leads elsewhere",
+            "unsafe path",
         ),
         (
             "drive",
             good().also("C:a_calendars.json", EntryType::Regular),
-            "leads elsewhere",
+            "unsafe path",
         ),
         (
             "path twice",
             good().also("a_config.json", EntryType::Regular),
-            "there twice",
+            "duplicate entry",
         ),
         (
             "kind twice",
@@ -204,8 +208,12 @@ fn each_rule_is_applied() {
             "of this kind",
         ),
         ("gap", good().state(&[&one, &three]), "`a_model_state_17#2` is missing"),
-        ("duplicate", good().state(&[&one, &one, &two, &three]), "there twice"),
-        ("last missing", good().state(&[&one, &two]), "lacks `eos`"),
+        (
+            "duplicate",
+            good().state(&[&one, &one, &two, &three]),
+            "duplicate state document",
+        ),
+        ("last missing", good().state(&[&one, &two]), "does not have `eos`"),
         (
             "one too many",
             good().state(&[&one, &two, &three, &state(MODEL, 4, "", true)]),
@@ -214,7 +222,7 @@ fn each_rule_is_applied() {
         (
             "count",
             good().state(&[&state(MODEL, 1, &chunk, true)]),
-            "has 3 documents, the archive has 1",
+            "is 3, but the archive has 1",
         ),
         (
             "categorizer cut",
@@ -234,7 +242,7 @@ fn each_rule_is_applied() {
         (
             "quantiles",
             good().state(&[&one, &two, &three, &state("a_quantiles", 1, "", true)]),
-            "not the id",
+            "not the ID",
         ),
         (
             "bad chunk",
@@ -249,7 +257,7 @@ fn each_rule_is_applied() {
         (
             "no document",
             good().state(&[&one, &two, &three, "{\"index\":{\"_id\":\"a\"}}"]),
-            "without its document",
+            "without a document",
         ),
         (
             "not an action",
@@ -259,7 +267,7 @@ fn each_rule_is_applied() {
         (
             "no index",
             good().with("a_input_1.ndjson", "{\"index\":{\"_id\":\"1\"}}\n{}\n"),
-            "names no `_index`",
+            "does not have an `_index`",
         ),
         (
             "not json",
@@ -290,7 +298,7 @@ fn each_rule_is_applied() {
                 "a_categories.ndjson",
                 "{\"index\":{\"_id\":\"a_model_snapshot_1\"}}\n{\"job_id\":\"a\"}\n",
             ),
-            "not the id of a category",
+            "not the ID of a category",
         ),
         (
             "category with a suffix",
@@ -298,7 +306,7 @@ fn each_rule_is_applied() {
                 "a_categories.ndjson",
                 "{\"index\":{\"_id\":\"a_category_definition_1_x\"}}\n{\"job_id\":\"a\"}\n",
             ),
-            "not the id of a category",
+            "not the ID of a category",
         ),
         (
             "category with a sign",
@@ -306,7 +314,7 @@ fn each_rule_is_applied() {
                 "a_categories.ndjson",
                 "{\"index\":{\"_id\":\"a_category_definition_+1\"}}\n{\"job_id\":\"a\"}\n",
             ),
-            "not the id of a category",
+            "not the ID of a category",
         ),
         (
             "category twice",
@@ -329,7 +337,7 @@ fn each_rule_is_applied() {
         (
             "annotation of no job",
             good().with("a_annotations.ndjson", "{}\n"),
-            "names no job",
+            "does not have a `job_id`",
         ),
         (
             "foreign snapshot",
@@ -347,12 +355,12 @@ fn each_rule_is_applied() {
         (
             "foreign counts",
             good().with("a_data_counts.json", r#"{"job_id":"b"}"#),
-            "not of job `a`",
+            "does not belong to job `a`",
         ),
         (
             "bad filter",
             good().with("a_filters.json", r#"[{"filter_id":"../x"}]"#),
-            "filter id",
+            "filter ID",
         ),
         (
             "bad calendar",
@@ -389,7 +397,7 @@ fn a_categorization_job_without_categorizer_state_is_warned_of() {
         contents
             .findings
             .iter()
-            .any(|finding| finding.what.contains("start anew"))
+            .any(|finding| finding.what.contains("starts from the beginning"))
     );
 }
 
@@ -418,9 +426,9 @@ fn archives_of_the_scripts_are_read() {
     let folder = format!("{}/tests/fixtures/from-python", env!("CARGO_MANIFEST_DIR"));
     let cases = [
         ("complete", true, ""),
-        ("dotted-job-id", true, "start anew"),
+        ("dotted-job-id", true, "starts from the beginning"),
         ("readme-2025-04-layout", true, ""),
-        ("without-categorizer", true, "start anew"),
+        ("without-categorizer", true, "starts from the beginning"),
         ("without-snapshot-document", false, "snapshot document"),
         ("empty", false, "empty"),
     ];
@@ -446,12 +454,12 @@ fn truncation_is_found_wherever_it_is() {
     for end in [&[][..], &[0; 512]] {
         assert!(!read(&gzip(&[&blocks[..], end].concat())).importable());
     }
-    // Exactly between gzip members: every block is whole, the end marker is not there.
+    // The file ends between two gzip members: every block is complete, but the end marker is missing.
     let members: Vec<u8> = blocks.chunks(512).flat_map(gzip).collect();
     assert!(
         fatal(&read(&members))
             .iter()
-            .any(|finding| finding.contains("cut short"))
+            .any(|finding| finding.contains("truncated"))
     );
     assert_eq!(read(&[members, gzip(&[0; 1024])].concat()).findings, []);
 }
@@ -463,13 +471,13 @@ fn what_follows_the_end_is_found() {
     assert!(!read(&[good().build(), b"x".to_vec()].concat()).importable());
     assert!(read(&[good().build(), vec![0; 600]].concat()).importable());
     assert!(!read(&[good().build(), gzip(b"more")].concat()).importable());
-    // Behind zeros, too, wherever the buffer of compressed bytes ends.
+    // Also after zeros, regardless of where the buffer of compressed bytes ends.
     for zeros in [1, 600, 200 << 10] {
         for more in [&b"x"[..], b"\x1f\x8b", &gzip(b"more")] {
             let contents = read(&[&good().build()[..], &vec![0; zeros], more].concat());
             let findings = fatal(&contents);
             assert!(
-                findings.iter().any(|finding| finding.contains("follows")),
+                findings.iter().any(|finding| finding.contains("unexpected data")),
                 "{zeros}, {more:?}: {findings:?}"
             );
         }
@@ -482,7 +490,7 @@ fn what_follows_the_end_is_found() {
 #[test]
 fn a_flipped_byte_is_found() {
     let whole = good().build();
-    // The gzip header's time and system do not matter, nor do the bits that fill the last byte before the checksum.
+    // The gzip header's time and system are not relevant, nor are the bits that fill the last byte before the checksum.
     for at in (10..whole.len()).step_by(7).filter(|at| *at != whole.len() - 9) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
@@ -496,9 +504,9 @@ fn bounds_hold_while_reading() {
     let (entry, total, state) = (100, 300, 5);
     let limits = Limits::default();
     assert!(limited(Limits { entry, ..limits })[0].contains("--max-entry-size"));
-    assert!(limited(Limits { total, ..limits })[0].contains("more than 300 bytes, decompressed"));
+    assert!(limited(Limits { total, ..limits })[0].contains("exceeds 300 bytes"));
     assert!(limited(Limits { state, ..limits })[0].contains("more than 5 bytes"));
-    // A file that repeats itself is no less good for that.
+    // Repetitive content alone is not a reason to refuse an archive.
     assert!(read(&good().with("x", vec![0; 80 << 20]).build()).importable());
     let mut long = good();
     long.entries
@@ -526,7 +534,7 @@ fn manifest(tar: &Tar) -> Value {
     })
 }
 
-/// The good archive with a manifest of it, both changed as told.
+/// Returns the valid archive with its manifest, both changed by the arguments.
 fn with_manifest(change: impl Fn(&mut Value), after: impl Fn(Tar) -> Tar) -> Contents {
     let mut manifest = manifest(&good());
     change(&mut manifest);
@@ -551,7 +559,11 @@ fn each_difference_from_the_manifest_is_found() {
             |tar| tar,
             "format version 2",
         ),
-        (|manifest| manifest["job_id"] = json!("b"), |tar| tar, "names job `b`"),
+        (
+            |manifest| manifest["job_id"] = json!("b"),
+            |tar| tar,
+            "belongs to job `b`",
+        ),
         (
             |manifest| manifest["snapshot_id"] = json!("18"),
             |tar| tar,
@@ -560,27 +572,27 @@ fn each_difference_from_the_manifest_is_found() {
         (
             |manifest| manifest["entries"][3]["documents"] = json!(9),
             |tar| tar,
-            "has 2 documents, not 9",
+            "has 2 documents instead of 9",
         ),
         (
             |manifest| manifest["entries"][3]["bytes"] = json!(9),
             |tar| tar,
-            "bytes, not 9",
+            "bytes instead of 9",
         ),
         (
             |manifest| manifest["entries"][3]["sha256"] = json!(""),
             |tar| tar,
-            "it was changed",
+            "the entry was changed",
         ),
         (
             |manifest| manifest["entries"][1]["name"] = json!("a_config.json2"),
             |tar| tar,
-            "does not list it",
+            "not in the manifest",
         ),
         (
             |manifest| manifest["entries"][1] = manifest["entries"][0].clone(),
             |tar| tar,
-            "twice",
+            "duplicate entry",
         ),
         (|_| {}, |tar| tar.without("a_annotations.ndjson"), "but it is missing"),
         (

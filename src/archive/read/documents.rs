@@ -1,4 +1,5 @@
-//! The documents of an entry, a line each, and those of a part of a checked archive as a stream of batches.
+//! Reads the documents of an entry, one per line, and the documents of a part of a checked archive as a stream of
+//! batches.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -20,21 +21,21 @@ use crate::json::without_value;
 use crate::util::process::{LARGE_BLOCK, capacity};
 use crate::util::spool::FileCursor;
 
-/// Bytes and documents of a batch, about; a larger document is a batch of its own.
+/// The approximate size of a batch in bytes, or its number of documents. A larger document is a batch of its own.
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_DOCUMENTS: usize = 1000;
 
-/// Reads the documents of one entry after the other; the buffer is used again for each document.
+/// Reads the documents of entries. The buffer is reused.
 #[derive(Debug)]
 pub(in crate::archive) struct DocumentReader {
     pub(in crate::archive) part: Part,
-    /// The document read last.
+    /// The last document.
     pub(in crate::archive) source: Vec<u8>,
-    /// The number of the line read last, from 1.
+    /// The number of the last line, starting with 1.
     pub(in crate::archive) line: u64,
 }
 
-/// What an action line names: the ID in every part that has such lines, the index in inputs at least.
+/// The names in an action line. The ID is always present, the index at least for input documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
@@ -67,7 +68,7 @@ impl DocumentReader {
         }
         if !self.read_line(tar, max_document(self.part))? {
             return match action {
-                Some(_) => Err(ReadError::malformed("an action line without its document")),
+                Some(_) => Err(ReadError::malformed("an action line without a document")),
                 None => Ok(None),
             };
         }
@@ -76,7 +77,7 @@ impl DocumentReader {
         Ok(Some(action))
     }
 
-    /// Reads a line without what surrounds its document; false at the end.
+    /// Reads a line and trims it; false at the end.
     fn read_line(&mut self, tar: &mut TarReader<'_>, max: u64) -> Result<bool, ReadError> {
         let (line, large) = (&mut self.source, LARGE_BLOCK);
         line.clear();
@@ -92,7 +93,7 @@ impl DocumentReader {
         if line.last() != Some(&b'\n') && line.len() as u64 > max {
             return Err(ReadError::malformed(format!("a line of more than {max} bytes")));
         }
-        // Blanks and the carriage return of another system's line break are not part of the document.
+        // Whitespace and the carriage return of a CRLF line break are not part of the document.
         let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
         let end = line.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
         line.truncate(end);
@@ -116,9 +117,9 @@ impl Action {
         if let Some(action) = Self::parse_usual(text) {
             return Ok(action);
         }
-        // serde accepts an array for a struct too.
+        // Serde also accepts an array for a struct.
         let object = |text: &str| text.trim_start().starts_with('{');
-        let known = r#"`{"index":{"_index":…,"_id":…}}` is the only form"#;
+        let known = r#"it must have the form `{"index":{"_index":…,"_id":…}}`"#;
         if !object(text) {
             return Err(known.to_owned());
         }
@@ -129,10 +130,10 @@ impl Action {
         serde_json::from_str(operation.index.get()).map_err(|cause| without_value(&cause))
     }
 
-    /// The action as exports print it: no blanks, nothing escaped. It is read for every document, and
-    /// reading it as any JSON takes longer than reading the document.
+    /// Parses an action as exports write it, without whitespace or escapes. There is one for every document, and
+    /// general JSON parsing takes longer than reading the document.
     fn parse_usual(line: &str) -> Option<Self> {
-        // To the end without a way out: so many bytes are looked at together.
+        // Without an early exit, so that the compiler can process many bytes at once.
         let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
         let plain = |text: &str| !text.bytes().fold(false, |any, byte| any | odd(byte));
         let names = line.strip_prefix(r#"{"index":{"_index":""#)?.strip_suffix(r#""}}"#)?;
@@ -147,39 +148,39 @@ impl Action {
     fn require_names(&self, part: Part) -> Result<(), ReadError> {
         let missing = |name: &Option<String>| name.as_deref().is_none_or(str::is_empty);
         if part.has_actions() && missing(&self.id) {
-            Err(ReadError::malformed("the action line names no `_id`"))
+            Err(ReadError::malformed("the action line does not have an `_id`"))
         } else if part == Part::Inputs && missing(&self.index) {
-            Err(ReadError::malformed("the action line names no `_index`"))
+            Err(ReadError::malformed("the action line does not have an `_index`"))
         } else {
             Ok(())
         }
     }
 }
 
-/// Puts documents that come in any order into the order of their numbers, from 0. Early ones wait in an unlinked temporary
-/// file; the caller bounds their number, and with it the memory.
+/// Sorts documents by number, starting with 0. Documents that are early wait in an unlinked temporary file. The caller
+/// limits their number, and so the memory use.
 #[derive(Debug, Default)]
 pub(in crate::archive) struct DocumentOrder {
-    /// How many came in a row.
+    /// The number of documents in order so far.
     pub(in crate::archive) next: u64,
-    /// By number: the ID, and where the document is in the file, offset and length.
+    /// By number: the ID, and the offset and length of the document in the file.
     waiting: BTreeMap<u64, (String, u64, usize)>,
     file: Option<File>,
     end: u64,
 }
 
-/// Where a document is in the order.
+/// The position of a document in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::archive) enum Position {
-    /// It is the next one, and counts as passed on.
+    /// The document is the next one and counts as passed on.
     Next,
-    /// It is kept until its turn comes.
+    /// The document is stored until it is the next one.
     Early,
     Duplicate,
 }
 
 impl DocumentOrder {
-    /// The document of this number has come.
+    /// Adds the document with this number.
     pub(in crate::archive) fn take(&mut self, number: u64, id: &str, source: &[u8]) -> Result<Position> {
         if number < self.next || self.waiting.contains_key(&number) {
             return Ok(Position::Duplicate);
@@ -199,7 +200,7 @@ impl DocumentOrder {
         Ok(Position::Early)
     }
 
-    /// A stored document whose turn has come, with its ID.
+    /// Returns the next document, with its ID, if it is stored.
     pub(in crate::archive) fn next_kept(&mut self) -> Result<Option<(String, Vec<u8>)>> {
         let (Some(file), Some((id, offset, bytes))) = (&self.file, self.waiting.remove(&self.next)) else {
             return Ok(None);
@@ -214,32 +215,35 @@ impl DocumentOrder {
         Ok(Some((id, source)))
     }
 
-    /// The lowest number that did not come, where a higher one did.
+    /// Returns the lowest missing number, if there is a higher one.
     pub(in crate::archive) fn gap(&self) -> Option<u64> {
         (!self.waiting.is_empty()).then_some(self.next)
     }
 }
 
-/// One document of a part.
+/// A document of a part.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// Its number in the part, from 0 (annotations and notifications get IDs made of it).
+    /// The number in the part, starting with 0. The IDs of annotations and notifications are derived from it.
     pub line: u64,
-    /// What its action line names.
+    /// The names in its action line.
     pub action: Action,
     /// The document.
     pub source: Bytes,
 }
 
 impl Document {
-    /// The `_id` of a state document, a category or an input document.
-    #[allow(clippy::expect_used, reason = "an empty ID would take another document's place")]
+    /// Returns the `_id` of a state document, a category or an input document.
+    #[allow(
+        clippy::expect_used,
+        reason = "with an empty ID, another document could be overwritten"
+    )]
     pub fn own_id(&self) -> &str {
         let id = self.action.id.as_deref();
         id.expect("the reader refuses action lines without `_id`")
     }
 
-    /// The `_index` of an input document.
+    /// Returns the `_index` of an input document.
     #[allow(clippy::expect_used, reason = "an empty name would belong to no target index")]
     pub fn source_index(&self) -> &str {
         let index = self.action.index.as_deref();
@@ -247,8 +251,8 @@ impl Document {
     }
 }
 
-/// The documents of a part, read again on a thread of their own, state in numeric order. Every entry is hashed again and
-/// must be what the check found. Dropped early, it ends the thread.
+/// The documents of a part, read again on a separate thread, state in numeric order. Every entry is hashed again and
+/// must match the check. If the stream is dropped early, the thread ends.
 #[derive(Debug)]
 pub struct DocumentStream {
     batches: mpsc::Receiver<Vec<Document>>,
@@ -257,14 +261,15 @@ pub struct DocumentStream {
 }
 
 impl DocumentStream {
-    /// `numbers` are those of the state documents, from 0, by ID.
+    /// `numbers` are the numbers of the state documents by ID, starting with 0.
     pub(in crate::archive) fn start(
         archive: Archive,
         part: Part,
         entries: Vec<EntrySummary>,
         numbers: HashMap<String, u64>,
     ) -> Self {
-        // The next batch is read while one is used: the queue has one place, and is filled only once it is empty.
+        // The next batch is read while one is processed. The queue has a capacity of one batch and is filled when it is
+        // empty.
         let (sender, batches) = mpsc::channel(1);
         let path = Arc::clone(&archive.path);
         let reader = PartReader {
@@ -285,10 +290,11 @@ impl DocumentStream {
         }
     }
 
-    /// The next batch (at most some MiB), `None` at the end.
+    /// Returns the next batch (at most a few MiB); `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Changed`] where the file is not what was checked, or [`Error::Io`] from the file or a temporary one.
+    /// [`Error::Changed`] if the file differs from what was checked, or [`Error::Io`] from the file or a temporary
+    /// file.
     pub async fn next(&mut self) -> Result<Option<Vec<Document>>> {
         if let Some(batch) = self.batches.recv().await {
             return Ok(Some(batch));
@@ -307,13 +313,13 @@ struct PartReader {
     part: Part,
     entries: Vec<EntrySummary>,
     tar: TarReader<'static>,
-    /// The number of the entry that follows in `tar`.
+    /// The number of the next entry in `tar`.
     next: usize,
-    /// Of the entry before it, where that is not read to its end.
+    /// The reader of the previous entry, if it is not at its end.
     documents: Option<DocumentReader>,
     numbers: HashMap<String, u64>,
     order: DocumentOrder,
-    /// Documents so far.
+    /// The number of documents so far.
     read: u64,
 }
 
@@ -361,7 +367,7 @@ impl PartReader {
                     Position::Duplicate => return Err(changed()),
                 }
             }
-            // A large one is not copied.
+            // A large document is not copied.
             let source = match source.len() < BATCH_BYTES {
                 true => Bytes::copy_from_slice(source),
                 false => std::mem::take(source).into(),
@@ -370,7 +376,7 @@ impl PartReader {
         }
     }
 
-    /// Moves on to the next entry of the part; false where there is none.
+    /// Opens the next entry of the part; false if there is none.
     fn open(&mut self) -> Result<bool, ReadError> {
         let of_part = |entry: &EntrySummary| entry.kind.and_then(EntryKind::part) == Some(self.part);
         let found = self.entries[self.next..].iter().position(of_part);
@@ -390,7 +396,7 @@ impl PartReader {
         Ok(true)
     }
 
-    /// The entry must end here, and have the same bytes as before.
+    /// Checks that the entry ends here and has the same bytes as before.
     fn close(&mut self) -> Result<(), ReadError> {
         self.documents = None;
         let ended = self.tar.fill_buf()?.is_empty();
@@ -402,7 +408,7 @@ impl PartReader {
 }
 
 fn changed() -> ReadError {
-    ReadError::corrupt("not what was checked")
+    ReadError::corrupt("different from the content that was checked")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! An archive file, held open from its check to its import, and the entries of its tar.
+//! An archive file, which stays open from its check to its import, and the entries of its tar file.
 //!
-//! `tar` parses headers and extensions. Its `Archive` reads extensions of any size into memory, accepts a tar without its
-//! end, and does not report where an entry begins in the compressed file, so the walk over the entries is here.
+//! `tar` parses headers and extensions. Its `Archive` reads extensions of any size into memory, accepts a tar file
+//! without an end, and does not report compressed offsets, so the entries are iterated here.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
@@ -17,28 +17,29 @@ use crate::archive::layout::{BLOCK, EntrySummary};
 use crate::util::format::hex;
 use crate::util::spool::FileCursor;
 
-/// Bytes of a pax header or a long name.
+/// The maximum size of a pax header or a long name in bytes.
 const MAX_EXTENSION: u64 = 64 << 10;
-/// Extension headers before one entry.
+/// The maximum number of extension headers before an entry.
 const MAX_EXTENSIONS: usize = 4;
-/// Names kept for the message about an entry that is not there; a hostile archive may have any number.
+/// The maximum number of names in the message about an entry that was not found. A hostile archive may have any number
+/// of entries.
 const MAX_NAMES: usize = 1000;
 
-/// An open archive file. Cheap to clone.
+/// An open archive file. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Archive {
     file: Arc<File>,
-    /// For messages.
+    /// Used in messages.
     pub(in crate::archive) path: Arc<Path>,
 }
 
-/// The entries of an archive, in their order, as bytes.
+/// The entries of an archive in order, as bytes.
 pub struct Entries<'a> {
     path: Arc<Path>,
     tar: TarReader<'a>,
 }
 
-/// A tar, read forwards. Reading from it reads the content of the entry that `next` returned, and hashes it.
+/// A tar file that is read sequentially. Reading returns and hashes the content of the entry that `next` returned.
 pub(in crate::archive) struct TarReader<'a> {
     stream: MemberStream<'a>,
     remaining: u64,
@@ -50,36 +51,37 @@ impl Archive {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::Io`], also for a folder.
+    /// [`Error::Io`], also for a directory.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |cause| Error::io(path, cause);
-        // Before opening, since opening a named pipe waits for its writer.
+        // Checked before opening, since opening a named pipe waits for its writer.
         if !std::fs::metadata(path).map_err(failed)?.is_file() {
-            let why = "not a file: it is read more than once";
+            let why = "not a regular file (an archive is read more than once)";
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
         }
         Ok(Self::of_file(File::open(path).map_err(failed)?, path))
     }
 
-    /// A file that is open; `path` is for messages.
+    /// Wraps an open file; `path` is used in messages.
     pub(in crate::archive) fn of_file(file: File, path: &Path) -> Self {
         let (file, path) = (Arc::new(file), path.into());
         Self { file, path }
     }
 
-    /// Its compressed bytes.
-    #[allow(clippy::len_without_is_empty, reason = "an empty file is no archive")]
+    /// Returns the compressed size in bytes.
+    #[allow(clippy::len_without_is_empty, reason = "an empty file is not an archive")]
     pub fn len(&self) -> u64 {
         self.file.metadata().map_or(0, |metadata| metadata.len())
     }
 
-    /// All entries, from the first one on.
+    /// Returns all entries from the beginning.
     pub fn entries(&self) -> Entries<'static> {
         let (path, tar) = (Arc::clone(&self.path), self.tar(0));
         Entries { path, tar }
     }
 
-    /// The tar from a compressed offset on, where the header of an entry begins a gzip member.
+    /// Returns the tar file from a compressed offset, which must be the header of an entry and the start of a gzip
+    /// member.
     pub(in crate::archive) fn tar(&self, offset: u64) -> TarReader<'static> {
         TarReader::new(MemberStream::new(self.cursor(offset), offset, &self.path))
     }
@@ -91,18 +93,17 @@ impl Archive {
 }
 
 impl<'a> Entries<'a> {
-    /// Those of an archive that may come from a pipe.
+    /// Returns the entries of an archive that may be read from a pipe.
     pub fn of(reader: impl Read + Send + 'a) -> Self {
         let path = Arc::from(Path::new("-"));
         let tar = TarReader::new(MemberStream::new(reader, 0, &path));
         Self { path, tar }
     }
 
-    /// Copies the first entry of that name to `to`, and reads no further. Where there is none, returns the names of those
-    /// that are there.
+    /// Copies the first entry with this name to `to` and stops. If there is none, returns the existing names.
     ///
     /// # Errors
-    /// [`Error::Damaged`] before the entry's end, or [`Error::Io`] from the archive or from `to`.
+    /// [`Error::Damaged`] before the end of the entry, or [`Error::Io`] from the archive or from `to`.
     pub fn show(mut self, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
         let mut names = Vec::new();
         while let Some(entry) = self.next_entry()? {
@@ -120,7 +121,7 @@ impl<'a> Entries<'a> {
         Ok(Some(names))
     }
 
-    /// The name of the next entry; what is left of the one before is skipped.
+    /// Returns the name of the next entry. The rest of the previous one is skipped.
     ///
     /// # Errors
     /// [`Error::Damaged`], or [`Error::Io`] from the file.
@@ -132,7 +133,7 @@ impl<'a> Entries<'a> {
     /// Reads the next piece of the entry's content; false at its end.
     ///
     /// # Errors
-    /// As [`next_entry`](Self::next_entry).
+    /// The same as for [`next_entry`](Self::next_entry).
     pub fn read(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
         let bytes = self.tar.fill_buf();
         let bytes = bytes.map_err(|cause| ReadError::from(cause).of_archive(&self.path))?;
@@ -154,8 +155,8 @@ impl<'a> TarReader<'a> {
         }
     }
 
-    /// Type, name and size of the next entry, what is left of the one before skipped; `None` at a proper end, the rest read
-    /// too.
+    /// Returns type, name and size of the next entry; the rest of the previous one is skipped. `None` at a valid end,
+    /// after everything that follows was read.
     pub(in crate::archive) fn next(&mut self) -> Result<Option<(EntryType, EntrySummary)>, ReadError> {
         self.skip()?;
         let start = self.stream.member_start()?;
@@ -198,7 +199,7 @@ impl<'a> TarReader<'a> {
         Err(ReadError::corrupt("too many metadata headers before one entry"))
     }
 
-    /// SHA-256 of the content read so far, lower-case hexadecimal; all of it once it was read to its end.
+    /// Returns the SHA-256 of the content read so far in lowercase hexadecimal digits.
     pub(in crate::archive) fn sha256(&mut self) -> String {
         hex(&self.hash.finalize_reset())
     }
@@ -209,7 +210,7 @@ impl<'a> TarReader<'a> {
         self.hash = Sha256::new();
     }
 
-    /// Skips the rest of the entry. It is not hashed, since no hash is asked for then.
+    /// Skips the rest of the entry without hashing it.
     fn skip(&mut self) -> io::Result<()> {
         let left = self.remaining.saturating_add(self.padding);
         if io::copy(&mut self.stream.by_ref().take(left), &mut io::sink())? < left {
@@ -230,18 +231,18 @@ impl<'a> TarReader<'a> {
         right.set_cksum();
         match (header.cksum(), right.cksum()) {
             (Ok(written), Ok(computed)) if written == computed => Ok(Some(header)),
-            _ => Err(ReadError::corrupt("a tar header's checksum is wrong")),
+            _ => Err(ReadError::corrupt("the checksum of a tar header is wrong")),
         }
     }
 
-    /// The second block of the end marker, and nothing but zeros behind it.
+    /// Reads the second block of the end marker. Only zeros may follow.
     fn end(&mut self) -> Result<(), ReadError> {
         let mut block = [0; BLOCK];
         self.stream.read_exact(&mut block)?;
         if !is_blank(&block) {
-            return Err(ReadError::corrupt("a lone block of zeros stands between entries"));
+            return Err(ReadError::corrupt("there is a single block of zeros between entries"));
         }
-        require_blank(&mut self.stream, "something follows the end of the tar")
+        require_blank(&mut self.stream, "unexpected data after the end of the tar file")
     }
 
     fn extension(&mut self) -> Result<Vec<u8>, ReadError> {
@@ -269,7 +270,7 @@ impl BufRead for TarReader<'_> {
     }
 
     fn consume(&mut self, n: usize) {
-        // The buffer is there: filling it again reads nothing.
+        // The buffer is not empty, so this does not read from the file.
         if let Ok(bytes) = self.stream.fill_buf() {
             self.hash.update(&bytes[..n.min(bytes.len())]);
         }
@@ -288,7 +289,7 @@ impl Read for TarReader<'_> {
 
 fn pax_size(value: &[u8]) -> Result<u64, ReadError> {
     let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-    size.ok_or_else(|| ReadError::corrupt("a pax header's size is not a number"))
+    size.ok_or_else(|| ReadError::corrupt("the size in a pax header is not a number"))
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -302,7 +303,7 @@ mod tests {
 
     use super::*;
 
-    /// What the first entry is said to have.
+    /// Returns the size of the first entry according to its header.
     fn bytes_of(blocks: &[u8]) -> u64 {
         let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(blocks).unwrap();

@@ -1,7 +1,8 @@
-//! The members of a gzip file as one stream, with the offset of each, where a later pass can start.
+//! Decompresses the members of a gzip file as one stream, with the offset of each member, where reading can start
+//! again.
 //!
-//! `flate2` decodes a member. Its `MultiGzDecoder` does not report where members begin, and takes the zeros that tapes and
-//! block devices leave after the last one for damage.
+//! `flate2` decodes a member. Its `MultiGzDecoder` does not report the offsets of members, and treats the zeros that
+//! tapes and block devices append as damage.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -12,35 +13,35 @@ use flate2::bufread::GzDecoder;
 
 use crate::archive::error::{Error, ReadError};
 
-/// What every gzip member begins with.
+/// The first bytes of every gzip member.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 const COMPRESSED_BUFFER: usize = 128 << 10;
 const BLOCK: usize = 256 << 10;
-/// Blocks that wait for their consumer.
+/// The maximum number of decompressed blocks that are read ahead.
 const READ_AHEAD: usize = 3;
 
-/// Is told of each read how many compressed bytes it brought.
+/// Receives the number of compressed bytes of each read.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// Decompressed bytes, block by block.
 pub(in crate::archive) struct MemberStream<'a> {
-    /// Takes the block that was read, whose buffer is used again.
+    /// Receives the previous block, whose buffer is reused, and returns the next one.
     next: Box<dyn FnMut(Block) -> io::Result<Block> + Send + 'a>,
     block: Block,
     position: usize,
     ended: bool,
 }
 
-/// Decompressed bytes of one member; none at the end.
+/// Decompressed bytes of one member; empty at the end.
 #[derive(Default)]
 struct Block {
     buffer: Vec<u8>,
     filled: usize,
-    /// The compressed offset of the member whose first bytes these are.
+    /// The compressed offset of the member that begins with these bytes.
     member: Option<u64>,
 }
 
-/// Between two members, or inside one. The decoder takes no byte beyond its member.
+/// The decoder is between two members or inside one. It does not read beyond the end of its member.
 enum Decoder<'p, R: Read> {
     Between(BufReader<Source<'p, R>>),
     Inside(Box<GzDecoder<BufReader<Source<'p, R>>>>),
@@ -48,7 +49,8 @@ enum Decoder<'p, R: Read> {
     Ended,
 }
 
-/// Counts and reports what it reads. Its failures are marked, so that no decoder's failure is taken for one.
+/// Counts and reports the bytes that it reads. Its errors are marked, so that they are not mistaken for errors of the
+/// decoder.
 struct Source<'p, R> {
     reader: R,
     offset: u64,
@@ -57,7 +59,7 @@ struct Source<'p, R> {
 }
 
 impl<'a> MemberStream<'a> {
-    /// Decompresses what `reader` has from `offset` on; `path` is for messages.
+    /// Decompresses `reader` from `offset`; `path` is used in messages.
     pub(super) fn new(reader: impl Read + Send + 'a, offset: u64, path: &Path) -> Self {
         let mut decoder = Decoder::new(reader, offset, path, &|_| {});
         Self::of(move |used| decoder.block(used))
@@ -72,7 +74,7 @@ impl<'a> MemberStream<'a> {
         }
     }
 
-    /// The compressed offset of the member that begins with the next byte, if one does.
+    /// Returns the compressed offset of the member that begins with the next byte, if one does.
     pub(super) fn member_start(&mut self) -> io::Result<Option<u64>> {
         self.fill_buf()?;
         Ok(self.block.member.filter(|_| self.position == 0))
@@ -83,10 +85,10 @@ fn is_last(block: &io::Result<Block>) -> bool {
     block.as_ref().map_or(true, |block| block.filled == 0)
 }
 
-/// Runs `work` on what `reader` decompresses to, while a thread of its own decompresses some blocks ahead of it.
+/// Runs `work` on the decompressed content of `reader`, while a separate thread decompresses some blocks ahead.
 ///
 /// # Errors
-/// There can be no further thread.
+/// The thread cannot be started.
 pub(in crate::archive) fn read_ahead<T>(
     reader: impl Read + Send,
     path: &Path,
@@ -109,8 +111,8 @@ pub(in crate::archive) fn read_ahead<T>(
         let inflate = thread::Builder::new().name("inflate".to_owned());
         inflate.spawn_scoped(scope, decode)?;
         Ok(work(MemberStream::of(move |block| {
-            let died = || io::Error::other("the thread that inflates stopped before the end");
-            // The thread may have ended: then no block is needed either.
+            let died = || io::Error::other("the decompression thread stopped before the end");
+            // If the thread has ended, the block is not needed.
             let _ = used.send(block);
             blocks.recv().unwrap_or_else(|_| Err(died()))
         })))
@@ -142,7 +144,7 @@ impl<'p, R: Read> Decoder<'p, R> {
                     match next.first() {
                         None => return Ok(Block::default()),
                         Some(0) => {
-                            require_blank(&mut source, "something that is not gzip follows the compressed data")?;
+                            require_blank(&mut source, "unexpected data after the compressed data")?;
                             return Ok(Block::default());
                         }
                         Some(_) if start == 0 && next.iter().zip(MAGIC).any(|(byte, magic)| *byte != magic) => {
@@ -172,7 +174,7 @@ pub(super) fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
 
-/// Reads to the end, where nothing but zeros may be.
+/// Reads to the end and refuses anything except zeros.
 pub(super) fn require_blank(reader: &mut impl BufRead, otherwise: &str) -> Result<(), ReadError> {
     loop {
         let bytes = reader.fill_buf()?;
@@ -237,7 +239,7 @@ mod tests {
 
     use super::*;
 
-    /// Compressed members, and their contents one after the other.
+    /// Returns compressed members, their contents, and their offsets.
     fn members() -> (Vec<u8>, Vec<u8>, Vec<u64>) {
         let (mut compressed, mut plain, mut starts) = (Vec::new(), Vec::new(), Vec::new());
         for number in 1..40_usize {

@@ -1,4 +1,4 @@
-//! Archives from their bytes to entries, documents and checked documents, forwards and in flat memory.
+//! Reads archives as a stream, in constant memory: from bytes to entries, documents and checked documents.
 
 mod documents;
 mod entries;

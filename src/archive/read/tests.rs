@@ -45,7 +45,7 @@ fn entry(kind: EntryKind, level: u32) -> EntryBuilder {
     )
 }
 
-/// Writes an archive with these annotations and inputs.
+/// Writes an archive with these annotations and input documents.
 fn write(path: &Path, level: u32, annotations: &[String], inputs: &[String]) {
     let target = Target::File {
         path: path.to_owned(),
@@ -212,7 +212,7 @@ fn a_stream_that_is_dropped_ends_its_reader() {
         let mut stream = archive.documents(Part::Annotations);
         assert_eq!(stream.next().await.unwrap().unwrap().len(), 1000);
     });
-    // Waits for the reader.
+    // Dropping the runtime waits for the reader.
     drop(runtime);
 }
 
@@ -228,7 +228,7 @@ fn a_file_that_changed_is_refused() {
     write(&path, 0, &with_last(2), &[]);
     write(&other, 0, &with_last(7), &[]);
     let archive = checked(&path);
-    // The same file, which is held open.
+    // The same file, which stays open.
     std::fs::copy(&other, &path).unwrap();
     let error = replayed(&archive, Part::Annotations).unwrap_err();
     assert!(matches!(error, Error::Changed { .. }), "{error}");

@@ -1,4 +1,5 @@
-//! An archive without names: tokens in the place of values, and a key file that stays with the user.
+//! The `pseudonymize` command: copies an archive with tokens instead of values, and writes a key file that stays with
+//! the user.
 
 mod options;
 mod outcome;
@@ -19,7 +20,7 @@ pub(super) use outcome::{Outcome, print_report};
 /// Runs the command and prints its result.
 ///
 /// # Errors
-/// Everything that keeps the archive from being whole and without values; then nothing stands under its name.
+/// Anything that prevents a complete archive without values. No archive is published in that case.
 pub async fn run(options: PseudonymizeOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
     let signals = Signals::listen(&context.stop);
     let work = async {
@@ -31,7 +32,7 @@ pub async fn run(options: PseudonymizeOptions, context: &RunContext, terminal: &
     signals.or(work).await
 }
 
-/// Writes the archive again, and the key file beside it.
+/// Writes the new archive, and the key file next to it.
 pub(super) async fn pseudonymize(
     archive: &Archive,
     options: &PseudonymizeOptions,
@@ -46,33 +47,33 @@ pub(super) async fn pseudonymize(
     };
     let documents = checked.contents.documents.values().sum();
     let mut pseudonymizer = Pseudonymizer::new(checked, limits, &replacement)?;
-    // Only now, since it may wait for another run that uses the key file.
+    // The file is opened here, since this may wait for another run that uses it.
     let (key, lock) = options.tokens.open_key(terminal).await?;
     pseudonymizer.rewriter.tokens = interrupt::abandonable(move || Ok(TokenMap::new(key))).await?;
     let stage = terminal.stage("Reading values", count, Some(documents));
     pseudonymizer.collect_values(&|documents| stage.inc(documents)).await?;
     let mut pseudonymizer = interrupt::abandonable(move || pseudonymizer.assign_tokens()).await?;
     let values = pseudonymizer.rewriter.tokens.originals().count() as u64;
-    stage.done(&format!("Values to replace: {}", count(values)));
+    stage.done(&format!("Found values to replace: {}", count(values)));
     pseudonymizer.refuse_unsafe(options.tokens.accept_names)?;
     if options.dry_run {
         return Ok(Outcome::new(options, &pseudonymizer, None));
     }
-    let stage = terminal.stage("Writing tokens", count, Some(documents));
+    let stage = terminal.stage("Replacing values", count, Some(documents));
     let progress = |documents| stage.inc(documents);
     let recorded = options.tokens.for_manifest();
     let unpublished = pseudonymizer.write(&target, options.compression_level, recorded, &progress);
     let unpublished = unpublished.await?;
-    stage.done("Written with tokens");
-    let stage = terminal.stage("Searching for values", count, Some(documents));
+    stage.done("Replaced values with tokens");
+    let stage = terminal.stage("Searching for remaining values", count, Some(documents));
     if let Some(written) = unpublished.archive()? {
         let reader = written.clone();
         let contents = interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|_| {})?)).await?;
         let progress = |documents| stage.inc(documents);
         pseudonymizer.search(&written, &contents, &progress).await?;
     }
-    stage.done("Searched: no replaced value remains");
-    // The key first: an archive without its key is of no use to whoever asks what a token stands for.
+    stage.done("Searched the new archive: no replaced value remains");
+    // The key file is published first: without it, the tokens of the archive could not be resolved.
     let outcome = Outcome::new(options, &pseudonymizer, Some(&unpublished.summary));
     let key = &pseudonymizer.rewriter.tokens.file;
     options.tokens.publish_key(&target, key, lock)?;
@@ -80,7 +81,7 @@ pub(super) async fn pseudonymize(
     Ok(outcome)
 }
 
-/// The whole of it, read once: what could not be imported is not written again.
+/// Reads the complete archive, since an archive that cannot be imported is not copied.
 async fn check(archive: &Archive, options: &PseudonymizeOptions, terminal: &Terminal) -> Result<CheckedArchive> {
     let stage = terminal.stage("Checking the archive", bytes, Some(archive.len()));
     let (reader, limits, bar) = (archive.clone(), options.limits, stage.clone());

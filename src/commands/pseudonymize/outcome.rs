@@ -1,4 +1,4 @@
-//! What a run reports at the end.
+//! The report at the end of a run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,19 +17,19 @@ use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
 
 const SCRIPTED_LEFT_OUT: &str =
-    "Scripted fields of the datafeed left out, since nothing reads them and they read replaced values";
-const INPUTS_LEFT_OUT: &str = "Fields of the input documents left out, since only the datafeed's query reads them";
+    "Scripted fields removed from the datafeed because they read replaced values and are not used";
+const INPUTS_LEFT_OUT: &str = "Fields removed from the input documents because only the datafeed's query reads them";
 
-/// What was done, or would be: as a JSON document the key file, and what was replaced and dropped.
+/// What was done, or would be done. The JSON document contains the key file, and what was replaced and dropped.
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::commands) struct Outcome {
     #[serde(skip)]
     job_id: String,
     key_file: PathBuf,
     values_replaced: u64,
-    /// Distinct values of each field.
+    /// The number of distinct values of each field.
     fields: BTreeMap<String, u64>,
-    /// The field of messages whose words are replaced.
+    /// The message field whose words are replaced.
     #[serde(skip)]
     messages: Option<String>,
     hashes: HashCounts,
@@ -37,7 +37,7 @@ pub(in crate::commands) struct Outcome {
     scripted_fields_left_out: Vec<String>,
     input_fields_left_out: Vec<String>,
     notes: Vec<&'static str>,
-    /// What the job can be expected to find.
+    /// What results to expect from the job.
     expected_results: Vec<String>,
     #[serde(skip)]
     pub(in crate::commands) written: Option<ArchiveSummary>,
@@ -65,7 +65,7 @@ impl Outcome {
     }
 }
 
-/// The path, or with `--json` what was done.
+/// Prints the path, or with `--json` the outcome.
 pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: &Terminal) -> Result<()> {
     print_report(outcome, terminal);
     let path = match options.target() {
@@ -87,19 +87,19 @@ pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: 
             }
             document.to_string()
         }
-        (false, true) => format!("would write {path} and {}", outcome.key_file.display()),
+        (false, true) => format!("Would write {path} and {}", outcome.key_file.display()),
         (false, false) => path,
     };
     terminal.result(&text).map_err(Error::stdout)
 }
 
-/// What was done for people, and what the archive can be expected to do.
+/// Prints the report, including what to expect from the new archive.
 pub(in crate::commands) fn print_report(outcome: &Outcome, terminal: &Terminal) {
     let fields = outcome.fields.iter();
     let fields: Vec<String> = fields
         .map(|(field, values)| format!("{} of {field}", count(*values)))
-        .chain(outcome.messages.iter().map(|field| format!("the words of {field}")))
-        .chain(["and names and texts that contain them".to_owned()])
+        .chain(outcome.messages.iter().map(|field| format!("words in {field}")))
+        .chain(["names and texts that contain them".to_owned()])
         .collect();
     terminal.print(&format!(
         "Replaced {}: {}",
@@ -108,7 +108,7 @@ pub(in crate::commands) fn print_report(outcome: &Outcome, terminal: &Terminal) 
     ));
     let hashes = outcome.hashes;
     terminal.print(&format!(
-        "Hashes: {} of scores, {} dropped since no known value explains them; {} of counted values, {} dropped",
+        "Hashes: {} for scores, {} dropped because no known value matches; {} for counted values, {} dropped",
         count(hashes.scope_keys),
         count(hashes.scope_keys_dropped),
         count(hashes.words),
@@ -129,13 +129,13 @@ pub(in crate::commands) fn print_report(outcome: &Outcome, terminal: &Terminal) 
         let size = bytes(written.bytes);
         terminal.print(&format!("Pseudonymized job {}: {size}", outcome.job_id));
         terminal.print(&format!(
-            "Keep {} to yourself: `esml-state reveal` tells with it what a token stands for",
+            "Keep {} private: `esml-state reveal` uses it to print the values of tokens",
             outcome.key_file.display()
         ));
     }
 }
 
-/// What the pseudonymized job can be expected to find, as far as it was measured with Elastic's autodetect: a sentence each.
+/// Returns what results to expect from the pseudonymized job, as measured with Elastic's autodetect, one sentence each.
 fn expected_results(config: &JobConfig, fields: &ReplacedFields) -> Vec<String> {
     let mut detectors = config.analysis.detectors.iter();
     let measured = detectors.find(|detector| {
@@ -143,25 +143,25 @@ fn expected_results(config: &JobConfig, fields: &ReplacedFields) -> Vec<String> 
         detector.function.ends_with("info_content") && field.any(|field| fields.names.contains(field))
     });
     let measured = measured.map(|detector| &detector.function);
-    let except = measured.map(|function| format!(" of detectors other than `{function}`"));
+    let except = measured.map(|function| format!(" for detectors other than `{function}`"));
     let except = except.unwrap_or_default();
     let mut sentences = vec![format!(
-        "Given input documents with the same tokens, the job finds the same records{except}, with the same probabilities. \
-         Record scores differ by less than 1.5, influencer scores by more."
+        "With input documents that contain the same tokens, the job finds the same records{except}, with the same probabilities. \
+         Record scores differ by less than 1.5; influencer scores can differ by more."
     )];
     if let Some(function) = measured {
         sentences.push(format!(
-            "`{function}` measures how much a value can be compressed, and tokens differ from values in that: the job finds \
-             other records with it."
+            "`{function}` measures how well a value can be compressed, which differs for tokens: the job finds \
+             different records for this function."
         ));
     }
     if fields.messages.is_some() {
         sentences.push(match config.filters_messages() {
-            true => "Messages may be assigned to other categories: the job filters messages before it categorizes them, and the \
-                     filters now read tokens."
+            true => "Messages may be assigned to different categories: the job filters messages before categorizing them, and the \
+                     filters are applied to tokens."
                 .to_owned(),
-            false => "Messages of the existing categories are assigned to them, except where a token makes a message longer \
-                      than its category allows. Other messages may form other categories."
+            false => "Messages are assigned to their existing categories, except if a token makes a message longer \
+                      than its category allows. Other messages may form different categories."
                 .to_owned(),
         });
     }

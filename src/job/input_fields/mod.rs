@@ -1,4 +1,4 @@
-//! Which fields of the inputs a job needs.
+//! Determines which fields of the input documents a job needs.
 
 mod query;
 mod references;
@@ -13,10 +13,10 @@ use crate::job::config::{Datafeed, Detector, JobConfig, entries};
 use crate::job::error::Error;
 use crate::job::mapping::InputMappings;
 
-/// Detectors, influencers, categorization, summary count, time field, whatever the datafeed's
-/// query, runtime mappings, script fields and aggregations read, and `more` that are asked for by name. With
-/// aggregations the job's own names are those of aggregations: only names that the mapping knows are then
-/// taken for fields.
+/// Returns the fields that are read by detectors, influencers, categorization, summary count and the time field, and by
+/// the datafeed's query, runtime mappings, script fields and aggregations, as well as the fields in `more`, which the
+/// user requested. With aggregations, the names in the job refer to aggregations; of these, only names that are in the
+/// mapping are treated as fields.
 pub fn needed_fields(job: &JobConfig, mappings: &InputMappings, more: &[String]) -> NeededFields {
     let mut found = FieldReferences::default();
     let feed = job.datafeed();
@@ -32,7 +32,7 @@ pub fn needed_fields(job: &JobConfig, mappings: &InputMappings, more: &[String])
     }
     let mut needed = resolve(found, more, mappings, runtime_mappings(job));
     if aggregates {
-        // How many events a document stands for, where it says so.
+        // The number of events that a document represents, if it contains one.
         needed.fields.insert("_doc_count".to_owned());
     }
     needed
@@ -51,11 +51,11 @@ pub enum FieldReader<'a> {
     Script(&'a Value),
     /// Aggregations by name.
     Aggregations(&'a Value),
-    /// A field's name, or a pattern of names.
+    /// The name of a field, or a pattern.
     Name(&'a str),
 }
 
-/// The fields that a part of a datafeed reads, through the scripts of runtime fields too.
+/// Returns the fields that a part of a datafeed reads, including those in the scripts of runtime fields.
 pub fn fields_read_by(reader: FieldReader<'_>, runtime: Option<&Value>, mappings: &InputMappings) -> NeededFields {
     let mut found = FieldReferences::default();
     match reader {
@@ -67,7 +67,8 @@ pub fn fields_read_by(reader: FieldReader<'_>, runtime: Option<&Value>, mappings
     through_runtime(found, runtime, mappings)
 }
 
-/// What the job reads besides its query that depends on the index: its own fields, script fields and aggregations.
+/// Returns what the job reads that depends on the index, except for its query: its own fields, script fields and
+/// aggregations.
 pub fn values_of_index(job: &JobConfig, mappings: &InputMappings) -> BTreeSet<String> {
     let mut found = FieldReferences::default();
     of_job(job).for_each(|name| found.name(name));
@@ -77,7 +78,7 @@ pub fn values_of_index(job: &JobConfig, mappings: &InputMappings) -> BTreeSet<St
     through_runtime(found, runtime_mappings(job), mappings).index_dependent
 }
 
-/// With what the scripts of runtime fields read in turn.
+/// Adds the fields that the scripts of runtime fields read.
 fn through_runtime(mut found: FieldReferences, runtime: Option<&Value>, mappings: &InputMappings) -> NeededFields {
     let mut read = BTreeSet::new();
     while let Some((made, code)) = entries(runtime)
@@ -90,15 +91,15 @@ fn through_runtime(mut found: FieldReferences, runtime: Option<&Value>, mappings
     resolve(found, &[], mappings, runtime)
 }
 
-/// The job with a datafeed that selects every document: without its query, and without the runtime fields that nothing
-/// but the query reads.
+/// Returns the job with a datafeed that selects every document: without its query, and without runtime fields that only
+/// the query reads.
 ///
 /// # Errors
-/// A configuration that is not an object.
+/// The configuration is not an object.
 pub fn without_query(job: &JobConfig) -> Result<JobConfig, Error> {
     let every = json!({"match_all": {}});
     let mut job = job.edit_datafeed(&mut |name, _| (name == "query").then(|| every.clone()))?;
-    // A runtime field may be read by another one only.
+    // A runtime field may only be read by another runtime field.
     loop {
         let is_unread =
             |(made, field): &(&String, &Value)| field.get("script").is_some() && !reads_made_field(&job, made);
@@ -110,10 +111,10 @@ pub fn without_query(job: &JobConfig) -> Result<JobConfig, Error> {
     }
 }
 
-/// The job without the runtime field or script field of this name.
+/// Returns the job without the runtime field or script field of this name.
 ///
 /// # Errors
-/// A configuration that is not an object.
+/// The configuration is not an object.
 pub fn without_made_field(job: &JobConfig, made: &str) -> Result<JobConfig, Error> {
     job.edit_datafeed(&mut |name, fields| {
         let defines_fields = matches!(name, "runtime_mappings" | "script_fields");
@@ -122,7 +123,8 @@ pub fn without_made_field(job: &JobConfig, made: &str) -> Result<JobConfig, Erro
     })
 }
 
-/// Which of the datafeed's runtime fields its query or its time reads: without them the query finds other documents.
+/// Returns the runtime fields of the datafeed that its query or its time field uses. Without them, the query finds
+/// other documents.
 pub fn query_reads_runtime_fields(feed: &Datafeed, time_field: &str) -> bool {
     let mut found = FieldReferences::default();
     query::read(&feed.query, &mut found);
@@ -130,7 +132,8 @@ pub fn query_reads_runtime_fields(feed: &Datafeed, time_field: &str) -> bool {
     entries(feed.runtime_mappings.as_ref()).any(|(made, _)| found.reads(made))
 }
 
-/// Whether the job, or anything of its datafeed but its own definition, reads a field that a script makes.
+/// Whether anything in the job or its datafeed, except for the field's own definition, reads a field that a script
+/// defines.
 pub fn reads_made_field(job: &JobConfig, made: &str) -> bool {
     let mut found = FieldReferences::default();
     if let Some(feed) = job.datafeed() {
@@ -147,11 +150,11 @@ fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
     let names = detectors.chain(analysis.influencers.iter().map(String::as_str));
     let names = names.chain(job.categorization_field());
     let names = names.chain(analysis.summary_count_field_name.as_deref());
-    // Elasticsearch makes `mlcategory` of the categorization field.
+    // Elasticsearch derives `mlcategory` from the categorization field.
     names.filter(|name| *name != "mlcategory")
 }
 
-/// All that a datafeed reads, but for the script that makes the field `but`.
+/// Collects everything that a datafeed reads, except in the script that defines the field `but`.
 fn read_datafeed(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences) {
     query::read(&feed.query, found);
     let fields = entries(feed.runtime_mappings.as_ref());
@@ -160,13 +163,13 @@ fn read_datafeed(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences
             Some(code) => script::read(code, &format!("runtime field `{name}`"), found),
             None => found.name(name),
         }
-        // Of a `lookup`; what it looks up is in another index.
+        // For a `lookup`. The fields that it looks up are in another index.
         found.name_in(field, "input_field");
     }
     read_values(feed, but, found);
 }
 
-/// Script fields and aggregations, but for the script that makes the field `but`.
+/// Collects what script fields and aggregations read, except in the script that defines the field `but`.
 fn read_values(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences) {
     let fields = entries(feed.script_fields.as_ref());
     for (name, field) in fields.filter(|(name, _)| but != Some(name.as_str())) {
@@ -177,26 +180,26 @@ fn read_values(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences) 
     }
 }
 
-/// What a list or text in a script has besides its value: `params._source.tags.length`.
+/// Properties of lists and texts in a script, as in `params._source.tags.length`.
 const PROPERTIES: [&str; 3] = ["length", "empty", "class"];
 
-/// The fields to fetch, and what could not be told by reading.
+/// The fields to fetch, and what could not be determined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NeededFields {
-    /// Paths in `_source`: multi-fields, aliases, runtime fields and fields filled by others resolved by the mapping.
+    /// Paths in `_source`. Multi-fields, aliases, runtime fields and `copy_to` are resolved with the mapping.
     pub fields: BTreeSet<String>,
-    /// Runtime fields of the mapping that are read.
+    /// Runtime fields of the mapping that are used.
     pub runtime: BTreeSet<String>,
-    /// Names and places as they are written.
+    /// Names and paths as written in the configuration.
     pub names: BTreeSet<String>,
-    /// What selects other documents in a copy of the index, as `fields_read_by` finds it: `_index`, `_id` …
+    /// What selects other documents in a copy of the index, from `fields_read_by`: `_index`, `_id` …
     pub index_dependent: BTreeSet<String>,
-    /// What could not be told: the user is told to think of `--all-fields`.
+    /// What could not be determined. The user is advised to use `--all-fields`.
     pub warnings: BTreeSet<String>,
 }
 
-/// Resolves what was found, and names that are asked for. `runtime` are the datafeed's own runtime fields, which hide
-/// fields of the same name.
+/// Resolves the names that were found or requested. `runtime` are the datafeed's runtime fields, which hide fields of
+/// the same name.
 fn resolve(
     found: FieldReferences,
     asked_for: &[String],
@@ -211,7 +214,7 @@ fn resolve(
     };
     resolver.take(found);
     for name in asked_for {
-        // It may be a pattern of what no mapping knows.
+        // It may be a pattern for fields that no mapping contains.
         if name.contains('*') {
             resolver.needed.fields.insert(name.clone());
         }
@@ -257,13 +260,13 @@ impl<'a> Resolver<'a> {
             }
             return names.iter().for_each(|name| self.name(name));
         }
-        // A composite makes fields below its name.
+        // A composite defines fields below its name.
         let is_made = |(made, field): &(&String, &Value)| {
             let below = name.strip_prefix(made.as_str()).and_then(|rest| rest.strip_prefix('.'));
             *made == name || below.is_some_and(|below| field["fields"].get(below).is_some())
         };
         if let Some((_, field)) = entries(self.runtime).find(is_made) {
-            // Scripts of the datafeed are read in any case.
+            // Scripts of the datafeed are always read.
             if field.get("script").is_none() {
                 self.needed.fields.insert(name.to_owned());
             }
@@ -274,7 +277,7 @@ impl<'a> Resolver<'a> {
             self.needed.fields.insert(name.to_owned());
         }
         for path in sources.paths {
-            // One key of a `flattened` field is a place of its own.
+            // A key of a `flattened` field has its own path.
             let key = name.strip_prefix(path).is_some_and(|key| key.starts_with('.'));
             let key = key && self.mappings.kinds(path) == BTreeSet::from(["flattened"]);
             self.needed.fields.insert(if key { name } else { path }.to_owned());
@@ -289,7 +292,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A place in the document with, perhaps, properties of its value at the end.
+    /// Resolves a path in the document, which may end with a property of the value.
     fn resolve_source_path(&mut self, path: &str) {
         if let Some(known) = self.mappings.known_path(path) {
             self.needed.fields.insert(known.to_owned());
@@ -304,11 +307,11 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// The names to ask for: fields with a dot, and all that they could be inside of. Patterns are left out.
+/// Returns the field names to look up: names with a dot, and all their parents. Patterns are excluded.
 pub fn names_with_parents(names: &BTreeSet<String>) -> BTreeSet<String> {
     let mut asked = BTreeSet::new();
     for name in names {
-        // A list of names is divided by commas.
+        // A list of names is separated by commas.
         if !name.contains(['*', ',']) && name.contains('.') {
             let ends = name.match_indices('.').map(|(at, _)| &name[..at]);
             asked.extend(ends.filter(|parent| !parent.is_empty()).map(str::to_owned));
@@ -318,8 +321,8 @@ pub fn names_with_parents(names: &BTreeSet<String>) -> BTreeSet<String> {
     asked
 }
 
-/// The fields that those of `names` are multi-fields of: a field that exists directly below another field, which is no
-/// object there, has no place of its own in a document.
+/// Returns the parents of the multi-fields in `names`. A field directly below another field that is not an object has
+/// no value of its own in a document.
 pub fn parents_of_multi_fields(
     names: &BTreeSet<String>,
     types: &BTreeMap<String, BTreeSet<String>>,

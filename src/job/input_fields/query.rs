@@ -1,4 +1,4 @@
-//! The fields that queries and aggregations read.
+//! Finds the fields that queries and aggregations read.
 
 use serde_json::Value;
 
@@ -6,34 +6,34 @@ use super::references::FieldReferences;
 use super::script;
 use crate::job::config::{entries, is_among, one_or_many};
 
-/// Queries with the field's name as the key of their body.
+/// Queries with the name of the field as a key.
 const KEYED: &str = "term terms terms_set range match match_phrase match_phrase_prefix match_bool_prefix prefix wildcard \
     regexp fuzzy intervals span_term";
-/// The same, about places.
+/// The same for geo and vector queries.
 const PLACES: &str =
     "geo_distance geo_bounding_box geo_polygon geo_shape geo_grid shape text_expansion weighted_tokens";
-/// Queries with the field's name in `field`, `fields` or `default_field`.
+/// Queries with the name of the field in `field`, `fields` or `default_field`.
 const NAMING: &str = "exists multi_match combined_fields query_string simple_query_string distance_feature rank_feature \
     knn semantic sparse_vector more_like_this";
-/// Queries that hold other queries.
+/// Queries that contain other queries.
 const COMPOUND: &str = "bool constant_score dis_max boosting function_score nested has_child has_parent span_near span_or \
     span_not span_first span_containing span_within pinned span_multi field_masking_span";
-/// What any query can have beside the name of a field.
+/// Options of any query that can be next to the name of a field.
 const OPTIONS: &str = "boost _name";
-/// What a query about places can have.
+/// Options of geo queries.
 const PLACE_OPTIONS: &str = "boost _name distance distance_type validation_method ignore_unmapped type unit coerce";
-/// What a compound query holds other queries in, beside `functions`.
+/// Members of compound queries that contain other queries, in addition to `functions`.
 const INNER: [&str; 15] = [
     "must", "filter", "should", "must_not", "query", "queries", "positive", "negative", "organic", "clauses",
     "include", "exclude", "match", "big", "little",
 ];
 
-/// The values of these members, those of lists one by one.
+/// Iterates over the values of these members, and over the items of lists.
 fn values<'a>(body: &'a Value, members: &[&str]) -> impl Iterator<Item = &'a Value> {
     members.iter().filter_map(|name| body.get(name)).flat_map(one_or_many)
 }
 
-/// Reads a query, or a list of them.
+/// Reads a query or a list of queries.
 pub(super) fn read(query: &Value, found: &mut FieldReferences) {
     for (kind, body) in one_or_many(query).iter().flat_map(entries) {
         match kind.as_str() {
@@ -52,7 +52,7 @@ pub(super) fn read(query: &Value, found: &mut FieldReferences) {
 }
 
 fn keyed(body: &Value, options: &str, found: &mut FieldReferences) {
-    // An option that is alone is the name of a field.
+    // A single member is always the name of a field, even if it looks like an option.
     let has_options = entries(body).count() > 1;
     for (field, value) in entries(body) {
         let is_option = has_options && is_among(options, field);
@@ -63,7 +63,7 @@ fn keyed(body: &Value, options: &str, found: &mut FieldReferences) {
         found.name_in(value, "minimum_should_match_field");
         script::read_in(value, "minimum_should_match_script", "query", found);
         uses_field(value, found);
-        // Terms and shapes of another document, and times relative to now.
+        // Terms or shapes from another document, or times relative to now.
         if value.get("index").is_some() || value.get("indexed_shape").is_some() {
             found.depends_on_index("a document of another index");
         }
@@ -74,7 +74,7 @@ fn keyed(body: &Value, options: &str, found: &mut FieldReferences) {
     }
 }
 
-/// `intervals` may take another field anywhere inside.
+/// Reads `intervals`, which may use another field at any depth.
 fn uses_field(value: &Value, found: &mut FieldReferences) {
     found.name_in(value, "use_field");
     let list = value.as_array().into_iter().flatten();
@@ -85,9 +85,9 @@ fn uses_field(value: &Value, found: &mut FieldReferences) {
 fn naming(kind: &str, body: &Value, found: &mut FieldReferences) {
     let mut named = false;
     for name in values(body, &["field", "default_field", "fields"]).filter_map(Value::as_str) {
-        // `title^3`
+        // For example, `title^3`.
         let name = name.split('^').next().unwrap_or(name);
-        // Every document has some field.
+        // Every document has at least one field.
         named |= name != "*" || kind == "exists";
         if name != "*" {
             found.name(name);
@@ -98,7 +98,7 @@ fn naming(kind: &str, body: &Value, found: &mut FieldReferences) {
     if kind == "query_string" && is_relative(text) {
         found.depends_on_index("now");
     }
-    // `{"_index": …, "_id": …}` among texts.
+    // `{"_index": …, "_id": …}` in a list of texts.
     if kind == "more_like_this" && values(body, &["like", "unlike"]).any(Value::is_object) {
         found.depends_on_index("a document of another index");
     }
@@ -121,7 +121,7 @@ fn compound(kind: &str, body: &Value, found: &mut FieldReferences) {
         _ => {}
     }
     values(body, &INNER).for_each(|inner| read(inner, found));
-    // What `function_score` adds, once or in a list.
+    // The functions of `function_score`, one or a list.
     values(body, &["functions"]).for_each(|function| compound("function_score", function, found));
     values(body, &["field_value_factor", "random_score"]).for_each(|score| found.name_in(score, "field"));
     values(body, &["script_score"]).for_each(|score| scripted(score, found));
@@ -130,13 +130,14 @@ fn compound(kind: &str, body: &Value, found: &mut FieldReferences) {
     fields.for_each(|(field, _)| found.name(field));
 }
 
-/// Parent and child must be in one shard, which their routing decides, and an import keeps no `join` field.
+/// Parents and children must be on the same shard, which depends on their routing, and an import does not keep `join`
+/// fields.
 fn related(kind: &str, found: &mut FieldReferences) {
     found.depends_on_index("parents and children");
     found.warn(format!("query of kind `{kind}`"));
 }
 
-/// The nested objects themselves are read only where no field of theirs is named.
+/// The nested objects themselves are only needed if none of their fields is used.
 fn nested(body: &Value, found: &mut FieldReferences) {
     let Some(path) = body.get("path").and_then(Value::as_str) else {
         return;
@@ -154,7 +155,7 @@ fn scripted(body: &Value, found: &mut FieldReferences) {
     script::read_in(body, "script", "query", found);
 }
 
-/// Reads an object of aggregations by name.
+/// Reads an object with aggregations by name.
 pub(super) fn read_aggregations(aggregations: &Value, found: &mut FieldReferences) {
     for (kind, body) in entries(aggregations).flat_map(|(_, aggregation)| entries(aggregation)) {
         match kind.as_str() {
@@ -165,7 +166,8 @@ pub(super) fn read_aggregations(aggregations: &Value, found: &mut FieldReference
                 Some(list) => read(list, found),
                 None => {}
             },
-            // One sorts buckets by other aggregations, the path of the other leads out of a nested one.
+            // `bucket_sort` sorts by other aggregations; the path of `reverse_nested` leads out of a nested
+            // aggregation.
             "meta" | "bucket_sort" | "reverse_nested" => {}
             "nested" => {
                 let path = body.get("path").and_then(Value::as_str);
@@ -177,8 +179,8 @@ pub(super) fn read_aggregations(aggregations: &Value, found: &mut FieldReference
     }
 }
 
-/// `field`, `fields` and scripts at any depth: `sources` of a composite, `metrics` of `top_metrics`,
-/// `value` and `weight` of a weighted average.
+/// Reads `field`, `fields` and scripts at any depth: `sources` of a composite, `metrics` of `top_metrics`, `value` and
+/// `weight` of a weighted average.
 fn read_options(body: &Value, found: &mut FieldReferences) {
     if let Value::Array(list) = body {
         return list.iter().for_each(|item| read_options(item, found));
@@ -188,14 +190,14 @@ fn read_options(body: &Value, found: &mut FieldReferences) {
         match key.as_str() {
             "field" if value.is_string() => names(value, found),
             "fields" | "_source" | "docvalue_fields" => names(value, found),
-            // Of a composite: each a name and one aggregation.
+            // For a composite: each source is a name with one aggregation.
             "sources" => values(body, &["sources"]).for_each(|source| read_aggregations(source, found)),
             "sort" => sort(value, found),
             "filter" | "background_filter" => read(value, found),
             "script" | "init_script" | "map_script" | "combine_script" | "reduce_script" if !bucket_script => {
                 script::read(value, "aggregation", found);
             }
-            // Options without names of fields.
+            // Options that do not contain names of fields.
             "buckets_path" | "meta" | "order" | "params" | "missing" | "script" => {}
             _ => read_options(value, found),
         }
@@ -214,7 +216,7 @@ fn names(value: &Value, found: &mut FieldReferences) {
 fn sort(value: &Value, found: &mut FieldReferences) {
     for item in one_or_many(value) {
         match item {
-            // Of a `geo_line`.
+            // For `geo_line`.
             Value::Object(object) if object.get("field").is_some_and(Value::is_string) => names(item, found),
             Value::Object(object) => object.keys().for_each(|name| found.name(name)),
             item => names(item, found),
@@ -224,14 +226,15 @@ fn sort(value: &Value, found: &mut FieldReferences) {
 
 const OPERATORS: [&str; 7] = ["AND", "OR", "NOT", "&&", "||", "TO", "*"];
 
-/// Whether it reads a time relative to now, as in `[now-1d TO now]`; a value that only looks so does no harm.
+/// Whether a text contains a time relative to now, as in `[now-1d TO now]`. False positives are harmless.
 fn is_relative(text: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
     text.match_indices("now")
         .any(|(at, word)| !text[..at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word))
 }
 
-/// Reads the text of a `query_string`: `status:500 AND (host:(a OR b) OR _exists_:user)`. True where a part of it names no field, and is looked for in the default ones.
+/// Reads the text of a `query_string`: `status:500 AND (host:(a OR b) OR _exists_:user)`. Returns true if a part does
+/// not name a field, so that the default fields are searched.
 fn read_query_string(text: &str, found: &mut FieldReferences) -> bool {
     let mut reader = QueryStringReader {
         chars: text.chars().peekable(),
@@ -247,8 +250,8 @@ struct QueryStringReader<'a, 'f> {
     chars: std::iter::Peekable<std::str::Chars<'a>>,
     found: &'f mut FieldReferences,
     bare: bool,
-    /// The open parentheses: whether a field's name precedes one, or one around it. A list of its own instead of
-    /// recursion, since a text may open any number of them.
+    /// The open parentheses: whether the name of a field precedes one or an enclosing one. A list instead of recursion,
+    /// since a text may open any number of them.
     owned: Vec<bool>,
 }
 
@@ -283,7 +286,7 @@ impl QueryStringReader<'_, '_> {
         while self.chars.next_if(|c| skipped(*c)).is_some() {}
     }
 
-    /// A word, or a field's name and what follows it.
+    /// Reads a word, or the name of a field and what follows it.
     fn word(&mut self, owned: bool) {
         let word = self.text();
         if self.chars.next_if_eq(&':').is_none() {
@@ -299,7 +302,7 @@ impl QueryStringReader<'_, '_> {
         self.owned.extend(group.then_some(true));
         match word.as_str() {
             "_exists_" => self.found.name(&value),
-            // `*:x` is everywhere.
+            // `*:x` searches all fields.
             "*" => self.bare |= value != "*",
             name => self.found.name(name),
         }
@@ -313,7 +316,7 @@ impl QueryStringReader<'_, '_> {
         }
     }
 
-    /// Up to the quote that ends it.
+    /// Reads up to the closing quote.
     fn quoted(&mut self, quote: char) -> String {
         let text = self.until(|c| c == quote);
         self.chars.next();
@@ -334,13 +337,13 @@ impl QueryStringReader<'_, '_> {
     fn text(&mut self) -> String {
         let text = self.until(|c| c.is_whitespace() || ":()\"[]{}^~".contains(c));
         if text.is_empty() {
-            // A bracket that opens nothing must not be looked at twice.
+            // Skip an unmatched closing bracket, so that it is not read again.
             self.chars.next_if(|c| "]}".contains(*c));
         }
         text
     }
 
-    /// Up to a character that no backslash precedes.
+    /// Reads up to a character that is not escaped by a backslash.
     fn until(&mut self, is_end: impl Fn(char) -> bool) -> String {
         let mut text = String::new();
         while let Some(c) = self.chars.next_if(|c| !is_end(*c)) {

@@ -1,4 +1,4 @@
-//! Names as a configuration writes them, before the mapping is asked.
+//! References to fields as written in a configuration, before they are resolved with the mapping.
 
 use std::collections::BTreeSet;
 
@@ -8,40 +8,40 @@ use crate::job::mapping::matches_wildcard;
 
 #[derive(Debug, Default)]
 pub(super) struct FieldReferences {
-    /// Names as a search understands them: fields, multi-fields, aliases, runtime fields, patterns.
+    /// Names as a search resolves them: fields, multi-fields, aliases, runtime fields, patterns.
     pub(super) names: BTreeSet<String>,
-    /// Places in `_source` that scripts name; the end may be a property of the value.
+    /// Paths in `_source` that scripts use. The last part may be a property of the value.
     pub(super) places: BTreeSet<String>,
     /// Paths of nested objects that an aggregation counts.
     pub(super) nested: BTreeSet<String>,
-    /// Something searches whatever the index searches by default.
+    /// A query that searches the default fields of the index.
     pub(super) by_default: Option<String>,
-    /// What selects other documents in a copy of the index: metadata fields, and what is read beside the document.
+    /// What selects other documents in a copy of the index: metadata fields and data outside the document.
     pub(super) index_dependent: BTreeSet<String>,
-    /// What could not be told.
+    /// What could not be determined.
     pub(super) warnings: BTreeSet<String>,
 }
 
 impl FieldReferences {
     pub(super) fn name(&mut self, name: &str) {
         match name {
-            // Metadata that differs where a document is copied to another index.
+            // Metadata that differs in a copy of the document in another index.
             "_feature" | "_id" | "_ignored" | "_index" | "_primary_term" | "_routing" | "_seq_no" | "_size"
             | "_tier" | "_type" | "_version" => self.depends_on_index(name),
-            // What a search answers by itself: no document holds it.
+            // Names that a search resolves without the document.
             "" | "_doc" | "_exists_" | "_field_names" | "_nested_path" | "_score" | "_shard_doc" | "_source" => {}
             name => drop(self.names.insert(name.to_owned())),
         }
     }
 
-    /// The name that is a member of an object.
+    /// Adds the name in a member of an object.
     pub(super) fn name_in(&mut self, object: &Value, member: &str) {
         if let Some(name) = object.get(member).and_then(Value::as_str) {
             self.name(name);
         }
     }
 
-    /// Something whose result depends on more than the document's content.
+    /// Adds something whose result does not only depend on the content of the document.
     pub(super) fn depends_on_index(&mut self, what: &str) {
         self.index_dependent.insert(what.to_owned());
     }
@@ -50,7 +50,7 @@ impl FieldReferences {
         self.warnings.insert(text);
     }
 
-    /// All names, and the nested objects that are counted without anything in them being read: they are needed themselves.
+    /// Returns all names, and the nested objects that are counted although none of their fields is read.
     pub(super) fn all_names(&self) -> BTreeSet<String> {
         let is_bare = |path: &&String| {
             let inner = format!("{path}.");

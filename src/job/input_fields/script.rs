@@ -1,57 +1,58 @@
-//! The fields that a Painless script names.
+//! Finds the fields that a Painless script uses.
 
 use serde_json::Value;
 
 use self::Token::{Sign, Text, Word};
 use super::references::FieldReferences;
 
-/// Methods of a map that take a key.
+/// Methods of a map that have a key as an argument.
 const BY_KEY: [&str; 3] = ["get", "containsKey", "getOrDefault"];
-/// Words after which a slash starts a regular expression; after other words it divides.
+/// Words after which a slash starts a regular expression. After other words it is a division.
 const BEFORE_PATTERN: [&str; 7] = ["return", "in", "else", "do", "instanceof", "new", "throw"];
 
-/// Longer scripts are not read: Elasticsearch refuses them (`script.max_size_in_bytes`).
+/// The maximum size of a script in bytes. Elasticsearch refuses longer ones (`script.max_size_in_bytes`).
 const MAX_BYTES: usize = 65_535;
-/// Tokens of the other arguments of a method: a longer call is not followed, so that reading takes linear time.
+/// The maximum number of tokens in the other arguments of a method. Longer calls are skipped, so that reading takes
+/// linear time.
 const MAX_ARGUMENTS: usize = 64;
 
-/// A part of a script. Comments and blanks are left out.
+/// A token of a script. Comments and whitespace are dropped.
 enum Token<'a> {
     Word(&'a str),
-    /// What a text or a regular expression has between its quotes, as it is written.
+    /// The content of a string or regular expression, as written.
     Text(&'a str),
     Sign(char),
 }
 
-/// One step from a value to what is inside, and what follows it.
+/// A step from a value to one inside it, with the tokens that follow.
 enum Step<'a, 't> {
     Key(String, &'t [Token<'a>]),
-    /// An element of a list: the path stays.
+    /// An element of a list. The path does not change.
     Element(&'t [Token<'a>]),
-    /// A key that is made at run time.
+    /// A key that is computed at run time.
     Unknown,
     /// The value itself is used.
     End,
 }
 
-/// Reads the script that is a member of an object.
+/// Reads the script in a member of an object.
 pub(super) fn read_in(object: &Value, member: &str, place: &str, found: &mut FieldReferences) {
     if let Some(script) = object.get(member) {
         read(script, place, found);
     }
 }
 
-/// `script` is a string or an object with `source` or `id`; `place` is named in a doubt.
+/// Reads a script: a string, or an object with `source` or `id`. `place` is used in warnings.
 pub(super) fn read(script: &Value, place: &str, found: &mut FieldReferences) {
     let source = script.as_str().or_else(|| script.get("source").and_then(Value::as_str));
     let Some(source) = source else {
-        return found.warn(format!("{place}: a stored script, its text is not known"));
+        return found.warn(format!("{place}: the text of a stored script is unknown"));
     };
     if source.len() > MAX_BYTES {
-        return found.warn(format!("{place}: a script that is too long to be read"));
+        return found.warn(format!("{place}: the script is too long to be analyzed"));
     }
     let (tokens, params) = (read_tokens(source), script.get("params"));
-    let unknown = |access| format!("{place}: `{access}` with a name made at run time");
+    let unknown = |access| format!("{place}: `{access}` with a name that is computed at run time");
     let (mut sources, mut understood) = (0, 0);
     for (at, token) in tokens.iter().enumerate() {
         let is_member = at > 0 && matches!(tokens[at - 1], Sign('.'));
@@ -59,10 +60,10 @@ pub(super) fn read(script: &Value, place: &str, found: &mut FieldReferences) {
             (Text("_source"), _) => sources += 1,
             (Word(word), _) if word.contains("_source") => sources += word.matches("_source").count(),
             (_, _) if is_member => {}
-            // Values as a search sees them.
+            // Values as a search returns them.
             (Word("doc"), rest) => match step(rest, params) {
                 Step::Key(field, _) => found.name(&field),
-                // As in `doc in list`: no use of it.
+                // `doc in list` does not read a field.
                 Step::End if matches!(rest, [Word(_), ..]) => {}
                 _ => found.warn(unknown("doc")),
             },
@@ -82,11 +83,11 @@ pub(super) fn read(script: &Value, place: &str, found: &mut FieldReferences) {
         }
     }
     if sources > understood {
-        found.warn(format!("{place}: `_source` read in a way that is not understood"));
+        found.warn(format!("{place}: unknown use of `_source`"));
     }
 }
 
-/// A way to the document itself, from what follows `params`, with what follows it.
+/// Recognizes an access to the document in the tokens after `params`, and returns the tokens that follow.
 fn document<'a, 't>(rest: &'t [Token<'a>]) -> Option<(&'static str, &'t [Token<'a>])> {
     match rest {
         [Sign('.'), Word("_source"), after @ ..] => Some(("params._source", after)),
@@ -104,7 +105,7 @@ fn document<'a, 't>(rest: &'t [Token<'a>]) -> Option<(&'static str, &'t [Token<'
     }
 }
 
-/// A path through the document, as far as it is written down.
+/// Returns a path through the document, as far as it is constant.
 fn path(mut rest: &[Token<'_>], params: Option<&Value>) -> Option<String> {
     let mut path = String::new();
     loop {
@@ -119,7 +120,7 @@ fn path(mut rest: &[Token<'_>], params: Option<&Value>) -> Option<String> {
     }
 }
 
-/// `['x']`, `[0]`, `.x`, `?.x`, `.get('x')` or the end.
+/// Recognizes `['x']`, `[0]`, `.x`, `?.x`, `.get('x')` or the end.
 fn step<'a, 't>(rest: &'t [Token<'a>], params: Option<&Value>) -> Step<'a, 't> {
     match rest {
         [Sign('['), inner @ ..] => match (name(inner, params), inner) {
@@ -147,7 +148,7 @@ fn step<'a, 't>(rest: &'t [Token<'a>], params: Option<&Value>) -> Step<'a, 't> {
     }
 }
 
-/// A name as a literal or a parameter of the script, with what follows it.
+/// Returns a name from a string or a parameter of the script, and the tokens that follow.
 fn name<'a, 't>(tokens: &'t [Token<'a>], params: Option<&Value>) -> Option<(String, &'t [Token<'a>])> {
     let (name, rest) = match tokens {
         [Text(text), rest @ ..] => ((*text).to_owned(), rest),
@@ -157,15 +158,16 @@ fn name<'a, 't>(tokens: &'t [Token<'a>], params: Option<&Value>) -> Option<(Stri
         },
         _ => return None,
     };
-    // `'a' + i` is made at run time.
+    // `'a' + i` is computed at run time.
     (!matches!(rest, [Sign('+'), ..])).then_some((name, rest))
 }
 
-/// One pass. A literal or comment without an end takes in the rest.
+/// Splits a script into tokens in one pass. An unterminated string or comment extends to the end.
 fn read_tokens(source: &str) -> Vec<Token<'_>> {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@');
     let (mut tokens, mut rest) = (Vec::new(), source);
-    // Bytes that follow the last line known to have no more regular expressions: no line is searched twice.
+    // The bytes after the last line that is known to have no more regular expressions, so that no line is searched
+    // again.
     let mut after_line = usize::MAX;
     while let Some(c) = rest.chars().next() {
         let length = if rest.starts_with("//") {
@@ -199,7 +201,7 @@ fn read_tokens(source: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// Whether a slash that follows starts a regular expression, as the Painless lexer decides it: by what precedes it.
+/// Whether a slash starts a regular expression. Like the Painless lexer, this looks at the previous token.
 fn starts_pattern(before: Option<&Token<'_>>) -> bool {
     match before {
         Some(Word(word)) => BEFORE_PATTERN.contains(word),
@@ -208,7 +210,7 @@ fn starts_pattern(before: Option<&Token<'_>>) -> bool {
     }
 }
 
-/// Where the quote is that ends a literal; else where the search for it stopped.
+/// Returns the position of the closing quote, or the position where the search stopped.
 fn literal_end(rest: &str, quote: u8, stop: Option<u8>) -> Result<usize, usize> {
     let mut escaped = false;
     for (at, byte) in rest.bytes().enumerate().skip(1) {

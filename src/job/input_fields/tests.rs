@@ -132,7 +132,7 @@ fn what_reads_all_fields_leaves_a_doubt_and_carries_none_of_them() {
     }
 }
 
-/// Of several indices, with settings.
+/// Reads a datafeed with several indices and their settings.
 fn of_indices(feed: Value, definitions: Value) -> NeededFields {
     let mut feed = feed;
     feed["datafeed_id"] = json!("datafeed-a");
@@ -335,7 +335,7 @@ fn of_nested_objects_only_what_is_read_inside_is_needed() {
     let back = nested(json!({"s": {"sum": {"field": "items.price"}},
         "out": {"reverse_nested": {"path": "order"}, "aggs": {"m": {"max": {"field": "order.total"}}}}}));
     assert_eq!(names(&back), ["_doc_count", "items.price", "order.total", "timestamp"]);
-    // How many objects there are is told by the objects.
+    // The number of objects depends on the objects themselves.
     assert_eq!(names(&nested(json!({}))), ["_doc_count", "items", "timestamp"]);
 }
 

@@ -1,5 +1,5 @@
-//! The mappings of the source indices, as an archive carries them. The fields of each are in one flat table: from a full
-//! name to what it is, and to the paths of its values.
+//! The mappings of the source indices in an archive. The fields of each mapping are in one flat table by full name,
+//! with their types and the paths of their values.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,48 +11,48 @@ use crate::job::config::entries;
 use crate::job::error::Error;
 use crate::json::without_value;
 
-/// Parents of a dotted name that are looked up. Elasticsearch allows 20 levels unless set otherwise
-/// (`index.mapping.depth.limit`); a name from an untrusted file must not cost more than its length.
+/// The maximum number of parents of a dotted name that are looked up. Elasticsearch allows 20 levels by default
+/// (`index.mapping.depth.limit`). A name in an untrusted file must not cause more work than its length justifies.
 const MAX_NAME_PARTS: usize = 100;
-/// Bytes of all names of a mapping. The default limit of Elasticsearch is 1,000 fields; in a hostile file, long names of
-/// objects would be repeated for each field in them.
+/// The maximum size of all names in a mapping in bytes. Elasticsearch allows 1,000 fields by default. In a hostile
+/// file, long names of objects would be repeated for each of their fields.
 const MAX_NAME_BYTES: usize = 64 << 20;
 
 /// The mapping of an index, with a table of its fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mapping {
-    /// As Elasticsearch returns it.
+    /// The mapping as Elasticsearch returns it.
     pub(crate) json: Value,
     fields: BTreeMap<String, Field>,
-    /// Names that runtime fields define, each with the runtime field: itself, or the composite that it is part of. They hide
-    /// fields of the same name.
+    /// Names that runtime fields define, each with its runtime field: itself, or the composite that contains it. They
+    /// hide fields of the same name.
     runtime: BTreeMap<String, String>,
 }
 
 /// A field, an object, a multi-field or an alias.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Field {
-    /// `type`; objects are shown without one.
+    /// `type`. Elasticsearch returns objects without it.
     pub(crate) kind: Option<String>,
     pub(crate) normalizer: Option<String>,
     pub(crate) ignore_above: Option<u64>,
     origin: Origin,
-    /// Fields whose values are copied to it (`copy_to`).
+    /// Fields whose values are copied to this one (`copy_to`).
     copied_from: Vec<String>,
-    /// Where it is in the mapping.
+    /// The position in the mapping.
     position: usize,
 }
 
-/// Where the values of a field come from.
+/// The origin of a field's values.
 #[derive(Clone, Debug, PartialEq)]
 enum Origin {
-    /// From documents, at the path that is its name.
+    /// The documents, at the path with the same name.
     Stored,
-    /// From the fields in it.
+    /// The fields in the object.
     Object,
-    /// From this field, of which it is a multi-field.
+    /// This field, whose multi-field it is.
     Parent(String),
-    /// From the field of this name.
+    /// The field with this name.
     Alias(String),
 }
 
@@ -61,15 +61,15 @@ enum Origin {
 pub(in crate::job) struct ValueSources<'a> {
     /// Paths in `_source`.
     pub(in crate::job) paths: BTreeSet<&'a str>,
-    /// Runtime fields that compute it, with their scripts.
+    /// Runtime fields that compute the value, with their scripts.
     pub(in crate::job) scripts: Vec<(&'a str, Option<&'a Value>)>,
 }
 
 impl Mapping {
-    /// Checks the form of a mapping: what has another form would be left out of an index.
+    /// Checks the form of a mapping. Definitions in another form would be missing from an index.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason why the mapping is invalid.
     pub fn parse(json: Value) -> Result<Self, String> {
         check(&json, 0, &mut 0)?;
         Ok(Self::new(json))
@@ -92,7 +92,7 @@ impl Mapping {
         Self { json, ..mapping }
     }
 
-    /// `copies` are the fields that are copied to another one, each with that one.
+    /// `copies` are the fields that are copied, each with its target.
     fn add_properties(&mut self, properties: Option<&Value>, above: &str, copies: &mut Vec<(String, String)>) {
         for (name, definition) in entries(properties) {
             let path = format!("{above}{name}");
@@ -126,7 +126,7 @@ impl Mapping {
         self.fields.insert(name, field);
     }
 
-    /// A field by its name or an alias, with its name.
+    /// Finds a field by its name or an alias, and returns it with its name.
     pub(crate) fn field(&self, name: &str) -> Option<(&str, &Field)> {
         let found = self.fields.get_key_value(name)?;
         let (name, field) = match &found.1.origin {
@@ -136,7 +136,7 @@ impl Mapping {
         (!matches!(field.origin, Origin::Alias(_))).then_some((name, field))
     }
 
-    /// The same, or the field of type `flattened` whose key the name is.
+    /// Also finds the field of type `flattened` if the name is one of its keys.
     pub(crate) fn field_or_flattened(&self, name: &str) -> Option<(&str, &Field)> {
         self.field(name).or_else(|| {
             let mut around = parents(name).filter_map(|parent| self.fields.get_key_value(parent));
@@ -149,11 +149,11 @@ impl Mapping {
         self.runtime.contains_key(name) || self.field_or_flattened(name).is_some()
     }
 
-    /// Adds what this index reads under a name: nothing where it does not know the name.
+    /// Adds what this index reads under a name; nothing if it does not have the name.
     pub(super) fn add_sources<'a>(&'a self, name: &str, all: &mut ValueSources<'a>) {
         if let Some((name, made)) = self.runtime.get_key_value(name) {
             let script = self.runtime_field(made).and_then(|field| field.get("script"));
-            // Without a script its values are the document's own.
+            // Without a script, its values are those of the documents.
             all.paths.extend(script.is_none().then_some(name.as_str()));
             all.scripts.push((made, script));
         } else if let Some((own, field)) = self.field_or_flattened(name) {
@@ -166,7 +166,7 @@ impl Mapping {
         }
     }
 
-    /// The type of a field, a multi-field, what an alias stands for, or a runtime field.
+    /// Returns the type of a field, a multi-field, the target of an alias, or a runtime field.
     pub(super) fn kind(&self, name: &str) -> Option<&str> {
         match self.runtime.get(name) {
             Some(made) => self.runtime_field(made)?.get("type")?.as_str(),
@@ -178,8 +178,8 @@ impl Mapping {
         self.json.get("runtime")?.get(name)
     }
 
-    /// The longest part of a path in `_source` that is a field or an object; the whole path where what is inside is not
-    /// mapped.
+    /// Returns the longest part of a path in `_source` that is a field or an object, or the complete path if its last
+    /// part is inside an unmapped value.
     pub(super) fn known_path<'p>(&self, path: &'p str) -> Option<&'p str> {
         let in_source = |path: &'p str| {
             let field = self.fields.get(path)?;
@@ -193,12 +193,12 @@ impl Mapping {
             _ if field.origin == Origin::Object => None,
             // The rest is a key.
             None | Some("object" | "nested" | "flattened") => Some(path),
-            // Of a text `.length` is no field.
+            // A text does not have a field `.length`.
             Some(_) => Some(known),
         }
     }
 
-    /// The names of the fields that documents hold, in the order of the mapping.
+    /// Returns the names of the fields in documents, in the order of the mapping.
     pub(super) fn stored(&self) -> Vec<&str> {
         let stored = self.fields.iter().filter(|(_, field)| field.origin == Origin::Stored);
         let mut stored: Vec<_> = stored.map(|(name, field)| (field.position, name.as_str())).collect();
@@ -206,7 +206,7 @@ impl Mapping {
         stored.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// The names of all fields, multi-fields, aliases and runtime fields.
+    /// Returns the names of all fields, multi-fields, aliases and runtime fields.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let fields = self.fields.iter().filter(|(_, field)| field.origin != Origin::Object);
         let runtime = entries(self.json.get("runtime"));
@@ -215,7 +215,7 @@ impl Mapping {
             .chain(runtime.map(|(name, _)| name.as_str()))
     }
 
-    /// The types of fields, multi-fields and aliases in documents, by name.
+    /// Returns the types of fields, multi-fields and aliases in documents, by name.
     pub(super) fn types(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.fields.iter();
         fields.filter_map(|(name, field)| Some((name.as_str(), field.kind.as_deref()?)))
@@ -228,19 +228,19 @@ impl Field {
     }
 }
 
-/// A number that may be written as a string, as in settings.
+/// Parses a number that may be written as a string, as in settings.
 pub(super) fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// The objects and fields that a dotted name may be inside of, the outermost first.
+/// Returns the objects and fields that may contain a dotted name, outermost first.
 fn parents(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('.')
         .take(MAX_NAME_PARTS)
         .map(|(dot, _)| &name[..dot])
 }
 
-/// `above` is the length of the names around, `all` of those before.
+/// `above` is the length of the enclosing names, `all` that of the previous names.
 fn check(mapping: &Value, above: usize, all: &mut usize) -> Result<(), String> {
     for section in ["properties", "fields", "runtime"] {
         let Some(fields) = mapping.get(section) else { continue };
@@ -265,29 +265,29 @@ fn check(mapping: &Value, above: usize, all: &mut usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Per source index: `{"mappings": {...}, "settings": {...}}` as carried in `<safe>_input_mapping.json`,
-/// an object of that form keyed by index.
+/// The mapping of each source index: `{"mappings": {...}, "settings": {...}}`. `<safe>_input_mapping.json` is an object
+/// of these, by index.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InputMappings {
     pub(super) indices: BTreeMap<String, Definition>,
 }
 
-/// What is carried of an index.
+/// The stored part of an index.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Definition {
-    /// Shared by indices that have the same: as a tree it takes many times its text.
+    /// Shared by indices with the same mapping: the parsed form is many times larger than the text.
     pub(super) mapping: Arc<Mapping>,
     pub(super) analysis: Option<Value>,
     pub(super) shards: Option<u64>,
     pub(super) settings: Settings,
 }
 
-/// A field as one index maps it.
+/// A field in the mapping of an index.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MappedField<'a> {
     pub(crate) name: &'a str,
     pub(crate) field: &'a Field,
-    /// In UTF-16 code units, by the field or by the settings of the index.
+    /// The limit of the field or of the index, in UTF-16 code units.
     pub(crate) ignore_above: Option<u64>,
     /// The analysis settings of the index.
     pub(crate) analysis: Option<&'a Value>,
@@ -334,15 +334,15 @@ impl Definition {
 }
 
 impl InputMappings {
-    /// Adds an index with the `settings` of `GET /<index>`.
+    /// Adds an index with the `settings` from `GET /<index>`.
     pub fn add(&mut self, index: String, mapping: Arc<Mapping>, settings: &Value) {
         self.indices.insert(index, Definition::new(mapping, settings));
     }
 
-    /// From the archive's entry.
+    /// Parses the entry of an archive.
     ///
     /// # Errors
-    /// Text that is not an object of definitions, each an object with objects in it.
+    /// The text is not an object of definitions, each of which is an object that contains objects.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         let invalid = |why: &str| Error::config("input mapping", why);
         let definitions: Map<String, Value> =
@@ -363,15 +363,14 @@ impl InputMappings {
         Ok(all)
     }
 
-    /// Only these fields and the runtime fields of these names, with what they need: parents, multi-fields, aliases of
-    /// them, analyzers. Settings that would keep a plain index from taking the documents (routing, time series)
-    /// are left out.
+    /// Returns only these fields and runtime fields, with what they need: parents, multi-fields, aliases and analyzers.
+    /// Settings that would make a normal index refuse the documents (routing, time series) are left out.
     pub fn pruned(&self, fields: &BTreeSet<String>, runtime: &BTreeSet<String>) -> Self {
         self.selected(Selection::Only(fields), |name| runtime.contains(name))
     }
 
-    /// Without the fields at some paths, and what belongs to them: multi-fields, aliases, runtime fields of these names,
-    /// analyzers that no other field needs.
+    /// Returns the mappings without the fields at some paths and what belongs to them: multi-fields, aliases, these
+    /// runtime fields, and analyzers that no other field needs.
     pub fn without(&self, unwanted: &dyn Fn(&str) -> bool, runtime: &BTreeSet<String>) -> Self {
         self.selected(Selection::Except(unwanted), |name| !runtime.contains(name))
     }
@@ -397,14 +396,14 @@ impl InputMappings {
         }
     }
 
-    /// Those of some indices.
+    /// Returns the mappings of some indices.
     pub fn of(&self, carried: impl Fn(&str) -> bool) -> Self {
         let mut some = self.clone();
         some.indices.retain(|name, _| carried(name));
         some
     }
 
-    /// About how many bytes of the entry's JSON describe an index.
+    /// Returns the approximate size of an index in the entry's JSON, in bytes.
     pub fn bytes_of(&self, index: &str) -> u64 {
         let definition = self.indices.get(index);
         definition.map_or(0, |d| (index.len() + d.to_json().to_string().len()) as u64)
@@ -415,32 +414,31 @@ impl InputMappings {
         self.indices.contains_key(index)
     }
 
-    /// These and those of other indices.
+    /// Adds the mappings of other indices.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.indices.extend(other.indices);
         self
     }
 
-    /// Nothing is known of any index.
+    /// Whether there are no mappings.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
 
-    /// The source indices.
+    /// Returns the source indices.
     pub fn indices(&self) -> impl Iterator<Item = &str> {
         self.indices.keys().map(String::as_str)
     }
 
-    /// The entry's JSON.
+    /// Returns the JSON of the entry.
     pub fn to_json(&self) -> Value {
         let indices = self.indices.iter();
         Value::Object(indices.map(|(name, d)| (name.clone(), d.to_json())).collect())
     }
 
-    /// The paths of a field's values in `_source`, by the mapping: `service.keyword` → `service`, a field alias
-    /// → its target, a field that others are copied to → those too; of several indices all. A name that none
-    /// knows is itself.
+    /// Returns the paths of a field's values in `_source` for all indices: `service.keyword` → `service`, an alias →
+    /// its target, a target of `copy_to` → also the copied fields. A name that is in no mapping is returned unchanged.
     pub fn source_paths(&self, field: &str) -> BTreeSet<String> {
         let own = (!self.knows(field)).then_some(field);
         let paths = self.value_sources(field).paths.into_iter().chain(own);
@@ -453,36 +451,36 @@ impl InputMappings {
         all
     }
 
-    /// Whether a source maps this field, as a stored or a runtime field.
+    /// Whether a source maps this field as a stored or runtime field.
     pub fn knows(&self, field: &str) -> bool {
         self.mappings().any(|mapping| mapping.knows(field))
     }
 
-    /// A field, or the field of type `flattened` that has it as a key, as each source maps it.
+    /// Iterates over the sources that map a field, or a field of type `flattened` that has it as a key.
     pub(crate) fn mapped<'a>(&'a self, field: &'a str) -> impl Iterator<Item = MappedField<'a>> {
         let definitions = self.indices.values();
         definitions.filter_map(move |definition| definition.field(field))
     }
 
-    /// The part of a path in `_source` that is a field of an index; the longest one.
+    /// Returns the longest part of a path in `_source` that is a field of an index.
     pub(in crate::job) fn known_path<'p>(&self, path: &'p str) -> Option<&'p str> {
         let known = self.mappings().filter_map(|mapping| mapping.known_path(path));
         known.max_by_key(|known| known.len())
     }
 
-    /// The fields that a pattern with `*` matches.
+    /// Returns the fields that match a pattern with `*`.
     pub fn names_like(&self, pattern: &str) -> BTreeSet<String> {
         let names = self.mappings().flat_map(Mapping::names);
         let matching = names.filter(|name| matches_wildcard(pattern, name));
         matching.map(str::to_owned).collect()
     }
 
-    /// The types of fields and multi-fields by path; of several indices that of the last.
+    /// Returns the types of fields and multi-fields by path. If indices differ, the last one wins.
     pub fn types(&self) -> BTreeMap<&str, &str> {
         self.mappings().flat_map(Mapping::types).collect()
     }
 
-    /// What is searched where no field is named, where every index has the setting `index.query.default_field`.
+    /// Returns the default fields of a search, if every index sets `index.query.default_field`.
     pub(in crate::job) fn default_fields(&self) -> Option<BTreeSet<String>> {
         let mut names = BTreeSet::new();
         for definition in self.indices.values() {
@@ -492,25 +490,25 @@ impl InputMappings {
         (!names.is_empty() && !names.contains("*")).then_some(names)
     }
 
-    /// Whether a field counts milliseconds in one index and nanoseconds in another.
+    /// Whether a field has a resolution of milliseconds in one index and nanoseconds in another.
     pub fn differ_in_resolution(&self, field: &str) -> bool {
         let kinds = self.kinds(field);
         kinds.contains("date_nanos") && kinds.len() > 1
     }
 
-    /// The types that indices give to a field, a multi-field, what an alias stands for or a runtime field.
+    /// Returns the types of a field, a multi-field, the target of an alias or a runtime field in all indices.
     pub fn kinds(&self, field: &str) -> BTreeSet<&str> {
         self.mappings().filter_map(|mapping| mapping.kind(field)).collect()
     }
 
-    /// Indices that keep no `_source`: their documents cannot be read.
+    /// Returns the indices without `_source`, whose documents cannot be read.
     pub fn without_source(&self) -> Vec<&str> {
         let without = |d: &Definition| d.mapping.json.pointer("/_source/enabled") == Some(&json!(false));
         let found = self.indices.iter().filter(|(_, d)| without(d));
         found.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Of these fields those that an index leaves out of `_source`, each with the index.
+    /// Returns those of the fields that an index excludes from `_source`, each with the index.
     pub fn left_out_of_source<'f>(&self, fields: &'f BTreeSet<String>) -> Vec<(&str, &'f str)> {
         let mut found = Vec::new();
         for (index, definition) in &self.indices {

@@ -1,4 +1,4 @@
-//! Mappings of source indices, cut down to the fields carried, and the indices that an import makes of them.
+//! Mappings of source indices, reduced to the exported fields, and the indices that an import creates from them.
 
 mod mappings;
 mod select;

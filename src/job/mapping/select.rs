@@ -1,5 +1,5 @@
-//! A mapping cut down to some of its fields, as a plain index takes it, and the settings without which a copy of the index
-//! would accept other documents, or answer other searches: limits, and the analyzers that its fields name.
+//! Reduces a mapping to some of its fields for a normal index, with the settings that affect which documents the index
+//! accepts and what searches return: limits, and the analyzers of its fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 
 use crate::job::config::{self, is_among};
 
-/// Which fields are kept.
+/// The fields to keep.
 #[derive(Clone, Copy)]
 pub(super) enum Selection<'a> {
-    /// These, by names or patterns, with the objects around them.
+    /// These fields, by name or pattern, with the objects around them.
     Only(&'a BTreeSet<String>),
-    /// All but these. An object that loses all its fields goes too.
+    /// All other fields. An object without remaining fields is removed.
     Except(&'a dyn Fn(&str) -> bool),
 }
 
@@ -22,7 +22,7 @@ impl Selection<'_> {
     fn has(&self, path: &str) -> bool {
         match self {
             Self::Except(unwanted) => !unwanted(path),
-            // In time that does not grow with the number of fields, except for patterns.
+            // The time does not depend on the number of fields, except for patterns.
             Self::Only(fields) => {
                 let mut around = path.match_indices('.').map(|(dot, _)| &path[..dot]);
                 let inner = format!("{path}.");
@@ -37,9 +37,9 @@ impl Selection<'_> {
     }
 }
 
-/// The selected fields, and the runtime fields whose names are wanted. Aliases are kept with their targets, since the
-/// datafeed's query may go by the alias's name; `constant_keyword` keeps its value, which documents need not hold.
-/// `dynamic` stays as it was: what the source did not map need not fit any type.
+/// Returns the selected fields, and the runtime fields with these names. Aliases are kept with their targets, since the
+/// datafeed's query may use the alias. `constant_keyword` keeps its value, which documents need not contain. `dynamic`
+/// is kept, since unmapped values may not fit any type.
 pub(super) fn select(mapping: &Value, selection: Selection<'_>, runtime: impl Fn(&str) -> bool) -> Value {
     let section = |name: &str| mapping.get(name).and_then(Value::as_object);
     let mut kept = json!({"dynamic": mapping.get("dynamic").unwrap_or(&Value::Bool(true))});
@@ -81,7 +81,7 @@ fn properties(all: &Map<String, Value>, above: &str, selection: Selection<'_>) -
     kept
 }
 
-/// A definition without what works only in the index that it was made for.
+/// Returns a definition without parts that only work in its original index.
 fn plain(
     definition: &Value,
     kind: Option<&str>,
@@ -89,7 +89,7 @@ fn plain(
     selection: Selection<'_>,
 ) -> Value {
     match kind {
-        // One needs routing, the other a model: their values are kept.
+        // `join` needs routing, and `semantic_text` a model. Only their values are kept.
         Some("join") => return json!({"type": "object", "enabled": false}),
         Some("semantic_text") => return json!({"type": "text"}),
         _ => {}
@@ -110,13 +110,13 @@ fn plain(
     kept.into()
 }
 
-/// The texts of a parameter that takes one or a list of them.
+/// Returns the texts of a parameter that is one text or a list.
 pub(super) fn one_or_many(value: Option<&Value>) -> impl Iterator<Item = &str> {
     let values = value.into_iter().flat_map(config::one_or_many);
     values.filter_map(Value::as_str)
 }
 
-/// Whether a field's name, or a pattern, includes a path: it is the path, an object around it, or matches it.
+/// Whether a field name or pattern includes a path: it is the path, an enclosing object, or a match.
 pub fn includes(name: &str, path: &str) -> bool {
     name == path || is_inside(path, name) || matches_wildcard(name, path)
 }
@@ -125,7 +125,8 @@ fn is_inside(path: &str, object: &str) -> bool {
     path.strip_prefix(object).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Whether a pattern with `*` matches a text. Linear: each part between two `*` takes the first place where it fits.
+/// Whether a text matches a pattern with `*`. Takes linear time: each part between two `*` is matched at its first
+/// occurrence.
 pub fn matches_wildcard(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else {
         return pattern == text;
@@ -143,22 +144,22 @@ pub fn matches_wildcard(pattern: &str, text: &str) -> bool {
     })
 }
 
-/// What documents may be, and what analyzers may do.
+/// Settings that affect which documents are accepted and what analyzers may do.
 const CARRIED: &str = "mapping.coerce mapping.ignore_malformed mapping.ignore_above mapping.depth.limit \
     mapping.field_name_length.limit mapping.nested_fields.limit mapping.nested_objects.limit \
     mapping.total_fields.limit mapping.total_fields.ignore_dynamic_beyond_limit max_docvalue_fields_search \
     max_ngram_diff max_regex_length max_result_window max_script_fields max_shingle_diff max_terms_count \
     query.default_field query_string.lenient query_string.allow_leading_wildcard";
 
-/// By dotted name without `index.`.
+/// Settings by dotted name without `index.`.
 pub(super) type Settings = BTreeMap<String, Value>;
 
-/// From `settings.index` of an index, nested or dotted.
+/// Selects from `settings.index` of an index, nested or dotted.
 pub(super) fn carried(index: &Map<String, Value>) -> Settings {
     let mode = index.get("mode").and_then(Value::as_str);
     let settings = flat_settings(index).into_iter();
     let mut found: Settings = settings.filter(|(name, _)| is_among(CARRIED, name)).collect();
-    // What this mode does unless told otherwise, and other modes do not.
+    // The default in this mode, in contrast to other modes.
     if mode == Some("logsdb") {
         found
             .entry("mapping.ignore_malformed".into())
@@ -167,7 +168,7 @@ pub(super) fn carried(index: &Map<String, Value>) -> Settings {
     found
 }
 
-/// Settings by dotted name without `index.`, from any of the forms that Elasticsearch prints and takes.
+/// Returns settings by dotted name without `index.`, from any form that Elasticsearch prints or accepts.
 pub fn flat_settings(settings: &Map<String, Value>) -> Map<String, Value> {
     fn flatten(settings: &Map<String, Value>, above: &str, found: &mut Map<String, Value>) {
         for (name, value) in settings {
@@ -183,7 +184,7 @@ pub fn flat_settings(settings: &Map<String, Value>) -> Map<String, Value> {
     found
 }
 
-/// Of two indices: the larger limit; `None` where they treat documents or searches differently.
+/// Merges the settings of two indices with the larger limits. `None` if they treat documents or searches differently.
 pub(super) fn merged_settings(left: &Settings, right: &Settings) -> Option<Settings> {
     let names = left.keys().chain(right.keys());
     let both = names.map(|name| Some((name.clone(), larger(left.get(name), right.get(name))?.clone())));
@@ -200,13 +201,13 @@ fn larger<'a>(left: Option<&'a Value>, right: Option<&'a Value>) -> Option<&'a V
     larger.map(|(_, value)| value)
 }
 
-/// Parameters of a field, and of an analyzer or filter, that name a part of the analysis.
+/// Parameters of fields, analyzers and filters that name a part of the analysis.
 const NAMING: &str = "analyzer search_analyzer search_quote_analyzer normalizer tokenizer filter filters \
     char_filter article_analyzer";
-/// Used by every text that names none.
+/// Used by every text without an explicit analyzer.
 const DEFAULTS: [&str; 2] = ["default", "default_search"];
 
-/// The analyzers that fields name, and what these are made of. `None` where nothing of it is needed.
+/// Returns the analyzers that fields use, and their parts. `None` if none are needed.
 pub(super) fn needed_analysis(analysis: &Value, mappings: &Value) -> Option<Value> {
     let sections = analysis.as_object()?;
     let mut wanted = BTreeSet::new();
@@ -233,7 +234,7 @@ pub(super) fn needed_analysis(analysis: &Value, mappings: &Value) -> Option<Valu
     (!kept.is_empty()).then_some(Value::Object(kept))
 }
 
-/// The texts at such parameters, at any depth. A field that is called so is an object.
+/// Collects the texts of such parameters at any depth. If the value is an object, it is a field with that name.
 fn named(value: &Value, names_part: bool, wanted: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
@@ -242,7 +243,7 @@ fn named(value: &Value, names_part: bool, wanted: &mut BTreeSet<String>) {
             }
         }
         Value::Array(items) => items.iter().for_each(|item| named(item, names_part, wanted)),
-        // A multiplexer writes `lowercase, stem`.
+        // A multiplexer lists filters as `lowercase, stem`.
         Value::String(text) if names_part => wanted.extend(text.split(',').map(|name| name.trim().to_owned())),
         _ => {}
     }
@@ -329,7 +330,7 @@ mod tests {
 
     #[test]
     fn many_wildcards_take_linear_time() {
-        // Longer than anyone waits, where each asterisk tries every length.
+        // Trying every length for each asterisk would not end in a reasonable time.
         let (pattern, text) = ("*a".repeat(10_000) + "b", "a".repeat(1 << 20));
         assert!(!matches_wildcard(&pattern, &text));
         assert!(matches_wildcard(&"*a".repeat(10_000), &text));

@@ -16,31 +16,31 @@ use crate::json::raw;
 use crate::util::format::hex;
 
 const MARK: &str = "esml_state";
-/// Elasticsearch's limit for the name of an index or alias, in bytes.
+/// Elasticsearch's limit for the name of an index or alias in bytes.
 const LONGEST_NAME: usize = 255;
-/// Elasticsearch's limit for `_id`, in bytes.
+/// Elasticsearch's limit for `_id` in bytes.
 const LONGEST_ID: usize = 512;
 
-/// An index that an import creates for inputs.
+/// An index that an import creates for input documents.
 #[derive(Clone, Debug)]
 pub struct TargetIndex {
-    /// Its name.
+    /// The name of the index.
     pub name: IndexName,
-    /// Body of `PUT /<index>`: settings (replicas 0, refresh off) and mappings, `_meta` marked as ours.
+    /// The body of `PUT /<index>`: settings (no replicas, refresh off) and mappings, with a mark in `_meta`.
     pub body: Value,
-    /// The fields that it maps.
+    /// The fields in the mapping.
     pub fields: Vec<String>,
-    /// The source indices whose documents go there.
+    /// The source indices whose documents are stored in this index.
     pub sources: BTreeSet<String>,
 }
 
-/// The indices to create so that every source's documents keep their types: sources with compatible
-/// mappings share one (`base`), others get one of their own (`base-2` …). `sources` are the indices that
-/// inputs came from, with their numbers; a source without mapping gets dynamic mapping save for the job's own
-/// fields: time a `date` of `time_format` (see [`guess_time_format`]), what detectors split by a `keyword`.
+/// Returns the indices to create so that the documents of every source keep their types. Sources with compatible
+/// mappings share one (`base`), others get their own (`base-2` …). `sources` are the source indices with their numbers.
+/// A source without a mapping gets a dynamic mapping, except for fields of the job: the time field is a `date` with
+/// `time_format` (see [`guess_time_format`]), and fields that split detectors are `keyword`.
 ///
 /// # Errors
-/// A name that becomes too long.
+/// A name is too long.
 pub fn target_indices(
     mappings: &InputMappings,
     sources: &BTreeMap<String, u64>,
@@ -52,7 +52,7 @@ pub fn target_indices(
     let mut groups: Vec<(Definition, BTreeSet<String>)> = Vec::new();
     for source in sources.keys() {
         let definition = match mappings.indices.get(source) {
-            // With all fields carried the mapping comes as it was, routing and time series included.
+            // With all fields, the mapping is unchanged, including routing and time series.
             Some(definition) => Definition {
                 mapping: Arc::new(Mapping::new(select(&definition.mapping.json, ALL, |_| true))),
                 ..definition.clone()
@@ -89,7 +89,7 @@ fn body(definition: Definition, job: &JobId) -> Value {
         "number_of_shards": definition.shards.unwrap_or(1).clamp(1, 8),
         "number_of_replicas": 0,
         "refresh_interval": "-1",
-        // Documents come as they are, whatever a template of this cluster says.
+        // Documents must stay unchanged, even if an index template sets a pipeline.
         "default_pipeline": "_none",
         "final_pipeline": "_none",
     });
@@ -104,8 +104,8 @@ fn body(definition: Definition, job: &JobId) -> Value {
     json!({"settings": {"index": index}, "mappings": mappings})
 }
 
-/// The alias that only the input index of one run of an import has, while it is loaded. `run` is different for every
-/// run, and short.
+/// Returns the alias that only the input index of one run of an import has while it is loaded. `run` is unique and
+/// short.
 pub fn loading_alias(index: &IndexName, run: &str) -> String {
     let suffix = format!("-importing-{run}");
     let longest = LONGEST_NAME.saturating_sub(suffix.len());
@@ -113,7 +113,7 @@ pub fn loading_alias(index: &IndexName, run: &str) -> String {
     format!("{}{suffix}", &index.as_str()[..end.unwrap_or_default()])
 }
 
-/// The body of `PUT /<index>` for one run: `_meta` names the run, and the index has the alias that it is loaded through.
+/// Returns the body of `PUT /<index>` for one run: `_meta` contains the run, and the index has the alias for loading.
 pub fn body_of_run(target: &TargetIndex, run: &str) -> Box<RawValue> {
     let mut body = target.body.clone();
     body["mappings"]["_meta"][MARK]["run"] = json!(run);
@@ -121,12 +121,12 @@ pub fn body_of_run(target: &TargetIndex, run: &str) -> Box<RawValue> {
     raw(&body)
 }
 
-/// Whether an index's mappings name this run.
+/// Whether the mappings of an index contain this run.
 pub fn marked_by_run(mappings: &Value, run: &str) -> bool {
     mappings["_meta"][MARK]["run"] == run
 }
 
-/// Whether an index's mappings (as `GET /<index>` shows them) say that this tool made it for this job.
+/// Whether the mappings of an index, as returned by `GET /<index>`, state that this tool created it for this job.
 pub fn marked_as_ours(mappings: &Value, job: &JobId) -> bool {
     mappings["_meta"][MARK]["job_id"] == job.as_str()
 }
@@ -144,7 +144,8 @@ fn unmapped(job: &JobConfig, time_format: &str) -> Definition {
     }
 }
 
-/// Of several sources one may hold what another refuses: nothing is refused, and nothing more is mapped.
+/// With several sources, an index may contain documents that another refuses. Nothing is refused, and no further fields
+/// are mapped.
 fn relax(mapping: &mut Map<String, Value>) {
     if mapping.get("dynamic").and_then(Value::as_str) == Some("strict") {
         mapping.insert("dynamic".into(), json!(false));
@@ -155,12 +156,13 @@ fn relax(mapping: &mut Map<String, Value>) {
     }
 }
 
-/// Parameters that decide neither what a value means nor whether it is taken. Parts are brought together by themselves.
+/// Parameters that affect neither the meaning of a value nor whether it is accepted. Nested definitions are merged
+/// separately.
 const HARMLESS: &str = "properties fields dynamic meta eager_global_ordinals fielddata fielddata_frequency_filter \
     norms";
 
-/// `None` where a field, an analyzer or a setting of that name is another one, or where one index would look into
-/// what the other did not.
+/// Merges two definitions. `None` if they define a field, an analyzer or a setting differently, or if one would index
+/// objects that the other does not.
 fn merged(left: &Definition, right: &Definition) -> Option<Definition> {
     let (l, r) = (&left.mapping.json, &right.mapping.json);
     if l.get("subobjects") != r.get("subobjects") {
@@ -186,7 +188,7 @@ fn same(left: &Value, right: &Value) -> Option<Value> {
 fn field(left: &Value, right: &Value) -> Option<Value> {
     let (l, r) = (left.as_object()?, right.as_object()?);
     let get = |object: &Map<String, Value>, key: &String| match object.get(key) {
-        // Objects are shown without a type.
+        // Elasticsearch returns objects without a type.
         None if key == "type" => Some(Value::from("object")),
         found => found.cloned(),
     };
@@ -203,14 +205,14 @@ fn field(left: &Value, right: &Value) -> Option<Value> {
     Some(both.into())
 }
 
-/// Fields that only one has are no matter where the other maps all that it holds, or takes nothing else.
+/// A field that only one of them has is acceptable if the other maps all of its fields or accepts no others.
 fn unite_properties(both: &mut Map<String, Value>, left: &Value, right: &Value) -> Option<()> {
     let (l, r) = (left.get("properties"), right.get("properties"));
     let more = |one: Option<&Value>, than: Option<&Value>| {
         let mut names = one.and_then(Value::as_object).into_iter().flat_map(Map::keys);
         names.any(|name| than.is_none_or(|than| than.get(name).is_none()))
     };
-    // Documents may hold what is not mapped.
+    // Documents may contain fields that are not mapped.
     let ignores = |mapping: &Value| matches!(mapping.get("dynamic").map(text).as_deref(), Some("false" | "runtime"));
     if ignores(left) && more(r, l) || ignores(right) && more(l, r) {
         return None;
@@ -233,14 +235,14 @@ fn text(value: &Value) -> String {
 
 type Pair = fn(&Value, &Value) -> Option<Value>;
 
-/// Puts the members that two definitions have at `key` into `both`; `None` where one cannot be brought together.
+/// Merges the members that two definitions have at `key` into `both`; `None` if two of them cannot be merged.
 fn unite(both: &mut Map<String, Value>, left: &Value, right: &Value, key: &str, pair: Pair) -> Option<()> {
     let united = union(left.get(key), right.get(key), pair)?;
     both.extend(united.map(|members| (key.to_owned(), members)));
     Some(())
 }
 
-/// The members of both; the outer `None` says that one cannot be brought together.
+/// Merges the members of both. The outer `None` means that two of them cannot be merged.
 fn union(left: Option<&Value>, right: Option<&Value>, pair: Pair) -> Option<Option<Value>> {
     let (Some(left), Some(right)) = (left, right) else {
         return Some(left.or(right).cloned());
@@ -256,8 +258,8 @@ fn union(left: Option<&Value>, right: Option<&Value>, pair: Pair) -> Option<Opti
     Some(Some(Value::Object(both)))
 }
 
-/// The `format` of a `date` field that takes values like these, the first ones of the time field: numbers of
-/// at most ten digits count seconds, everything else is read as Elasticsearch does by default.
+/// Returns the `format` of a `date` field for the first values of the time field. Numbers of at most ten digits are
+/// seconds; everything else is read as Elasticsearch does by default.
 pub fn guess_time_format(first_values: &[Value]) -> &'static str {
     let seconds = |value: &Value| {
         let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
@@ -270,10 +272,11 @@ pub fn guess_time_format(first_values: &[Value]) -> &'static str {
     }
 }
 
-/// The ID of a document in a target index: its own where the target has one source and no ID comes twice, otherwise made
-/// of source, ID and, with repeated IDs, the document's `place`, so that all differ (at most 512 bytes).
+/// Returns the ID of a document in a target index. It is the document's own if the target has one source without
+/// duplicate IDs. Otherwise it is unique, built from source, ID and, for duplicate IDs, the document's `place` (at most
+/// 512 bytes).
 pub fn target_document_id(target: &TargetIndex, source: &str, id: &str, place: Option<u64>) -> String {
-    // No name of an index or a cluster contains a slash: two pairs never make the same text.
+    // The names of indices and clusters do not contain slashes, so the combination is unique.
     let whole = match place {
         Some(place) => format!("{source}/{place}/{id}"),
         None if target.sources.len() < 2 => return id.to_owned(),

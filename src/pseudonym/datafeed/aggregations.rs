@@ -1,4 +1,4 @@
-//! Aggregations: those whose result is the same with tokens as with values.
+//! Finds aggregations whose result is different with tokens.
 
 use serde_json::{Map, Value, json};
 
@@ -8,19 +8,19 @@ use crate::pseudonym::rewrite::Rewriter;
 
 /// Kinds whose buckets or counts are the same with tokens, on any field.
 const KEY_AGGREGATIONS: &str = "terms multi_terms rare_terms cardinality value_count missing";
-/// Kinds that stay where they read no replaced field.
+/// Kinds that stay if they read no replaced field.
 const FIELD_AGGREGATIONS: &str = "auto_date_histogram avg avg_bucket boxplot bucket_script bucket_selector bucket_sort \
     cumulative_cardinality cumulative_sum date_histogram date_range derivative extended_stats extended_stats_bucket \
     geo_bounds geo_centroid geo_line geohash_grid geohex_grid geotile_grid global histogram ip_prefix ip_range max \
     max_bucket median_absolute_deviation min min_bucket moving_fn moving_percentiles nested normalize percentile_ranks \
     percentiles percentiles_bucket random_sampler range rate reverse_nested sampler scripted_metric serial_diff stats \
     stats_bucket string_stats sum sum_bucket top_metrics weighted_avg";
-/// What chooses or adds values in an aggregation by key.
+/// Options that select or add values in an aggregation by key.
 const VALUE_OPTIONS: [&str; 3] = ["include", "exclude", "missing"];
-/// Buckets of a `terms` without a size.
+/// The default size of a `terms` aggregation.
 const DEFAULT_TERMS_SIZE: u64 = 10;
 
-/// Why the aggregations cannot stay.
+/// Returns why the aggregations cannot stay.
 pub(super) fn problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String> {
     let mut check = Check {
         rewriter,
@@ -45,7 +45,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Aggregations by name.
+    /// Checks aggregations by name.
     fn all(&mut self, aggregations: &Value) {
         for (name, aggregation) in aggregations.as_object().into_iter().flatten() {
             for (kind, body) in aggregation.as_object().into_iter().flatten() {
@@ -61,7 +61,7 @@ impl Check<'_> {
                         let aggregation = json!({name: {kind: body}});
                         self.reads(FieldReader::Aggregations(&aggregation), kind, name);
                     }
-                    _ => self.problem(kind, name, "whether its result is the same with tokens is not known"),
+                    _ => self.problem(kind, name, "it is unknown whether its result is the same with tokens"),
                 }
             }
         }
@@ -71,7 +71,7 @@ impl Check<'_> {
         self.problems.push(format!("aggregation `{name}` (`{kind}`): {why}"));
     }
 
-    /// It must read no replaced field.
+    /// Reports an aggregation that reads a replaced field.
     fn reads(&mut self, reader: FieldReader<'_>, kind: &str, name: &str) {
         if let Some(why) = self.rewriter.fields.replaced_by(reader, self.runtime) {
             self.problem(kind, name, &why);
@@ -81,13 +81,13 @@ impl Check<'_> {
     fn query(&mut self, kind: &str, name: &str, query: &Value) {
         self.reads(FieldReader::Query(query), kind, name);
         if texts::mentions_ids(query) {
-            self.problem(kind, name, "it names IDs of documents");
+            self.problem(kind, name, "it contains document IDs");
         }
     }
 
     fn filters(&mut self, kind: &str, name: &str, body: &Value) {
         if self.rewriter.fields.is_made_of_replaced(name) {
-            self.problem(kind, name, "its keys are values that are replaced");
+            self.problem(kind, name, "its keys are replaced values");
         }
         match body.get("filters") {
             Some(Value::Object(filters)) => filters.values().for_each(|query| self.query(kind, name, query)),
@@ -98,7 +98,7 @@ impl Check<'_> {
 
     fn composite(&mut self, name: &str, body: &Value) {
         if body.get("after").is_some() {
-            self.problem("composite", name, "its `after` is made of values");
+            self.problem("composite", name, "its `after` contains values");
         }
         match body.get("sources") {
             Some(Value::Array(sources)) => sources.iter().for_each(|source| self.all(source)),
@@ -114,7 +114,7 @@ impl Check<'_> {
         }
         if let Some(script) = members.get("script") {
             if self.rewriter.fields.is_made_of_replaced(name) {
-                self.problem(kind, name, "its script makes values that are replaced");
+                self.problem(kind, name, "its script computes values that are replaced");
             }
             self.reads(FieldReader::Script(script), kind, name);
         }
@@ -134,12 +134,12 @@ impl Check<'_> {
         }
     }
 
-    /// Whether the order of a field's values decides which buckets are returned.
+    /// Whether the order of a field's values determines which buckets are returned.
     fn is_cut_by_key(&self, members: &Map<String, Value>, field: &str) -> bool {
         let size = members.get("size").and_then(Value::as_u64);
         let order = members.get("order").map(Value::to_string).unwrap_or_default();
         let by_key = order.contains("\"_key\"") || order.contains("\"_term\"");
-        // After the count, the key decides between equal counts only, as it does by default.
+        // After the count, the key only orders buckets with equal counts, which is the default.
         let by_count = order.trim_start_matches(['[', '{']).starts_with("\"_count\"");
         by_key && !by_count && size.unwrap_or(DEFAULT_TERMS_SIZE) < self.rewriter.count_values(field)
     }

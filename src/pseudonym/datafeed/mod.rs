@@ -1,6 +1,6 @@
-//! What remains of the datafeed. Nothing in it is rewritten: its query stays, or `match_all` replaces it, since the archived
-//! input documents match it already, or the datafeed is left out. Where its scripts or aggregations cannot stay, the run is
-//! refused.
+//! Decides what happens to the datafeed. Nothing in it is rewritten. Its query stays, or is replaced by `match_all`,
+//! since the archived input documents already match it, or the datafeed is removed. If its scripts or aggregations
+//! cannot stay, the run is refused.
 
 mod aggregations;
 mod texts;
@@ -16,35 +16,35 @@ use crate::job::{Datafeed, FieldReader, JobConfig, reads_made_field, without_mad
 use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::rewrite::Rewriter;
 
-/// What became of the datafeed, and why.
+/// What happens to the datafeed, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", content = "reason", rename_all = "snake_case")]
 pub(crate) enum DatafeedOutcome {
-    /// The job has none, or it was not wanted.
+    /// The job has no datafeed, or it is skipped.
     Absent,
-    /// Its query is what it was.
+    /// Its query is unchanged.
     Kept,
     /// Its query is `match_all`.
     MatchAll(String),
-    /// It is not in the archive.
+    /// It is removed.
     LeftOut(String),
 }
 
-/// The configuration that is written.
+/// The configuration to write.
 #[derive(Clone, Debug)]
 pub(crate) struct DatafeedDecision {
     pub(crate) config: JobConfig,
     pub(crate) outcome: DatafeedOutcome,
-    /// Names of scripted fields that were removed from the datafeed.
+    /// Names of scripted fields that are removed from the datafeed.
     pub(crate) left_out: Vec<String>,
     /// Names that the datafeed uses.
     pub(crate) names: BTreeSet<String>,
 }
 
-/// Decides about the datafeed of a job, by the values that are known.
+/// Decides about the datafeed of a job after all values are known.
 ///
 /// # Errors
-/// Aggregations or scripts that read replaced values.
+/// Aggregations or scripts read replaced values.
 pub(crate) fn decide(config: &JobConfig, rewriter: &Rewriter, has_inputs: bool) -> Result<DatafeedDecision> {
     let Some(feed) = config.datafeed() else {
         return Ok(DatafeedDecision::new(config.clone(), DatafeedOutcome::Absent));
@@ -58,7 +58,7 @@ pub(crate) fn decide(config: &JobConfig, rewriter: &Rewriter, has_inputs: bool) 
         }
     };
     let mut left_out = Vec::new();
-    // A field that is left out may be the only one that reads another.
+    // Removing a field may leave another one unused.
     let scripts = loop {
         let scripts = script_problems(&decided, rewriter);
         let is_unread = |(name, _): &&(String, String)| !reads_made_field(&decided, name) && !left_out.contains(name);
@@ -84,16 +84,16 @@ pub(crate) fn decide(config: &JobConfig, rewriter: &Rewriter, has_inputs: bool) 
 }
 
 impl DatafeedOutcome {
-    /// What became of it and why, for people.
+    /// Returns what happens to the datafeed, and why, as a sentence.
     pub(crate) fn sentence(&self) -> Option<String> {
         match self {
             Self::Absent => None,
-            Self::Kept => Some("Datafeed: its query stays, since it reads and contains no replaced value".to_owned()),
+            Self::Kept => Some("Datafeed: kept with its query, which does not use replaced values".to_owned()),
             Self::MatchAll(why) => Some(format!(
-                "Datafeed: `match_all` replaces its query ({why}); the archived input documents already match it"
+                "Datafeed: its query is replaced by `match_all` ({why}); the archived input documents already match the query"
             )),
             Self::LeftOut(why) => Some(format!(
-                "Datafeed: left out, since its query cannot stay ({why}) and the archive has no input documents that \
+                "Datafeed: removed, since its query cannot be kept ({why}) and the archive does not contain input documents that \
                  match it"
             )),
         }
@@ -110,7 +110,8 @@ impl DatafeedDecision {
         }
     }
 
-    /// Records what an import must know; `leaves_out_fields`: input documents are missing fields that the query reads.
+    /// Records what an import needs to know. `leaves_out_fields` means that input documents are missing fields that the
+    /// query reads.
     pub(crate) fn record(&self, manifest: &mut Manifest, leaves_out_fields: bool) {
         let query = match self.outcome {
             DatafeedOutcome::MatchAll(_) => ArchivedQuery::Replaced,
@@ -123,7 +124,7 @@ impl DatafeedDecision {
     }
 }
 
-/// Why the query cannot stay.
+/// Returns why the query cannot stay.
 fn query_problem(feed: &Datafeed, rewriter: &Rewriter) -> Option<String> {
     let reader = FieldReader::Query(&feed.query);
     let replaced = rewriter.fields.replaced_by(reader, feed.runtime_mappings.as_ref());
@@ -132,13 +133,13 @@ fn query_problem(feed: &Datafeed, rewriter: &Rewriter) -> Option<String> {
     }
     // IDs of input documents are replaced.
     if texts::mentions_ids(&feed.query) {
-        return Some("it names IDs of documents".to_owned());
+        return Some("it contains document IDs".to_owned());
     }
     let is_value = ValueMatcher::new(&rewriter.tokens, &BTreeSet::new()).is_in_query(&feed.query);
     is_value.then(|| texts::CONTAINS_VALUE.to_owned())
 }
 
-/// Fields that the datafeed's scripts make and that cannot stay, each with the reason.
+/// Returns the fields defined by the datafeed's scripts that cannot stay, each with the reason.
 fn script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<(String, String)> {
     let Some(feed) = config.datafeed() else {
         return Vec::new();
@@ -164,7 +165,7 @@ fn script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<(String, Stri
     problems.collect()
 }
 
-/// The same of runtime fields of the archived mapping that the datafeed or the job reads, as sentences.
+/// Returns the same for runtime fields of the archived mapping that the datafeed or the job reads, as sentences.
 fn mapped_script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String> {
     let names = texts::names(config);
     let matcher = ValueMatcher::new(&rewriter.tokens, &names);

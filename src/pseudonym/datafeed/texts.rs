@@ -1,4 +1,4 @@
-//! Replaced values in the texts of a datafeed.
+//! Finds replaced values in the texts of a datafeed.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use crate::json::nested_values;
 use crate::pseudonym::error::Result;
 use crate::pseudonym::tokens::{TokenMap, rewrite_text, unescaped};
 
-/// Why a part of the datafeed cannot stay.
+/// The reason why a part of the datafeed cannot stay.
 pub(super) const CONTAINS_VALUE: &str = "it contains a replaced value";
 
-/// Finds replaced values; names that stay are no values.
+/// Finds replaced values, except in names that stay.
 pub(crate) struct ValueMatcher<'a> {
     tokens: &'a TokenMap,
     /// Names that contain a value, the longest first.
     names: Vec<&'a str>,
 }
 
-/// Names that the datafeed uses: of fields, aggregations and parameters.
+/// Returns the names that the datafeed uses: of fields, aggregations and parameters.
 pub(crate) fn names(config: &JobConfig) -> BTreeSet<String> {
     let mut names = needed_fields(config, &InputMappings::default(), &[]).names;
     if let Some(feed) = config.datafeed() {
@@ -30,8 +30,8 @@ pub(crate) fn names(config: &JobConfig) -> BTreeSet<String> {
     names
 }
 
-/// The configuration without what people may have written beside the clauses of its datafeed: names of clauses, `meta` of
-/// aggregations. Nothing reads them.
+/// Returns the configuration without texts that users may have added to the datafeed but nothing reads: names of
+/// clauses and `meta` of aggregations.
 pub(super) fn without_comments(config: &JobConfig) -> Result<JobConfig> {
     Ok(config.edit_datafeed(&mut |name, section| {
         let mut without = section.clone();
@@ -44,7 +44,7 @@ pub(super) fn without_comments(config: &JobConfig) -> Result<JobConfig> {
     })?)
 }
 
-/// `alone`: a name may be all that a clause has.
+/// If `alone` is set, the name may be the only member of a clause.
 fn leave_out_names(query: &mut Value, alone: bool) {
     match query {
         Value::Array(list) => list.iter_mut().for_each(|item| leave_out_names(item, false)),
@@ -73,7 +73,7 @@ fn leave_out_meta(aggregations: &mut Value) {
     }
 }
 
-/// Whether a query names the IDs of documents.
+/// Whether a query contains document IDs.
 pub(super) fn mentions_ids(query: &Value) -> bool {
     nested_values(query).any(|(name, value)| {
         name.is_some_and(|name| name == "ids" || name.contains("_id"))
@@ -93,7 +93,7 @@ impl<'a> ValueMatcher<'a> {
         matcher
     }
 
-    /// Whether a query contains a value, as a text, a word of a text, a name or a number.
+    /// Whether a query contains a value as a text, a word in a text, a name or a number.
     pub(super) fn is_in_query(&self, query: &Value) -> bool {
         nested_values(query).any(|(name, value)| {
             name.is_some_and(|name| self.is_value(name))
@@ -105,12 +105,12 @@ impl<'a> ValueMatcher<'a> {
         })
     }
 
-    /// Whether a text at any depth contains a value, names of members excepted.
+    /// Whether a text at any depth, except for names of members, contains a value.
     pub(crate) fn is_in_texts(&self, value: &Value) -> bool {
         nested_values(value).any(|(_, value)| value.as_str().is_some_and(|text| self.is_in_text(text)))
     }
 
-    /// The same of one text: all of it, a literal in it, or a part that is long enough.
+    /// Whether a text contains a value: the complete text, a string literal in it, or a part that is long enough.
     fn is_in_text(&self, text: &str) -> bool {
         if self.names.contains(&text) {
             return false;
@@ -138,7 +138,7 @@ impl<'a> ValueMatcher<'a> {
     }
 }
 
-/// The text without a name where no letter or digit touches it.
+/// Returns the text without the occurrences of a name that no letter or digit precedes or follows.
 fn without(text: &str, name: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let (mut kept, mut done) = (String::with_capacity(text.len()), 0);
@@ -151,7 +151,7 @@ fn without(text: &str, name: &str) -> String {
     kept + &text[done..]
 }
 
-/// What stands between quotes, backslashes resolved.
+/// Iterates over quoted texts, with escapes resolved.
 fn literals(text: &str) -> impl Iterator<Item = String> {
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -1,5 +1,5 @@
-//! The texts of an entry: names and values of JSON as bytes come in, and what they contain behind an encoding: escaped by
-//! JSON, by a pattern or for a URL, or in base64.
+//! Reads the texts of an entry: names and values of JSON as a stream, and their content in other encodings: escaped for
+//! JSON, a pattern or a URL, or base64.
 
 use std::borrow::Cow;
 use std::io;
@@ -10,10 +10,10 @@ use percent_encoding::percent_decode;
 
 use crate::json::{Kind, Path, Token, Tokenizer, unicode_escape};
 
-/// Characters of base64 in a row from which on they are decoded: six bytes.
+/// The minimum number of base64 characters that are decoded: six bytes.
 const MIN_BASE64_CHARACTERS: usize = 8;
 
-/// Decodes any run of characters, also one whose beginning or end is missing.
+/// Decodes any sequence of characters, even without its beginning or end.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -21,11 +21,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The characters that letters behind a backslash stand for in JSON.
+/// The characters of single-letter escapes in JSON.
 const JSON_ESCAPES: [(u8, u8); 5] = [(b'n', b'\n'), (b't', b'\t'), (b'r', b'\r'), (b'b', 8), (b'f', 12)];
 
-/// Passes every decoded form of a text to `found`, with whether all of the text is encoded that way, until it returns
-/// true. Each is decoded in time linear in the text.
+/// Passes every decoded form of a text to `found`, and whether the complete text is encoded that way, until it returns
+/// true. Each takes linear time.
 pub(super) fn decoded(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
     if text.contains(&b'\\') {
         let (json, plain) = (unescaped(text, true), unescaped(text, false));
@@ -42,8 +42,7 @@ pub(super) fn decoded(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -
     base64(text, found)
 }
 
-/// Without the backslashes of a query or a pattern; those of JSON stand for other characters. A lone surrogate becomes
-/// U+FFFD.
+/// Removes the backslashes of a query or a pattern, or resolves those of JSON. An unpaired surrogate becomes U+FFFD.
 fn unescaped(text: &[u8], is_json: bool) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -56,7 +55,7 @@ fn unescaped(text: &[u8], is_json: bool) -> Vec<u8> {
                 length
             }
             None => {
-                // A last backslash escapes nothing: a value before it may be searched for without it.
+                // A trailing backslash escapes nothing, but may follow a value.
                 if let Some(escaped) = escape.get(1).copied().or(is_json.then_some(b'\\')) {
                     let meant = JSON_ESCAPES.iter().find(|(letter, _)| is_json && *letter == escaped);
                     plain.push(meant.map_or(escaped, |(_, meant)| *meant));
@@ -70,12 +69,13 @@ fn unescaped(text: &[u8], is_json: bool) -> Vec<u8> {
     plain
 }
 
-/// Runs of base64, of either alphabet. A value can begin at any of four characters that encode three bytes.
+/// Decodes sequences of base64 characters of either alphabet. A value can begin at any of the four characters that
+/// encode three bytes.
 fn base64(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let mut runs = text.split(|byte| !byte.is_ascii_alphanumeric() && !b"+/-_".contains(byte));
     runs.any(|run| {
-        // Numbers and names of members are no base64, but would have to be decoded all the time.
+        // Numbers and names of members are not base64, but would have to be decoded all the time.
         if run.len() < MIN_BASE64_CHARACTERS || run.iter().all(u8::is_ascii_digit) {
             return false;
         }
@@ -87,7 +87,7 @@ fn base64(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
         };
         let run: Vec<u8> = run.iter().map(standard).collect();
         (0..4).any(|begin| {
-            // One character alone encodes less than a byte.
+            // A single character encodes less than a byte.
             let end = run.len() - usize::from((run.len() - begin) % 4 == 1);
             let bytes = BASE64.decode(&run[begin..end]);
             bytes.is_ok_and(|bytes| found(&bytes, is_whole && begin == 0))
@@ -97,10 +97,10 @@ fn base64(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
 
 /// A name or a value.
 pub(super) struct JsonItem<'a> {
-    /// Names joined by dots, that of a name itself included; items of lists have the path of their list.
+    /// Names joined by dots, including the name itself. Items of a list have the path of the list.
     pub(super) path: &'a str,
     pub(super) kind: Kind,
-    /// What a string means, or a literal as written.
+    /// The decoded string, or a literal as written.
     pub(super) text: &'a [u8],
 }
 
@@ -111,17 +111,17 @@ pub(super) struct JsonItems {
     path: Path,
 }
 
-/// Hears of each name and value.
+/// Receives each name and value.
 type Visit<'v> = &'v mut dyn FnMut(&JsonItem<'_>) -> io::Result<()>;
 
 impl JsonItems {
-    /// Takes the next bytes.
+    /// Reads the next bytes.
     pub(super) fn push(&mut self, bytes: &[u8], visit: Visit<'_>) -> io::Result<()> {
         let path = &mut self.path;
         self.tokens.push(bytes, &mut |token| follow(path, &token, visit))
     }
 
-    /// The end of the text.
+    /// Ends the text.
     pub(super) fn finish(self, visit: Visit<'_>) -> io::Result<()> {
         let mut path = self.path;
         let rest = self.tokens.finish(&mut |token| follow(&mut path, &token, visit));
@@ -130,7 +130,7 @@ impl JsonItems {
 }
 
 fn follow(path: &mut Path, token: &Token<'_>, visit: Visit<'_>) -> io::Result<()> {
-    // What JSON does not allow is searched all the same.
+    // Invalid JSON strings are searched too.
     let text = token.text().unwrap_or_else(|_| String::from_utf8_lossy(token.raw));
     path.enter(token.kind, &text);
     if token.kind.begins() || token.kind.ends() {

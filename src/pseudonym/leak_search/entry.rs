@@ -1,4 +1,4 @@
-//! One entry of the archive, searched as it is read.
+//! Searches one entry of an archive while it is read.
 
 use std::io::{self, Write};
 
@@ -11,31 +11,31 @@ use crate::state::schema::StateStream;
 use crate::state::{StateLimits, TextDecoder};
 use crate::util::process;
 
-/// How base64 of gzip begins.
+/// The start of base64-encoded gzip.
 const GZIP: &[u8] = b"H4sI";
 
-/// Why a search ends early.
+/// Ends a search early.
 #[derive(Debug, thiserror::Error)]
-#[error("a value that was replaced")]
+#[error("a replaced value")]
 struct Leak;
 
-/// An entry whose bytes come in pieces.
+/// An entry whose bytes arrive in pieces.
 pub(super) struct EntrySearch<'s> {
     matcher: &'s LeakMatcher<'s>,
     name: String,
     kind: Option<EntryKind>,
-    /// From 1; of an entry that is one JSON text always 1.
+    /// The line, starting with 1; always 1 in an entry with a single JSON text.
     line: u64,
     items: Option<JsonItems>,
-    /// What the documents of the state are called that is being decoded, and its decoder.
+    /// The common part of the IDs of the state documents that are being decoded, and their decoder.
     state: Option<(String, TextDecoder<StateSearch<'s>>)>,
     hashes: FoundHashes,
-    /// Documents that ended since they were last counted.
+    /// The number of documents since the last count.
     pub(super) documents: u64,
 }
 
 impl<'s> EntrySearch<'s> {
-    /// Begins with the entry's own name.
+    /// Starts with the name of the entry.
     pub(super) fn new(matcher: &'s LeakMatcher<'s>, name: &str) -> Result<Self> {
         let (path, kind, text) = ("", Kind::Name, name.as_bytes());
         if matcher.contains_value(TextLocation::Other, &JsonItem { path, kind, text }) {
@@ -79,7 +79,7 @@ impl<'s> EntrySearch<'s> {
         Err(Error::leak(&format!("a hash in {}, {name}", self.name)))
     }
 
-    /// Whether this line has the ID of the document that follows it.
+    /// Whether this line contains the ID of the following document.
     fn is_action(&self) -> bool {
         use EntryKind::{Categories, Inputs, State};
         self.line % 2 == 1 && matches!(self.kind, Some(State | Categories | Inputs { .. }))
@@ -119,7 +119,7 @@ impl<'s> EntrySearch<'s> {
                 self.hashes = decoder.finish()?.1.finish()?;
                 return Ok(());
             }
-            // Quantiles that are not compressed.
+            // Uncompressed quantiles.
             Some(EntryKind::Snapshot) if is_text && item.text.starts_with(b"[") => {
                 let mut search = self.state_search(StateStream::Quantiles);
                 search.write_all(item.text)?;
@@ -202,7 +202,7 @@ impl StateSearch<'_> {
 
 impl Write for StateSearch<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // What a few bytes become when they are decompressed may take seconds to search.
+        // A few bytes may decompress to data that takes seconds to search.
         process::fail_if_cancelled().map_err(io::Error::other)?;
         let (matcher, stream, hashes) = (self.matcher, self.stream, &mut self.hashes);
         self.items

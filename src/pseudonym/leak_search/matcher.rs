@@ -1,4 +1,4 @@
-//! The values that were replaced, and whether a name, string, number or hash is or contains one of them.
+//! The replaced values, and whether a name, string, number or hash is or contains one of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -15,13 +15,13 @@ use crate::state::schema::StateStream;
 use crate::util::process::{self, Cancelled, until_cancelled};
 use crate::values::Content;
 
-/// Characters from which on a decoded text is compared with values as a whole.
+/// The minimum number of characters of a decoded text that is compared with complete values.
 const MIN_WHOLE_CHARACTERS: usize = 4;
 /// A value may be encoded twice.
 const MAX_ENCODINGS: usize = 2;
 
-/// Where values are in a decoded model state, for those that other elements may hold by chance: short ones, numbers, and
-/// names of fields. All others are searched for everywhere.
+/// The paths of values in a decoded model state. They are used for values that other elements may contain by chance:
+/// short values, numbers and names of fields. All other values are searched for everywhere.
 const VALUE_PATHS: [&str; 7] = [
     "detector.d.c",
     "detector.e.b.a.b.a",
@@ -31,18 +31,18 @@ const VALUE_PATHS: [&str; 7] = [
     "detector.e.b.a.e.a.c.a.h.b.b",
     "detector.e.b.a.e.a.c.a.h.a.a",
 ];
-/// The same of metrics, behind the letter of the metric.
+/// The same for metrics, after the letter of the metric.
 const METRIC_VALUE_PATHS: [&str; 2] = [".a.c.b.d.a.a", ".a.c.b.e.a.b"];
-/// Partition values of a categorizer.
+/// The path of a categorizer's partition values.
 const PARTITION_PATH: &str = "e.a";
-/// Words of messages in a categorizer.
+/// The paths of message words in a categorizer.
 const MESSAGE_PATHS: [&str; 3] = ["b.a", "b.c.a", "c.a.c"];
 
-/// Words that Elasticsearch writes into every archive, which a value may be too: names of members, and choices, of
+/// Words that Elasticsearch writes into every archive and that may also be values: names of members and options in
 /// configurations, documents and manifests.
 const VOCABULARY: &str = include_str!("vocabulary.txt");
 
-/// Parts of names of entries, beside their endings, and of IDs of documents, and how autodetect describes a snapshot.
+/// Parts of entry names and document IDs, and the snapshot descriptions of autodetect.
 const NAME_PARTS: [&str; 9] = [
     "ml-anomalies-snapshot_doc_",
     "_model_snapshot_",
@@ -55,14 +55,14 @@ const NAME_PARTS: [&str; 9] = [
     "Periodic background persist at ",
 ];
 
-/// The kind of text that a name or value is part of.
+/// The kind of text that a name or value belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextLocation {
     /// An input document.
     Input,
-    /// Another document: an annotation, a notification, a category, a filter, a calendar.
+    /// Another document: an annotation, a notification, a category, a filter or a calendar.
     Document,
-    /// A configuration, a mapping, a snapshot document, a manifest, the line before a document, or what is not known.
+    /// A configuration, a mapping, a snapshot document, a manifest, an action line, or unknown text.
     Other,
     /// A decoded state.
     State(StateStream),
@@ -92,16 +92,16 @@ impl TextLocation {
     }
 }
 
-/// Compares texts with the values.
+/// Compares texts with the replaced values.
 pub(super) struct LeakMatcher<'a> {
     pub(super) values: &'a ReplacedValues<'a>,
     pub(super) fields: &'a ReplacedFields,
     pub(super) token_hashes: HashSet<u64>,
-    /// Names that stay, and words of Elasticsearch.
+    /// Names that stay, and terms of Elasticsearch.
     pub(super) vocabulary: HashSet<Vec<u8>>,
-    /// Names that stay although there is a value in them.
+    /// Names that stay although they contain a value.
     accepted: Vec<Vec<u8>>,
-    /// The job has categories: their numbers stay.
+    /// Whether the job has categories, whose numbers stay.
     categories: bool,
 }
 
@@ -129,7 +129,7 @@ impl<'a> LeakMatcher<'a> {
         }
     }
 
-    /// Whether a name or value of JSON is or contains an original.
+    /// Whether a name or value in JSON is or contains a replaced value.
     pub(super) fn contains_value(&self, place: TextLocation, item: &JsonItem<'_>) -> bool {
         self.is_value(place, item, item.text)
             || self.contains(place, item, item.text)
@@ -145,11 +145,11 @@ impl<'a> LeakMatcher<'a> {
             })
     }
 
-    /// Whether the whole text is a value, where it can be no other text by chance.
+    /// Whether the complete text is a value and is unlikely to be another text by chance.
     fn is_value(&self, place: TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
         let is_value = |text: &[u8]| self.values.get(text).filter(|value| !value.word);
         let Some(value) = is_value(text) else {
-            // Values with commas between them.
+            // Values separated by commas.
             return item.path == "model_plot_config.terms"
                 && item.text.contains(&b',')
                 && (item.text.split(|byte| *byte == b',')).any(|term| is_value(term.trim_ascii()).is_some());
@@ -184,7 +184,7 @@ impl<'a> LeakMatcher<'a> {
         })
     }
 
-    /// Whether an occurrence of a word of messages counts here: others use such words too.
+    /// Whether an occurrence of a message word counts here. Other texts may contain the same words.
     fn counts(&self, place: TextLocation, item: &JsonItem<'_>, value: ReplacedValue) -> bool {
         use Content::{Message, OtherValue, Text};
         if !value.word {
@@ -210,22 +210,22 @@ impl<'a> LeakMatcher<'a> {
     }
 }
 
-/// Pairs of values that are tried for each pair of fields.
+/// The maximum number of pairs of values that are tried for each pair of fields.
 const MAX_TRIED_PAIRS: usize = 30_000_000;
 
-/// Hashes of values in the quantiles and of counted values in a model.
+/// The paths of value hashes in quantiles, and of counted values in a model.
 const HASH_PATHS: [&str; 3] = [
     "a.g.a.a",
     "detector.e.b.a.e.a.c.a.h.b.a",
     "detector.e.b.a.e.a.c.a.h.a.b",
 ];
 
-/// Numbers that may be hashes, with the stream that they were met in, and whether only a hash can be at that place.
+/// Numbers that may be hashes, with their stream, and whether there can only be a hash at that path.
 #[derive(Default)]
 pub(super) struct FoundHashes(BTreeMap<u64, (StateStream, bool)>);
 
 impl FoundHashes {
-    /// Notes a text of a state that may be a hash.
+    /// Adds a text of a state that may be a hash.
     pub(super) fn note(&mut self, stream: StateStream, path: &str, text: &[u8]) {
         if let Some(hash) = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()) {
             let only = HASH_PATHS.contains(&path);
@@ -233,10 +233,10 @@ impl FoundHashes {
         }
     }
 
-    /// The stream whose hashes are of a value, or of nothing that the new archive has.
+    /// Returns the stream whose hashes match a value, or match nothing in the new archive.
     ///
     /// # Errors
-    /// A signal: there may be many values and pairs of them.
+    /// A signal, since there may be many values and pairs.
     pub(super) fn leak(&self, matcher: &LeakMatcher<'_>) -> Result<Option<StateStream>, Cancelled> {
         let found = self.unexplained(matcher).or_else(|| self.of_values(matcher));
         process::fail_if_cancelled().map(|()| found)
@@ -263,7 +263,7 @@ impl FoundHashes {
                     scope_hash([partition, text, person, ""]),
                 ]
             });
-            // Levels of scores have the hashes of names of fields.
+            // Levels of scores contain the hashes of field names.
             let word = self.0.get(&value_hash(text));
             let word = word.filter(|(_, only)| *only || !matcher.vocabulary.contains(text.as_bytes()));
             let found = alone.chain(in_partition).find_map(known);
@@ -283,20 +283,20 @@ impl FoundHashes {
     }
 }
 
-/// Characters from which on a value counts as an occurrence inside a longer text, between word boundaries.
+/// The minimum length for occurrences of a value within a longer text, between word boundaries.
 const MIN_BOUNDED_CHARACTERS: usize = MIN_BYTES;
-/// Characters from which on it counts without word boundaries.
+/// The minimum length for occurrences without word boundaries.
 const MIN_UNBOUNDED_CHARACTERS: usize = 12;
-/// Digits from which on a whole number is as distinctive as a text.
+/// The minimum number of digits for an integer to be as distinctive as a text.
 const MIN_DISTINCTIVE_DIGITS: usize = 15;
-/// What is known of a value.
+/// The properties of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReplacedValue {
-    /// It is known as a word of messages only, so that others may well use it.
+    /// Whether it was only found as a word in messages, so that other texts may contain it.
     pub(super) word: bool,
-    /// It can be read as a number.
+    /// Whether it can be parsed as a number.
     pub(super) number: bool,
-    /// Its characters, counted up to 255.
+    /// Its length in characters, at most 255.
     characters: u8,
 }
 
@@ -313,24 +313,24 @@ impl ReplacedValue {
         })
     }
 
-    /// Whether it can hardly be another number by chance.
+    /// Whether it is unlikely to be another number by chance.
     pub(super) fn is_long(self) -> bool {
         self.has(MIN_BOUNDED_CHARACTERS)
     }
 }
 
-/// The values that were replaced.
+/// The replaced values.
 #[derive(Default)]
 pub(super) struct ReplacedValues<'a> {
     pub(super) all: HashMap<&'a str, ReplacedValue>,
-    /// Beginnings of values: that of a very long one reveals as much as all of it.
+    /// Beginnings of values. The beginning of a very long value reveals as much as the complete value.
     beginnings: PrefixIndex,
-    /// Those that are longer than their beginnings, by them.
+    /// Values that are longer than their indexed beginnings, by beginning.
     longer: HashMap<&'a [u8], ReplacedValue>,
 }
 
 impl<'a> ReplacedValues<'a> {
-    /// Values, each with whether it is nothing but a word of messages.
+    /// Receives values, each with whether it is only a word in messages.
     pub(super) fn new(values: impl Iterator<Item = (&'a str, bool)>) -> Self {
         let mut replaced = Self::default();
         for (text, word) in values.filter(|(text, _)| !text.is_empty()) {
@@ -350,7 +350,7 @@ impl<'a> ReplacedValues<'a> {
         replaced
     }
 
-    /// The value that these bytes are.
+    /// Returns the value that is equal to these bytes.
     pub(super) fn get(&self, text: &[u8]) -> Option<ReplacedValue> {
         self.all.get(std::str::from_utf8(text).ok()?).copied()
     }
@@ -377,8 +377,8 @@ impl<'a> ReplacedValues<'a> {
     }
 }
 
-/// Whether a part of a text does not begin or end inside a word. In a `whole` word of a message `_`, `-` and `.` join
-/// letters and digits, as they do for autodetect.
+/// Whether a part of a text does not begin or end inside a word. With `whole`, `_`, `-` and `.` join letters and
+/// digits, as autodetect does for messages.
 fn is_bounded(text: &[u8], part: &Range<usize>, whole: bool) -> bool {
     let (before, within, after) = (&text[..part.start], &text[part.clone()], &text[part.end..]);
     let begins = !(ends_in_word(before) && begins_with_word(within));
@@ -395,7 +395,7 @@ fn joins(byte: u8) -> bool {
     matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// Whether a letter or a digit comes first; no bytes that are not UTF-8 are one.
+/// Whether a letter or digit comes first. Invalid UTF-8 does not count.
 fn begins_with_word(text: &[u8]) -> bool {
     let first = text[..text.len().min(4)].utf8_chunks().next();
     first.is_some_and(|chunk| chunk.valid().starts_with(char::is_alphanumeric))
@@ -436,12 +436,12 @@ mod tests {
             ("😀😀😀😀😀😀", "a😀😀😀😀😀😀b", true),
             ("\"a\" \n b", "x\"a\" \n b", true),
             ("alice.muster", "xalice.muster2", true),
-            // Too short, or too much like any number.
+            // Too short, or too similar to any number.
             ("web", "web", false),
             ("123456", "123456", false),
             ("1234567.25", "1234567.25", false),
             ("123456789012345", "n=123456789012345", true),
-            // Words of messages are whole words.
+            // Words of messages must be complete words.
             ("w:failed", "it failed.", true),
             ("w:failed", "failed-login", false),
             ("w:failed", "_failed_", true),

@@ -1,7 +1,7 @@
-//! The finished archive searched for every value that was replaced.
+//! Searches the finished archive for every replaced value.
 //!
-//! The search is the judge of the replacement, so it shares no decision with it: it knows the values as bytes and reads
-//! names, strings, numbers and decoded state wherever they are.
+//! The search verifies the replacement, so it does not depend on its decisions. It only knows the values as bytes, and
+//! reads all names, strings, numbers and decoded state.
 
 mod encodings;
 mod entry;
@@ -18,7 +18,7 @@ use crate::archive::{Archive, Contents, Progress};
 use crate::pseudonym::error::{Error, Result};
 use crate::util::process;
 
-/// Fails where a value is found in the written archive, whose check yielded these contents. `names` are those that stay.
+/// Fails if a value is found in the new archive; `contents` is the result of its check. `names` are not replaced.
 pub(crate) async fn search(
     archive: &Archive,
     contents: &Contents,

@@ -24,7 +24,7 @@ const HOST: &str = "web-05.fra";
 const SHORT: &str = "web";
 const NUMBER: &str = "404";
 const NAME: &str = "service";
-/// A word of messages.
+/// A word in messages.
 const WORD: &str = "password";
 const LONG: &str = "C:\\ü\"x\"\n-0123456789-0123456789-0123456789-0123456789-0123456789";
 
@@ -44,7 +44,7 @@ fn config() -> JobConfig {
     JobConfig::parse(job.to_string().as_bytes()).unwrap()
 }
 
-/// What the search says of one entry.
+/// Returns the result of searching one entry.
 fn judged(name: &str, content: &str) -> Option<String> {
     judged_of(&[HOST, SHORT, NUMBER, NAME, LONG], name, content)
 }
@@ -96,7 +96,7 @@ fn packed(text: &str) -> String {
     STANDARD.encode(gzip.finish().unwrap())
 }
 
-/// An entry of a state whose strings are short.
+/// Returns an entry of a state with short strings.
 fn state(base: &str, text: &str) -> String {
     let packed = packed(text);
     let strings: Vec<&str> = packed
@@ -143,7 +143,7 @@ fn an_archive_of_tokens_passes() {
         r#"{"event":"user","annotation":"the webs of passwords","by_field_name":"service"}"#,
     );
     passes("job_snapshot_docs.ndjson", &model(token));
-    // A value that is the name of an element.
+    // A value that is also the name of an element.
     assert_eq!(judged_of(&["d"], "job_snapshot_docs.ndjson", &model(token)), None);
     passes(
         "ml-anomalies-snapshot_doc_job.json",
@@ -210,7 +210,7 @@ fn a_value_is_found_behind_encodings() {
         "web%2D05%2Efra".to_owned(),
         r"web\-05\.fra".to_owned(),
         r#"{"host":"web\u002d05.fra"}"#.to_owned(),
-        // Twice.
+        // Encoded twice.
         STANDARD.encode(r"web\-05\.fra"),
     ];
     for text in encoded {
@@ -248,7 +248,7 @@ fn a_value_that_others_may_be_too_is_found_where_values_are() {
         "job_config.json",
         &json!({ "model_plot_config": { "terms": "a, web" } }).to_string(),
     );
-    // A number of six digits or more is searched for in every field that is no metric.
+    // A number of six digits or more is searched for in every field that is not a metric.
     for (document, found) in [
         (json!({ "other": 123_456 }), true),
         (json!({ "other": "123456" }), true),
@@ -287,7 +287,7 @@ fn a_hash_of_a_value_is_found() {
         scope_hash(["host", HOST, "status", ""]),
         scope_hash(["host", HOST, "status", NUMBER]),
         value_hash(LONG),
-        // Of nothing that is known.
+        // Matches nothing that is known.
         17,
     ] {
         let key = key.to_string();

@@ -1,5 +1,4 @@
-//! Documents whose members are known: the configuration, the snapshot, calendars, annotations, notifications and
-//! categories.
+//! Documents with known members: the configuration, the snapshot, calendars, annotations, notifications and categories.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,12 +15,12 @@ use crate::values::{
     ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, JOB_USER, NOTIFICATION, SNAPSHOT,
 };
 
-/// Names that Kibana gives to members of custom settings.
+/// Names of members that Kibana adds to custom settings.
 const CUSTOM_SETTINGS: &str =
     "created_by custom_urls job_tags managed security_app_display_name time_range url_name url_value";
-/// What creates jobs in Kibana: what stands before `-wizard` in `created_by`.
+/// The parts before `-wizard` in `created_by` for jobs that Kibana created.
 const KIBANA_WIZARDS: &str = "single-metric multi-metric population advanced categorization rare geo";
-/// How autodetect describes a snapshot.
+/// The descriptions of snapshots that autodetect writes.
 const SNAPSHOT_DESCRIPTIONS: [&str; 2] = [
     "State persisted due to job close at ",
     "Periodic background persist at ",
@@ -30,7 +29,7 @@ const SNAPSHOT_DESCRIPTIONS: [&str; 2] = [
 const DETECTOR_WORDS: &str = "by over partitionfield excludefrequent usenull true false";
 
 impl Rewriter {
-    /// The configuration of the job and its datafeed.
+    /// Rewrites the configuration of the job and its datafeed.
     pub(crate) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
         let edited = edit_members(config.text.get().as_bytes(), &mut |member| match member {
             ObjectMember::Name { path, name } => {
@@ -51,7 +50,7 @@ impl Rewriter {
                 (_, "null" | "true" | "false") => Content::KeptText,
                 ("created_by", _) if is_wizard(text) => Content::Kept,
                 ("time_range", _) if is_duration(text) => Content::Kept,
-                // Numbers too.
+                // Numbers are replaced too.
                 _ => return replaced(leaf, self.text(Content::FreeText, text)),
             },
             _ if path == "analysis_config.detectors.detector_description" && is_made_of_names(text, config) => {
@@ -63,7 +62,7 @@ impl Rewriter {
         self.edit(content, leaf)
     }
 
-    /// A snapshot document whose state has that many documents from now on.
+    /// Rewrites a snapshot document, and sets its number of state documents.
     pub(crate) fn snapshot(&mut self, json: &RawValue, documents: Option<u64>, limits: StateLimits) -> Result<Vec<u8>> {
         let edited = edit_leaves(json.get().as_bytes(), &mut |leaf| match leaf.path {
             "snapshot_doc_count" => Ok(documents.map_or(Edit::Keep, |documents| Edit::Json(documents.to_string()))),
@@ -77,7 +76,7 @@ impl Rewriter {
         edited.map_err(Error::of_checked_edit)
     }
 
-    /// Calendars with their events, of this job only: they may name other ones.
+    /// Rewrites calendars with their events. Other jobs are removed from them.
     pub(crate) fn calendars(&mut self, calendars: &RawValue, config: &JobConfig) -> Result<Vec<u8>> {
         let is_of_job = |name: &str| {
             name == config.id().as_str() || name == "_all" || config.groups.iter().any(|group| group == name)
@@ -91,7 +90,7 @@ impl Rewriter {
         edited.map_err(Error::of_edit)
     }
 
-    /// A document of a part that is no state.
+    /// Rewrites a document of a part other than the state.
     pub(crate) fn document(&mut self, part: Part, source: &[u8]) -> Result<Vec<u8>> {
         let edited = match part {
             Part::Annotations => self.annotation(source),
@@ -108,7 +107,7 @@ impl Rewriter {
         let by_job = about.get("create_username").is_some_and(|author| author == JOB_USER);
         self.edit_document(source, &mut |rewriter, leaf| match leaf.path {
             "create_username" | "modified_username" if leaf.text == JOB_USER => Ok(Edit::Keep),
-            // It is about numbers.
+            // The annotation is about numbers.
             "annotation" if by_job => rewriter.edit(Content::KeptText, leaf),
             path => rewriter.edit(content_of(&ANNOTATION, path, &about), leaf),
         })
@@ -119,7 +118,7 @@ impl Rewriter {
         self.edit_document(source, edit)
     }
 
-    /// A category's definition.
+    /// Rewrites the definition of a category.
     fn category(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
         let about = about(source);
         let partition = about.get("partition_field_name");
@@ -128,13 +127,13 @@ impl Rewriter {
             ("max_matching_length", _) if !leaf.quoted => {
                 Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
             }
-            // The value stands under the field's own name too.
+            // The value is also stored under the name of the field.
             (path, Some(field)) if path == field && !CATEGORY.has(path) => rewriter.edit(Content::Value(field), leaf),
             (path, _) => rewriter.edit(content_of(&CATEGORY, path, &about), leaf),
         })
     }
 
-    /// An annotation, a notification or a category.
+    /// Rewrites an annotation, a notification or a category.
     fn edit_document(
         &mut self,
         source: &[u8],
@@ -150,8 +149,8 @@ impl Rewriter {
         })
     }
 
-    /// The length of the longest message that matches a category: as the state has it from now on, or where the
-    /// definition is not of that state, larger by as much as the examples are.
+    /// Returns the length of the longest message that matches a category: the new length from the state, or, if the
+    /// definition does not belong to that state, the old length increased in proportion to the examples.
     fn max_matching_length(&mut self, source: &[u8], partitioned: bool) -> io::Result<Option<u64>> {
         if !self.writing {
             return Ok(None);
@@ -168,7 +167,7 @@ impl Rewriter {
             }
             Ok(Edit::Keep)
         })?;
-        // Where categories belong to partitions, their numbers are not their places in the state.
+        // If categories belong to partitions, their numbers are not their positions in the state.
         let place = id.filter(|_| !partitioned).and_then(|id| id.checked_sub(1));
         match place.and_then(|place| self.category_lengths.get(usize::try_from(place).ok()?)) {
             Some([before, after]) if *before == length && length > 0 => return Ok(Some(*after)),
@@ -187,7 +186,8 @@ impl Rewriter {
     }
 }
 
-/// The author of an annotation, and the names of the fields that it is about. Of a category the partition field alone.
+/// Returns the author of an annotation, and the names of the fields that it is about. For a category, only the
+/// partition field.
 fn about(source: &[u8]) -> BTreeMap<String, String> {
     let mut about = BTreeMap::new();
     for_each_leaf(source, &mut |leaf| {
@@ -198,7 +198,7 @@ fn about(source: &[u8]) -> BTreeMap<String, String> {
     about
 }
 
-/// What a member of a document holds that is about these fields.
+/// Returns the content of a member in a document about these fields.
 fn content_of<'a>(document: &DocumentKind, path: &str, about: &'a BTreeMap<String, String>) -> Content<'a> {
     match document.content(path) {
         Content::ValueOfNamedField => match about.get(&path.replace("_value", "_name")) {
@@ -218,13 +218,13 @@ fn is_wizard(text: &str) -> bool {
     kind.is_some_and(|kind| is_word_of(KIBANA_WIZARDS, kind))
 }
 
-/// `auto`, or such as `1h`.
+/// Whether a text is `auto` or a duration such as `1h`.
 fn is_duration(text: &str) -> bool {
     let number = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
     text == "auto" || (!number.is_empty() && text.len() < 8 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Whether a description is but the function with the names of its fields.
+/// Whether a description only consists of the function and the names of its fields.
 fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
     let known = |word: &str| {
         let mut detectors = config.analysis.detectors.iter();

@@ -1,4 +1,4 @@
-//! Filters: what their items stand for, and the items that stand for the same tokens.
+//! Replaces the items of filters, including patterns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,15 @@ use crate::pseudonym::error::{Error, Result};
 use crate::util::process;
 use crate::values::Content;
 
-/// Items that Elasticsearch takes in one filter.
+/// The maximum number of items in a filter in Elasticsearch.
 const MAX_ITEMS: usize = 10_000;
-/// Bytes of a pattern. Each place of a value may be compared with a few patterns.
+/// The maximum size of a pattern in bytes. Each position of a value may be compared with a few patterns.
 const MAX_PATTERN_BYTES: usize = 1024;
-/// Values that are compared with patterns, those of each filter counted again.
+/// The maximum number of comparisons of values with patterns in all filters.
 const MAX_COMPARISONS: usize = 100_000_000;
 
 impl Rewriter {
-    /// Filters; those of a rule's scope hold values of its field.
+    /// Rewrites filters. The items of filters in the scope of a rule are values of its field.
     pub(crate) fn filters(&mut self, filters: &RawValue, config: &JobConfig) -> Result<Vec<u8>> {
         let mut fields: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (filter, field) in config.filtered_fields() {
@@ -34,7 +34,7 @@ impl Rewriter {
                 filter["description"] = self.text(Content::FreeText, text)?.into();
             }
             let items = filter["items"].as_array().map_or(&[][..], Vec::as_slice);
-            // Elasticsearch has no such filter.
+            // Elasticsearch does not accept such a filter.
             if items.len() > MAX_ITEMS {
                 return Err(too_many(&id, items.len()));
             }
@@ -48,8 +48,7 @@ impl Rewriter {
         Ok(filters.to_string().into_bytes())
     }
 
-    /// The items that stand for these: those of each field that the filter is applied to, all values that match where one
-    /// is a pattern.
+    /// Returns the new items. A pattern is replaced by all matching values of each field that the filter applies to.
     fn items<'a>(
         &mut self,
         filter: &str,
@@ -61,7 +60,8 @@ impl Rewriter {
         for item in items {
             let is_pattern = patterns.add(filter, item)?;
             for field in fields {
-                // An unchosen field's item is a value of another field too, where one filter is for both.
+                // If a filter applies to two fields, an item for a field that is not selected may be a value of the
+                // other.
                 if !is_pattern || !self.fields.names.contains(*field) {
                     new.insert(self.value(field, item)?);
                 }
@@ -71,14 +71,14 @@ impl Rewriter {
             return Ok(new);
         }
         patterns.sort();
-        // Not all of them are known before there are tokens.
+        // The values are complete only when tokens are written.
         let fields = fields.iter().filter(|_| self.writing);
         for values in fields.filter_map(|field| self.values_by_field.get(*field)) {
             let values = process::until_cancelled(values.iter().map(|id| self.tokens.entry(*id)));
             for (value, token) in values {
                 *left = left.checked_sub(1).ok_or_else(|| {
                     Error::filter(format!(
-                        "the filters have patterns that more than {MAX_COMPARISONS} values would be compared with"
+                        "the patterns in filters would require more than {MAX_COMPARISONS} comparisons with values"
                     ))
                 })?;
                 if patterns.match_value(value) {
@@ -91,25 +91,25 @@ impl Rewriter {
             process::fail_if_cancelled()?;
         }
         self.notes.insert(
-            "a filter holds patterns such as `web-*`: the tokens of all values that match one stand in its place, \
-             values to come will not match",
+            "a filter contains patterns such as `web-*`: each is replaced by the tokens of all matching values; \
+             future values will not match",
         );
         Ok(new)
     }
 }
 
-/// The patterns of a filter, as autodetect takes them: an asterisk at either end of an item matches any text. A value is
-/// compared with all of them at once.
+/// The patterns of a filter, as autodetect interprets them: an asterisk at either end of an item matches any text. A
+/// value is compared with all patterns at once.
 #[derive(Default)]
 struct Patterns {
     beginnings: Vec<Vec<u8>>,
-    /// Backwards.
+    /// The endings in reverse.
     endings: Vec<Vec<u8>>,
     parts: Vec<Vec<u8>>,
 }
 
 impl Patterns {
-    /// Adds an item; `false` where it is no pattern.
+    /// Adds an item; false if it is not a pattern.
     fn add(&mut self, filter: &str, item: &str) -> Result<bool> {
         let (texts, text) = match (item.strip_prefix('*'), item.strip_suffix('*')) {
             (Some(_), Some(_)) => (&mut self.parts, item.trim_matches('*').as_bytes().to_vec()),
@@ -119,7 +119,7 @@ impl Patterns {
         };
         if text.len() > MAX_PATTERN_BYTES {
             return Err(Error::filter(format!(
-                "filter {filter} has a pattern of {} bytes, and at most {MAX_PATTERN_BYTES} are compared",
+                "filter {filter} has a pattern of {} bytes, but the maximum is {MAX_PATTERN_BYTES}",
                 text.len()
             )));
         }
@@ -131,7 +131,7 @@ impl Patterns {
         self.beginnings.is_empty() && self.endings.is_empty() && self.parts.is_empty()
     }
 
-    /// Afterwards none begins with another one.
+    /// Sorts the patterns and removes those that begin with another one.
     fn sort(&mut self) {
         for texts in [&mut self.beginnings, &mut self.endings, &mut self.parts] {
             texts.sort_unstable();
@@ -139,7 +139,7 @@ impl Patterns {
         }
     }
 
-    /// Whether a value matches one, once they are sorted.
+    /// Whether a value matches a pattern. The patterns must be sorted.
     fn match_value(&self, value: &str) -> bool {
         let value = value.as_bytes();
         begins_with_any(value, &self.beginnings)
@@ -151,8 +151,8 @@ impl Patterns {
     }
 }
 
-/// Whether a value begins with one of sorted texts. What is between that one and the value would begin with it too, so it
-/// is the last one before the value.
+/// Whether a value begins with one of the sorted texts. Texts between that one and the value would begin with it too,
+/// so it is the last one before the value.
 fn begins_with_any(value: &[u8], texts: &[Vec<u8>]) -> bool {
     let after = texts.partition_point(|text| text.as_slice() <= value);
     after > 0 && value.starts_with(&texts[after - 1])
@@ -160,8 +160,8 @@ fn begins_with_any(value: &[u8], texts: &[Vec<u8>]) -> bool {
 
 fn too_many(filter: &str, items: usize) -> Error {
     Error::filter(format!(
-        "filter {filter} has or matches at least {items} values, and a filter has at most {MAX_ITEMS} items: its rules would \
-         find other results"
+        "filter {filter} has or matches at least {items} values, but the maximum is {MAX_ITEMS} items: its rules would \
+         have different results"
     ))
 }
 
@@ -208,7 +208,7 @@ mod tests {
         }
     }
 
-    /// Minutes, where each value is compared with each pattern.
+    /// Takes minutes if each value is compared with each pattern.
     #[test]
     fn time_does_not_grow_with_the_number_of_patterns() {
         let mut patterns = Patterns::default();

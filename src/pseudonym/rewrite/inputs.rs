@@ -1,4 +1,4 @@
-//! Input documents, and names of members that are values or hold one.
+//! Input documents, and names of members that are or contain values.
 
 use std::io;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use crate::json::{Edit, Leaf, ObjectMember, edit_members};
 use crate::pseudonym::fields::ReplacedFields;
 use crate::values::Content;
 
-/// Digits from which on a number that equals a value is hardly another one by chance.
+/// The minimum number of digits for a number that is unlikely to equal a value by chance.
 const MIN_DISTINCTIVE_DIGITS: usize = 6;
 
 impl Rewriter {
-    /// An input document, without what only the query of the datafeed reads.
+    /// Rewrites an input document, without the fields that only the datafeed's query reads.
     pub(super) fn input(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
         let fields = Arc::clone(&self.fields);
         edit_members(source, &mut |member| match member {
@@ -25,7 +25,7 @@ impl Rewriter {
     fn input_value(&mut self, leaf: &Leaf<'_>, fields: &ReplacedFields) -> io::Result<Edit> {
         let text = &*leaf.text;
         match fields.content(leaf.path) {
-            // Nothing can be hidden in there.
+            // These cannot contain a value.
             _ if !leaf.quoted && matches!(text, "null" | "true" | "false") => Ok(Edit::Keep),
             Content::PartOfValue(field) => {
                 self.note_irreplaceable(field, "some of them are objects");
@@ -53,8 +53,8 @@ impl Rewriter {
         }
     }
 
-    /// Whether the source indexed a value, so that its datafeed read it. Tokens have other lengths: a value that was too
-    /// long is left out of the documents, and the limit is left out of the mapping.
+    /// Whether the source indexed a value, so that its datafeed read it. Tokens have different lengths: a value that
+    /// was too long is removed from the documents, and the limit is removed from the mapping.
     fn is_indexed(&mut self, field: &str, text: &str) -> bool {
         self.fields.normalizers.is_indexed(field, text).unwrap_or_else(|| {
             self.note_irreplaceable(
@@ -71,13 +71,13 @@ impl Rewriter {
         }
     }
 
-    /// Another name for a member, where its name is no known one.
+    /// Returns another name for a member whose name is not known.
     pub(super) fn edit_name(&self, name: &str, is_unknown: bool) -> Edit {
         let renamed = is_unknown.then(|| self.renamed(name)).flatten();
         renamed.map_or(Edit::Keep, Edit::Text)
     }
 
-    /// The name with tokens; nothing where it holds no value. Dots in a name stand between names.
+    /// Returns the name with tokens; `None` if it contains no value. Dots separate names.
     pub(super) fn renamed(&self, name: &str) -> Option<String> {
         if !self.writing {
             return None;

@@ -1,4 +1,5 @@
-//! The mapping of the input documents: fields take tokens, and what it holds of values is replaced.
+//! The mapping of the input documents: fields are mapped so that they accept tokens, and values in the mapping are
+//! replaced.
 
 use std::sync::Arc;
 
@@ -12,14 +13,16 @@ use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::fields::ReplacedFields;
 use crate::values::Content;
 
-/// Types of fields that take any token.
+/// Types of fields that accept any token.
 const TAKES_TOKENS: &str = "keyword text wildcard constant_keyword match_only_text flattened ip long integer \
                             unsigned_long double alias";
-/// Parameters that name analyzers, which may list words and which no archived query needs, and what people wrote.
+/// Parameters that refer to analyzers, which may contain lists of words and which no archived query needs, and texts
+/// written by users.
 const LEFT_OUT: [&str; 4] = ["analyzer", "search_analyzer", "search_quote_analyzer", "meta"];
 
 impl Rewriter {
-    /// The mappings and settings of the source indices, without what only the query of the datafeed reads.
+    /// Rewrites the mappings and settings of the source indices, without the fields that only the datafeed's query
+    /// reads.
     pub(crate) fn mapping(&mut self, mappings: &InputMappings) -> Result<Vec<u8>> {
         let fields = Arc::clone(&self.fields);
         let query_only = &fields.query_only;
@@ -54,20 +57,20 @@ impl Rewriter {
             let kind = definition.get("type").and_then(Value::as_str);
             let takes_tokens = kind.is_none_or(|kind| TAKES_TOKENS.split(' ').any(|known| known == kind));
             if kind == Some("token_count") {
-                // Without an analyzer this type is an error.
+                // This type requires an analyzer.
                 definition.insert("analyzer".to_owned(), "standard".into());
             }
             if !takes_tokens && self.writing && matches!(fields.content(&path), Content::Value(_)) {
                 map_as_keyword(definition);
                 self.notes
-                    .insert("a field of a type that takes no tokens is mapped as `keyword`");
+                    .insert("a field with a type that cannot hold tokens is mapped as `keyword`");
             }
             if fields.normalizers.normalized.contains(&path) {
-                // Tokens are spelled alike already, and must not be changed.
+                // Tokens are already normalized, and must not be changed.
                 definition.shift_remove("normalizer");
             }
             if fields.normalizers.limited.contains(&path) {
-                // Larger than any token, and than what the settings of the index may say instead.
+                // Larger than any token, and takes precedence over the settings of the index.
                 definition.insert("ignore_above".to_owned(), i32::MAX.into());
             }
             for inner in ["properties", "fields"] {
@@ -79,7 +82,7 @@ impl Rewriter {
         Ok(())
     }
 
-    /// The values in the definition of a field: that of a constant, and what stands for `null`.
+    /// Replaces the values in the definition of a field: its constant, and the replacement for `null`.
     fn constants(&mut self, content: Content<'_>, definition: &mut Map<String, Value>) -> Result<()> {
         for constant in ["value", "null_value"] {
             let Some(value) = definition.get_mut(constant) else {
@@ -105,7 +108,7 @@ impl Rewriter {
         Ok(())
     }
 
-    /// Leaves the runtime fields out of a source's mapping whose scripts read or contain replaced values.
+    /// Removes runtime fields whose scripts read or contain replaced values from a source's mapping.
     fn leave_out_scripts(&mut self, runtime: &mut Map<String, Value>) {
         if !self.writing {
             return;
@@ -119,13 +122,14 @@ impl Rewriter {
         let before = runtime.len();
         runtime.retain(|name, field| !is_replaced(name, field) && !matcher.is_in_texts(field));
         if runtime.len() < before {
-            self.notes
-                .insert("a runtime field of the mapping whose script reads or contains replaced values is left out");
+            self.notes.insert(
+                "a runtime field is removed from the mapping because its script reads or contains replaced values",
+            );
         }
     }
 
-    /// Of the analysis only normalizers with the filters that they name: keywords need them. Refuses those that contain
-    /// values: without them, keywords would be others.
+    /// Keeps only normalizers, which keywords need, and their filters. Refuses those that contain values, since
+    /// keywords would be different without them.
     fn analysis(&self, settings: &mut Map<String, Value>, index: &str) -> Result<()> {
         let Some(analysis) = settings.get("analysis").and_then(normalizers) else {
             settings.shift_remove("analysis");
@@ -138,8 +142,8 @@ impl Rewriter {
         Ok(())
     }
 
-    /// Renames properties as members of input documents are renamed, each of them once: a token may look like another
-    /// value. A value with dots in it is mapped as several properties, one in the other.
+    /// Renames properties like the members of input documents. Each is renamed once, since a token may look like
+    /// another value. A value that contains dots is mapped as nested properties.
     fn rename_properties(&self, properties: &mut Value, above: &str) {
         let Some(properties) = properties.as_object_mut().filter(|_| self.writing) else {
             return;
@@ -163,8 +167,8 @@ impl Rewriter {
         }
     }
 
-    /// Takes the properties whose path, from `begin` on, is a value: path, new name and definition. True where nothing
-    /// is left.
+    /// Removes the properties whose path, starting at `begin`, is a value, and collects path, new name and definition.
+    /// Returns true if nothing remains.
     fn take_values(&self, begin: &str, definition: &mut Value, taken: &mut Vec<(String, String, Value)>) -> bool {
         let Some(Value::Object(inner)) = definition.get_mut("properties") else {
             return false;
@@ -189,7 +193,7 @@ fn map_as_keyword(definition: &mut Map<String, Value>) {
     definition.extend(null.map(|null| ("null_value".to_owned(), null.into())));
 }
 
-/// Inserts a property where its name leads to; one that is there is extended.
+/// Inserts a property at the path in its name; an existing one is extended.
 fn insert_property(properties: &mut Map<String, Value>, name: &str, definition: Value) {
     match name.split_once('.') {
         Some((outer, inner)) if !outer.is_empty() && !inner.is_empty() => {

@@ -1,5 +1,5 @@
-//! Documents with tokens in the place of values. The same code notes the values first and replaces them later, so that
-//! exactly what was noted is replaced.
+//! Rewrites documents with tokens instead of values. The same code first collects the values and then replaces them, so
+//! that exactly the collected values are replaced.
 
 mod documents;
 mod filters;

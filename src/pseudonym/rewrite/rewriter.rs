@@ -1,4 +1,4 @@
-//! What is done with a value, a word, a message and a text, whichever document has it.
+//! Rewrites values, words, messages and texts of all kinds of documents.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -14,25 +14,25 @@ use crate::pseudonym::hashes::{Hashes, TimeShiftRules};
 use crate::pseudonym::tokens::{TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};
 use crate::values::Content;
 
-/// What is done with the values of an archive.
+/// Collects or replaces the values of an archive.
 pub(crate) struct Rewriter {
     pub(crate) tokens: TokenMap,
     pub(crate) fields: Arc<ReplacedFields>,
     pub(super) time_shifts: TimeShiftRules,
     pub(crate) hashes: Hashes,
-    /// Free text stays, but for values in it.
+    /// Whether free text stays, except for values in it.
     keep_text: bool,
-    /// Tokens are there: values are replaced from now on.
+    /// Whether tokens are assigned and values are replaced.
     pub(super) writing: bool,
-    /// Distinct values of each field whose values are replaced.
+    /// The distinct values of each field whose values are replaced.
     pub(crate) values_by_field: BTreeMap<String, HashSet<u32>>,
-    /// What those who import should know.
+    /// Notes for users who import the archive.
     pub(crate) notes: BTreeSet<&'static str>,
-    /// The hash of a counted value that was met last.
+    /// The hash of the last counted value.
     pub(super) last_value_hash: Option<u64>,
-    /// `max_matching_length` of each category in the state, before and after.
+    /// The `max_matching_length` of each category in the state, before and after.
     pub(super) category_lengths: Vec<[u64; 2]>,
-    /// Fields with values that autodetect may see otherwise.
+    /// Fields with values that autodetect may read differently.
     unrecognized: BTreeSet<String>,
     /// Fields whose values cannot be replaced in the input documents, with the reason.
     pub(super) irreplaceable: BTreeMap<String, String>,
@@ -60,7 +60,7 @@ impl Rewriter {
         }
     }
 
-    /// Assigns tokens once all values are noted, also to those that only hashes are of.
+    /// Assigns tokens after all values are collected, including those that are only known by their hash.
     pub(crate) fn assign_tokens(&mut self) -> Result<()> {
         self.hashes.find_preimages(&mut self.tokens, &self.fields)?;
         self.tokens.assign_tokens()?;
@@ -69,14 +69,14 @@ impl Rewriter {
         Ok(())
     }
 
-    /// How many values of the fields behind a name were found.
+    /// Returns the number of values found for the fields that a name refers to.
     pub(crate) fn count_values(&self, name: &str) -> u64 {
         let fields = self.fields.behind(name).into_iter();
         let values = fields.filter_map(|field| self.values_by_field.get(field));
         values.map(|values| values.len() as u64).sum()
     }
 
-    /// Refuses fields of which it cannot be told how autodetect sees what the inputs hold.
+    /// Refuses fields if it cannot be determined how autodetect reads their values in input documents.
     pub(crate) fn refuse_irreplaceable(&self) -> Result<()> {
         if let Some((field, why)) = self.irreplaceable.first_key_value() {
             return Err(Error::irreplaceable_field(field, why));
@@ -88,13 +88,13 @@ impl Rewriter {
         }
     }
 
-    /// A text with tokens in the place of values, by what it is.
+    /// Returns a text with tokens instead of values, depending on its content.
     pub(super) fn text(&mut self, content: Content<'_>, text: &str) -> Result<String> {
         match content {
             Content::Kept | Content::Number | Content::PartOfValue(_) | Content::Untokenized => Ok(text.to_owned()),
             Content::KeptText => Ok(self.replace_known_values(text)),
             Content::Value(field) => self.value(field, text),
-            // Whose value it is is not known: it may be of a replaced field.
+            // The field of the value is unknown and may be a replaced one.
             Content::OtherValue | Content::ValueOfNamedField => self.other_value(text),
             Content::ValueList => {
                 let values: Result<Vec<_>> = text.split(',').map(|value| self.other_value(value.trim())).collect();
@@ -107,7 +107,7 @@ impl Rewriter {
         }
     }
 
-    /// The same of a string in a document; numbers stay.
+    /// Returns the edit for a string in a document. Numbers stay.
     pub(super) fn edit(&mut self, content: Content<'_>, leaf: &Leaf<'_>) -> io::Result<Edit> {
         match leaf.quoted {
             true => replaced(leaf, self.text(content, &leaf.text)),
@@ -115,7 +115,7 @@ impl Rewriter {
         }
     }
 
-    /// A value of a field.
+    /// Returns the token of a field's value.
     pub(super) fn value(&mut self, field: &str, text: &str) -> Result<String> {
         if field != CATEGORY && !text.is_empty() && self.fields.names.contains(field) {
             if self.writing {
@@ -134,7 +134,7 @@ impl Rewriter {
         }
     }
 
-    /// A value of a field as documents have it: its token is that of the value that autodetect sees.
+    /// Returns the token of a field's value in a document, which is the token of the value that autodetect reads.
     pub(super) fn document_value(&mut self, field: &str, text: &str) -> Result<String> {
         if text.is_empty() || !self.fields.names.contains(field) {
             return self.value(field, text);
@@ -147,7 +147,7 @@ impl Rewriter {
             }
         };
         if normalized != text && !self.writing {
-            // It stands nowhere else where it is a value, but perhaps in a text.
+            // The original form is not a value elsewhere, but may be part of a text.
             self.tokens.note(text, TokenUse::Value)?;
         }
         self.value(field, &normalized)
@@ -158,7 +158,7 @@ impl Rewriter {
         token.ok_or_else(Error::unknown_value)
     }
 
-    /// A value of no field, such as a user's name.
+    /// Returns the token of a value without a field, such as the name of a user.
     pub(crate) fn other_value(&mut self, text: &str) -> Result<String> {
         self.note_or_replace(text, TokenUse::Value)
     }
@@ -173,7 +173,7 @@ impl Rewriter {
         Ok(text.to_owned())
     }
 
-    /// A message, word by word.
+    /// Replaces a message word by word.
     pub(super) fn message(&mut self, text: &str) -> Result<String> {
         match self.fields.messages {
             Some(_) => self.word_by_word(text),
@@ -181,9 +181,9 @@ impl Rewriter {
         }
     }
 
-    /// A token for each word, and for each value that words and what is between them make up.
+    /// Returns a token for each word, and for each value that consists of words and the characters between them.
     fn word_by_word(&mut self, text: &str) -> Result<String> {
-        // Where a value separates what was one word when it was noted, the words are replaced alone.
+        // If a value splits what was one word when it was collected, only the words are replaced.
         if self.writing
             && self.tokens.contains_value(text)
             && let Some(new) = self.words_and_values(text)
@@ -191,18 +191,18 @@ impl Rewriter {
             return Ok(new);
         }
         let new = rewrite_text(text, &mut |word| self.note_or_replace(word, TokenUse::MessageWord))?;
-        // A value without words, such as an emoji, is not noted as a word.
+        // A value without words, such as an emoji, is not collected as a word.
         Ok(match self.tokens.replacement(text) {
             Some(token) if self.writing && new == text => token.to_owned(),
             _ => new,
         })
     }
 
-    /// `None` where a word has no token.
+    /// Returns `None` if a word has no token.
     fn words_and_values(&self, text: &str) -> Option<String> {
         let mut words = Vec::new();
         let mut note = |word: &str| {
-            // The word is a slice of the text: their distance is its position.
+            // The word is a slice of the text, so the distance is its position.
             let start = word.as_ptr() as usize - text.as_ptr() as usize;
             words.push(start..start + word.len());
             Ok::<_, ()>(String::new())
@@ -217,7 +217,7 @@ impl Rewriter {
         let (mut out, mut done, mut at) = (String::with_capacity(text.len()), 0, 0);
         while let Some((found, token)) = self.tokens.find_value(&text[at..]) {
             let (start, end) = (at + found.start, at + found.end);
-            // Values inside of a word are not looked for again from each of its characters.
+            // Values inside a word are not searched for again from each of its characters.
             if let Some(word) = around(start) {
                 at = word.end;
                 continue;
@@ -234,8 +234,8 @@ impl Rewriter {
         Some(out)
     }
 
-    /// What somebody wrote: one token for all of it, or the text without the values in it. Not at all where these are
-    /// encoded, as in a URL.
+    /// Returns one token for a free text, or the text without the values in it. A text with encoded values, such as a
+    /// URL, is not kept.
     fn free_text(&mut self, text: &str) -> Result<String> {
         if !self.keep_text {
             return self.other_value(text);
@@ -251,13 +251,13 @@ impl Rewriter {
         })
     }
 
-    /// What stays but for values in it.
+    /// Returns a text that stays, except for values in it.
     pub(super) fn replace_known_values(&self, text: &str) -> String {
         if !self.writing {
             return text.to_owned();
         }
         let kept = self.tokens.replace_known_values(text);
-        // Queries and patterns have backslashes before what would mean something else.
+        // Queries and patterns escape special characters with backslashes.
         let plain = kept.contains('\\').then(|| unescaped(&kept));
         match plain.filter(|plain| self.tokens.contains_value(plain)) {
             Some(plain) => self.tokens.replace_known_values(&plain),
@@ -266,7 +266,7 @@ impl Rewriter {
     }
 }
 
-/// A text in the place of another, nothing where they are the same. Numbers stand for numbers.
+/// Returns the edit that replaces a text, if it is different. Numbers are replaced by numbers.
 pub(super) fn replaced(leaf: &Leaf<'_>, text: Result<String>) -> io::Result<Edit> {
     let text = text.map_err(io::Error::other)?;
     Ok(match text == leaf.text {

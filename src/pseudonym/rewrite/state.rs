@@ -1,4 +1,4 @@
-//! The texts of a decoded state and of quantiles.
+//! Replaces the texts of a decoded state and of quantiles.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::util::process;
 use crate::values::Content;
 
 const RULES_WITH_FILTERS: &str =
-    "checksums of rules that were applied for good: they cover the items of filters, and none can be made for tokens";
+    "checksums of permanently applied rules: they include the items of filters and cannot be computed for tokens";
 
 impl Visitor for &mut Rewriter {
     fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change {
         if process::fail_if_cancelled().is_err() {
-            return Change::Refuse("a value that was not read: the run was interrupted");
+            return Change::Refuse("a value that was not collected because the run was interrupted");
         }
-        // A place of the register that was given up is called `-`.
+        // An unused entry of the registry is named `-`.
         if text.is_empty() || (location.registered && text == "-") {
             return Change::Keep;
         }
@@ -32,9 +32,9 @@ impl Visitor for &mut Rewriter {
                 };
             }
             (ValueKind::ScopeHash | ValueKind::ValueHash, _) => return self.hash(location.kind, text),
-            // Its hash comes before it.
+            // The hash precedes the value.
             (ValueKind::Counted, _) if self.last_value_hash != Some(value_hash(text)) => {
-                return Change::Refuse("a counted value whose hash is that of another text");
+                return Change::Refuse("a counted value whose hash does not match");
             }
             (ValueKind::CategoryToken | ValueKind::CategoryMessage | ValueKind::CategoryExample, _) => Content::Message,
             (ValueKind::Partition, None) => fields.partition.as_deref().map_or(Content::FreeText, Content::Value),
@@ -48,8 +48,8 @@ impl Visitor for &mut Rewriter {
         match new {
             Ok(new) if new == text => Change::Keep,
             Ok(new) => Change::Replace(new),
-            // Both are bounds on what is told apart; which one, whoever reads the inputs will be told.
-            Err(_) => Change::Refuse("a value for which there is no token: there are too many"),
+            // Both are limits on the number of values. The error for the input documents states which one it is.
+            Err(_) => Change::Refuse("a value without a token, since there are too many values"),
         }
     }
 
@@ -62,7 +62,7 @@ impl Visitor for &mut Rewriter {
 }
 
 impl Rewriter {
-    /// A `quantile_state` with the hashes of tokens.
+    /// Rewrites a `quantile_state` with the hashes of tokens.
     pub(super) fn quantiles(&mut self, text: &str, limits: StateLimits) -> Result<String, state::Error> {
         match self.writing {
             true => rewrite_quantiles(text, limits, self),
@@ -85,7 +85,7 @@ impl Rewriter {
         Change::Keep
     }
 
-    /// Remembers which values stand together, and which were counted: hashes are of them.
+    /// Records which values are found together, and which were counted, since there are hashes of them.
     fn note_relations(&mut self, location: &ValueLocation<'_>, text: &str) {
         let mut number = |text: &str| self.tokens.note(text, TokenUse::HashCandidate).ok();
         let Some(id) = number(text) else { return };

@@ -1,4 +1,4 @@
-//! The key file: the key, and which value each token stands for.
+//! The key file: the key, and the value of each token.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::pseudonym::error::Error;
 use crate::util::atomic_file::{AtomicFile, PublishError};
 use crate::util::format::hex;
 
-/// The only version there is.
+/// The only version.
 const VERSION: u32 = 1;
 
 /// A key file.
@@ -26,7 +26,7 @@ pub struct KeyFile {
     pub tokens: BTreeMap<String, String>,
 }
 
-/// As it stands in the file.
+/// The form of the file.
 #[derive(Serialize, Deserialize)]
 struct KeyFileDocument<Tokens> {
     esml_key_file: u32,
@@ -35,39 +35,39 @@ struct KeyFileDocument<Tokens> {
 }
 
 impl KeyFile {
-    /// A new key, no tokens.
+    /// Creates a key file with a new key and without tokens.
     ///
     /// # Errors
-    /// It has no random bytes.
+    /// The operating system cannot provide random bytes.
     pub fn new() -> Result<Self, Error> {
         let (key, tokens) = (Key::random()?, BTreeMap::new());
         Ok(Self { key, tokens })
     }
 
-    /// Reads one.
+    /// Reads a key file.
     ///
     /// # Errors
-    /// A file that cannot be read, or that is no key file.
+    /// The file cannot be read, or is not a key file.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let io = |cause| Error::file(path, cause);
         let bad = |why: &dyn fmt::Display| Error::not_a_key_file(path, why);
         let file = File::open(path).map_err(io)?;
         let read = serde_json::from_reader(BufReader::new(file));
-        // What serde says of text would quote it.
+        // The message of serde would quote values.
         let read = read.map_err(|cause| bad(&format!("line {}, column {}", cause.line(), cause.column())));
         let document: KeyFileDocument<_> = read?;
         if document.esml_key_file != VERSION {
-            return Err(bad(&format!("its version {} is not known", document.esml_key_file)));
+            return Err(bad(&format!("unknown version {}", document.esml_key_file)));
         }
-        let key = Key::parse(&document.key).ok_or_else(|| bad(&"its key is not 64 hexadecimal digits"))?;
+        let key = Key::parse(&document.key).ok_or_else(|| bad(&"the key does not consist of 64 hexadecimal digits"))?;
         let tokens = document.tokens;
         Ok(Self { key, tokens })
     }
 
-    /// Writes it under a temporary name, readable by its owner only.
+    /// Writes the file under a temporary name, readable only by its owner.
     ///
     /// # Errors
-    /// The file exists and may not be replaced, or the file system refuses.
+    /// The file exists and may not be replaced, or it cannot be written.
     pub fn write(&self, path: &Path, overwrite: bool) -> Result<AtomicFile, PublishError> {
         let file = AtomicFile::create(path, overwrite)?;
         let written = KeyFileDocument {
@@ -86,20 +86,20 @@ impl KeyFile {
     }
 }
 
-/// An existing key file that no other run extends while this value is alive.
+/// An existing key file that no other run extends while this value exists.
 ///
-/// Which token a value gets depends on the tokens that are taken, so a run holds the lock from reading the file to
-/// replacing it.
+/// The token of a value depends on the tokens in use, so a run holds the lock from reading the file until it is
+/// replaced.
 #[derive(Debug)]
 pub struct KeyFileLock {
     file: File,
 }
 
 impl KeyFileLock {
-    /// Locks the file at this path; `None` while another run holds the lock.
+    /// Locks the file at this path; `None` if another run holds the lock.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// The file cannot be locked.
     pub fn try_acquire(path: &Path) -> Result<Option<Self>, Error> {
         let io = |cause| Error::file(path, cause);
         loop {
@@ -109,20 +109,20 @@ impl KeyFileLock {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(cause)) => return Err(io(cause)),
             }
-            // The run that held the lock before may have replaced the file: then this is the lock of a file without a
-            // name, and protects nothing.
+            // The previous holder of the lock may have replaced the file. The lock is then for a file without a name,
+            // and protects nothing.
             if is_still_at(&file, path).map_err(io)? {
                 return Ok(Some(Self { file }));
             }
         }
     }
 
-    /// Replaces the key file, then releases it.
+    /// Replaces the key file, then releases the lock.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// The file cannot be replaced.
     pub fn publish(self, new: AtomicFile) -> Result<(), PublishError> {
-        // Windows does not replace a file that is open: there the lock ends before.
+        // Windows cannot replace an open file, so there the lock ends first.
         let _until_published = (!cfg!(windows)).then_some(self.file);
         new.publish()
     }
@@ -135,28 +135,28 @@ fn is_still_at(file: &File, path: &Path) -> std::io::Result<bool> {
     Ok((new.dev(), new.ino()) == (named.dev(), named.ino()))
 }
 
-/// A locked file cannot be replaced there.
+/// On this system, a locked file cannot be replaced.
 #[cfg(not(unix))]
 fn is_still_at(_: &File, _: &Path) -> std::io::Result<bool> {
     Ok(true)
 }
 
-/// 32 bytes that stay with the user.
+/// A key of 32 bytes, which stays with the user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// A new one, from the operating system.
+    /// Creates a random key.
     ///
     /// # Errors
-    /// It has no random bytes.
+    /// The operating system cannot provide random bytes.
     pub fn random() -> Result<Self, Error> {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|why| Error::without_hint(format!("no key could be made: {why}")))?;
+        getrandom::fill(&mut bytes).map_err(|why| Error::without_hint(format!("the key cannot be created: {why}")))?;
         Ok(Self(bytes))
     }
 
-    /// From hexadecimal digits; `None` for anything else than 64 of them.
+    /// Parses 64 hexadecimal digits; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         if text.len() != 64 || !text.is_ascii() {
@@ -168,12 +168,13 @@ impl Key {
         Some(Self(bytes))
     }
 
-    /// As hexadecimal digits.
+    /// Returns the key as hexadecimal digits.
     pub fn to_hex(&self) -> String {
         hex(&self.0)
     }
 
-    /// HMAC-SHA256 of a text; `attempt` counts from 0 where the one before could not be used.
+    /// Computes the HMAC-SHA256 of a text; `attempt` starts with 0 and increases if the previous result could not be
+    /// used.
     pub(super) fn digest(&self, text: &str, attempt: u32) -> [u8; 32] {
         #[allow(clippy::expect_used, reason = "all texts would have the same default")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC accepts keys of any length");
@@ -182,7 +183,7 @@ impl Key {
         mac.finalize().into_bytes().into()
     }
 
-    /// A token for what nobody asks about again, such as the id of a document: 32 hexadecimal digits.
+    /// Returns a token that cannot be resolved, for example for document IDs: 32 hexadecimal digits.
     pub fn unrecorded_token(&self, text: &str) -> String {
         hex(&self.digest(text, u32::MAX)[..16])
     }
@@ -220,7 +221,7 @@ mod tests {
             .replace("file\": 1", "file\": 2");
         std::fs::write(&path, later).unwrap();
         let error = KeyFile::read(&path).err().unwrap().to_string();
-        assert!(error.contains("version 2 is not known"), "{error}");
+        assert!(error.contains("unknown version 2"), "{error}");
         std::fs::write(&path, "{\"secret\": 1").unwrap();
         let error = KeyFile::read(&path).err().unwrap().to_string();
         assert!(error.contains("not a key file") && !error.contains("secret"), "{error}");
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_digest_is_hmac_sha256() {
-        // RFC 4231 has no key of 32 bytes; this one is from another implementation.
+        // RFC 4231 does not have a test with a key of 32 bytes; this result is from another implementation.
         let key = Key([7; 32]);
         assert_eq!(hex(&key.digest("value", 0)), EXPECTED);
         assert_ne!(key.digest("value", 0), key.digest("value", 1));

@@ -1,4 +1,4 @@
-//! Values and their tokens, which are of the kind that the value is.
+//! Values and their tokens, which are of the same kind.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -11,25 +11,25 @@ use crate::pseudonym::error::Error;
 use crate::util::format::hex;
 use crate::values::{is_decimal, is_email_address, is_numeric, is_uuid, mac_separator};
 
-/// Distinct values that are told apart.
+/// The maximum number of distinct values.
 const MAX_VALUES: usize = 5_000_000;
-/// Tokens tried for one value.
+/// The maximum number of tokens that are tried for a value.
 const MAX_ATTEMPTS: u32 = 1000;
 
-/// What a text is noted for.
+/// Why a text is collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenUse {
-    /// It is kept, but a hash may be of it.
+    /// It is not replaced, but may be the value of a hash.
     HashCandidate,
     /// It is replaced as a word of a message, which other texts may contain too.
     MessageWord,
-    /// It is replaced wherever it is.
+    /// It is replaced everywhere.
     Value,
 }
 
-/// Values and, once they are assigned, their tokens.
+/// Values and, after they are assigned, their tokens.
 pub struct TokenMap {
-    /// The key, and the values of all tokens: these ones' and those that the key file had before.
+    /// The key, and the values of all tokens, including those that were in the key file before.
     pub(crate) file: KeyFile,
     entries: Vec<Entry>,
     index: HashMap<Arc<str>, u32>,
@@ -40,12 +40,12 @@ struct Entry {
     text: Arc<str>,
     token: Option<String>,
     replaced: bool,
-    /// Nothing but a word of messages.
+    /// Whether it is only a word in messages.
     word: bool,
 }
 
 impl TokenMap {
-    /// A map that knows the tokens of a key file.
+    /// Creates a map with the tokens of a key file.
     pub fn new(file: KeyFile) -> Self {
         Self {
             file,
@@ -55,10 +55,10 @@ impl TokenMap {
         }
     }
 
-    /// Notes a text, and returns its number.
+    /// Adds a text and returns its number.
     ///
     /// # Errors
-    /// More than `MAX_VALUES` distinct texts.
+    /// There are more than `MAX_VALUES` distinct texts.
     pub fn note(&mut self, text: &str, what: TokenUse) -> Result<u32, Error> {
         let id = match self.index.get(text) {
             Some(id) => *id,
@@ -87,11 +87,11 @@ impl TokenMap {
         Ok(id)
     }
 
-    /// Gives every value that is replaced its token. A token is no value that is replaced, and holds none of six
-    /// characters and more.
+    /// Assigns a token to every value that is replaced. A token is not itself a replaced value, and does not contain
+    /// one of six characters or more.
     ///
     /// # Errors
-    /// All tokens that a value may have are taken.
+    /// All possible tokens of a value are in use.
     pub fn assign_tokens(&mut self) -> Result<(), Error> {
         let replaced = self.entries.iter().filter(|entry| entry.replaced);
         let searched = replaced.map(|entry| &entry.text).filter(|text| is_searched(text));
@@ -101,7 +101,7 @@ impl TokenMap {
         let mut left: Vec<usize> = (0..self.entries.len())
             .filter(|id| self.entries[*id].replaced && self.entries[*id].token.is_none())
             .collect();
-        // Which value finds a token taken must not depend on the order of the archive.
+        // Which value gets a contested token must not depend on the order of the archive.
         left.sort_unstable_by(|a, b| self.entries[*a].text.cmp(&self.entries[*b].text));
         for id in left {
             let text = Arc::clone(&self.entries[id].text);
@@ -125,10 +125,10 @@ impl TokenMap {
         (0..MAX_ATTEMPTS)
             .map(|attempt| kind.token(text, &self.file.key.digest(text, attempt)))
             .find(is_free)
-            .ok_or_else(|| Error::without_hint(format!("there is no token left for one more {}", kind.name())))
+            .ok_or_else(|| Error::without_hint(format!("all tokens of this kind are in use: {}", kind.name())))
     }
 
-    /// The token of a value; itself where it is not replaced, `None` where it was not noted.
+    /// Returns the token of a value; the value itself if it is not replaced; `None` if it was not collected.
     pub fn token(&self, text: &str) -> Option<&str> {
         let entry = &self.entries[*self.index.get(text)? as usize];
         match entry.replaced {
@@ -137,51 +137,51 @@ impl TokenMap {
         }
     }
 
-    /// The value of that number, and its token or itself.
+    /// Returns the value with this number, and its token, or the value again if it is not replaced.
     pub fn entry(&self, id: u32) -> (&str, &str) {
         let Entry { text, token, .. } = &self.entries[id as usize];
         (text, token.as_deref().unwrap_or(text))
     }
 
-    /// All texts that were noted, in the order of their numbers.
+    /// Returns all collected texts in the order of their numbers.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| &*entry.text)
     }
 
-    /// The values that are replaced, each with whether it is known as a word of messages only.
+    /// Returns the replaced values, each with whether it is only a word in messages.
     pub fn originals(&self) -> impl Iterator<Item = (&str, bool)> {
         let replaced = self.entries.iter().filter(|entry| entry.replaced);
         replaced.map(|entry| (&*entry.text, entry.word))
     }
 
-    /// The token of this text where it is a value that is replaced, and no word of messages.
+    /// Returns the token of a text if it is a replaced value and not only a word in messages.
     pub fn replacement(&self, text: &str) -> Option<&str> {
         self.original(text, false)?.token.as_deref()
     }
 
-    /// The value that this text is, where it is replaced; words of messages count only if `words`.
+    /// Returns the replaced value that is equal to this text. Words of messages only count if `words` is set.
     fn original(&self, text: &str, words: bool) -> Option<&Entry> {
         let entry = &self.entries[*self.index.get(text)? as usize];
         (entry.replaced && (words || !entry.word)).then_some(entry)
     }
 
-    /// Whether a value is within a text, as [`find_value`](Self::find_value) finds it.
+    /// Whether a text contains a value, as found by [`find_value`](Self::find_value).
     pub fn contains_value(&self, text: &str) -> bool {
         self.find(text, false).is_some()
     }
 
-    /// Whether a text is a value that is replaced, or contains one.
+    /// Whether a text is or contains a replaced value.
     pub fn is_or_contains_value(&self, text: &str) -> bool {
         self.original(text, false).is_some() || self.contains_value(text)
     }
 
-    /// Where a value of six characters or more that is no number stands within a text, and its token. Of a value of more
-    /// than 64 bytes its beginning is enough, and it counts even where it is a word of messages: nobody else uses such a
-    /// word.
+    /// Finds a value of six characters or more in a text, except for numbers, and returns its position and its token.
+    /// If a value is longer than 64 bytes, its beginning is sufficient, even if it is only a word in messages, since no
+    /// other text contains such a word.
     pub fn find_value(&self, text: &str) -> Option<(Range<usize>, &str)> {
         let SubstringMatch { range, needle } = self.find(text, false)?;
         let token = self.original(needle, true).and_then(|entry| entry.token.as_deref());
-        #[allow(clippy::expect_used, reason = "a value must not go without a token")]
+        #[allow(clippy::expect_used, reason = "a value must not be left without a token")]
         let token = token.expect("every value that is replaced has a token");
         Some((range, token))
     }
@@ -191,7 +191,7 @@ impl TokenMap {
         self.substrings.find(text, &known)
     }
 
-    /// The text with every value in it replaced, as far as [`find_value`](Self::find_value) finds them.
+    /// Replaces all values in a text that [`find_value`](Self::find_value) finds.
     pub fn replace_known_values(&self, text: &str) -> String {
         if let Some(token) = self.replacement(text) {
             return token.to_owned();
@@ -207,18 +207,18 @@ impl TokenMap {
     }
 }
 
-/// Whether it is looked for within other texts.
+/// Whether a value is searched for within other texts.
 fn is_searched(text: &str) -> bool {
     text.chars().count() >= MIN_BYTES && !is_numeric(text)
 }
 
-/// The lowest and the highest number that stands for a number: `integer` fields take them, and all have ten digits.
+/// The range of tokens for numbers. They fit into `integer` fields, and all have ten digits.
 const NUMBERS: std::ops::RangeInclusive<u64> = 1_000_000_000..=2_147_483_646;
 
-/// A kind that tokens keep.
+/// The kind of a value, which its token keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
-    /// Stays as it is: truth values, and what stands for nothing.
+    /// Boolean values and placeholders, which stay.
     Constant,
     Ipv4,
     Ipv6,
@@ -245,7 +245,7 @@ impl Kind {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Constant => "truth value",
+            Self::Constant => "Boolean",
             Self::Ipv4 => "IPv4 address",
             Self::Ipv6 => "IPv6 address",
             Self::Email => "e-mail address",
@@ -256,12 +256,12 @@ impl Kind {
         }
     }
 
-    /// The token of `text`, which is of this kind.
+    /// Returns the token for `text`, which is of this kind.
     fn token(self, text: &str, digest: &[u8; 32]) -> String {
         let [a, b, c, d, ..] = *digest;
         match self {
             Self::Constant => text.to_owned(),
-            // 240.0.0.0/4 is reserved: no machine has such an address.
+            // 240.0.0.0/4 is reserved and not used by any host.
             Self::Ipv4 => Ipv4Addr::new(240 | (a & 15), b, c, d & 0xfe).to_string(),
             Self::Ipv6 => {
                 let mut bytes = [0; 16];
@@ -285,7 +285,7 @@ impl Kind {
 
 fn uuid(text: &str, digest: &[u8; 32]) -> String {
     let mut bytes = *digest;
-    // Version 8 is for whatever its maker likes.
+    // Version 8 is for custom formats.
     bytes[6] = 0x80 | (bytes[6] & 0x0f);
     bytes[8] = 0x80 | (bytes[8] & 0x3f);
     let groups = [0..4, 4..6, 6..8, 8..10, 10..16].map(|group| hex(&bytes[group]));
@@ -294,7 +294,7 @@ fn uuid(text: &str, digest: &[u8; 32]) -> String {
 
 fn mac(text: &str, digest: &[u8; 32]) -> String {
     let [first, b, c, d, e, f, ..] = *digest;
-    // Administered locally, of one machine.
+    // A locally administered unicast address.
     let bytes = [0x02 | (first & 0xfc), b, c, d, e, f];
     let separator = mac_separator(text).unwrap_or(':').to_string();
     in_case_of(text, bytes.map(|byte| hex(&[byte])).join(&separator))
@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(tokens.token("other"), None);
         assert_eq!(tokens.replace_known_values("xweb-01, 200"), format!("x{token}, 200"));
         assert_ne!(tokens.replace_known_values("200"), "200");
-        // Another map with the same key assigns the same tokens, whatever else it contains.
+        // Another map with the same key assigns the same tokens, regardless of its other content.
         let mut other = TokenMap::new(KeyFile {
             tokens: [("t_1".to_owned(), "db-1".to_owned())].into(),
             ..tokens.file.clone()
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn no_two_values_have_one_token() {
-        // The token of an address has 27 bits of the digest: of so many values some have the same.
+        // The token of an address has 27 bits of the digest, so that with this many values some tokens collide.
         let mut tokens = tokens();
         let texts: Vec<String> = (0..40_000)
             .map(|n| Ipv4Addr::from(0x0a00_0000 + n).to_string())

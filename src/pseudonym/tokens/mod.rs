@@ -1,4 +1,4 @@
-//! Values and their tokens. The same value has the same token wherever it is.
+//! Values and their tokens. A value has the same token everywhere.
 
 mod key_file;
 mod map;

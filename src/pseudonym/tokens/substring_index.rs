@@ -1,30 +1,30 @@
-//! Many texts looked for at once in another, in time that is linear in the other, whatever the texts are.
+//! Searches for many texts in another one. The time is linear in the length of the searched text.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The texts stay with their owner, who is asked, but those of which only the beginning is indexed.
+/// Stores the texts of which only the beginning is indexed. The owner has all others and is asked about them.
 #[derive(Default)]
 pub(super) struct SubstringIndex {
     beginnings: PrefixIndex,
-    /// Texts of which only the beginning is indexed, by it, in order.
+    /// Texts of which only the beginning is indexed, in order, by that beginning.
     longer: HashMap<Box<str>, Vec<Long>>,
 }
 
-/// A long text, and the longest other one of the same beginning that it starts with.
+/// A long text, and the index of the longest other text with the same beginning that is a prefix of it.
 type Long = (Arc<str>, Option<usize>);
 
-/// A needle found in a text.
+/// A text that was found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SubstringMatch<'a> {
-    /// What of the text is of the needle: all of it, or of a long one at least its beginning.
+    /// The range in the searched text: the complete text or, for a long one, at least its beginning.
     pub(super) range: Range<usize>,
     pub(super) needle: &'a str,
 }
 
 impl SubstringIndex {
-    /// Of these texts; one that is too short is never found.
+    /// Indexes these texts. A text that is too short is never found.
     pub(super) fn new<'a>(texts: impl Iterator<Item = &'a Arc<str>>) -> Self {
         let mut index = Self::default();
         for text in texts {
@@ -36,7 +36,7 @@ impl SubstringIndex {
         }
         for longer in index.longer.values_mut() {
             longer.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            // Those that the one before starts with, itself included.
+            // The texts that are prefixes of the previous one, including itself.
             let mut prefixes: Vec<usize> = Vec::new();
             for number in 0..longer.len() {
                 while prefixes
@@ -50,8 +50,8 @@ impl SubstringIndex {
         index
     }
 
-    /// The first needle, of those that have at most `MAX_BYTES` bytes one for which `known` holds; of several that begin
-    /// there the longest that is there as a whole.
+    /// Returns the first match. Texts of at most `MAX_BYTES` bytes only count if `known` returns true. Of several
+    /// matches at the same position, the longest complete one is returned.
     pub(super) fn find<'a>(&'a self, text: &'a str, known: &dyn Fn(&str) -> bool) -> Option<SubstringMatch<'a>> {
         for at in 0..text.len() {
             for length in self.beginnings.lengths(&text.as_bytes()[at..]) {
@@ -72,8 +72,8 @@ impl SubstringIndex {
     }
 }
 
-/// The longest needle that is there from this place on or, where none is as a whole, the one that has the most in common
-/// with the text. What is compared is found, and not looked at again for the next one.
+/// Returns the longest text that is completely found at this position, or, if there is none, the one with the longest
+/// common beginning. The compared range is the match, so that it is not compared again for the next one.
 fn longest<'a>(longer: &'a [Long], text: &str, at: usize) -> Option<SubstringMatch<'a>> {
     let rest = &text[at..];
     let after = longer.partition_point(|(needle, _)| **needle <= *rest);
@@ -85,7 +85,7 @@ fn longest<'a>(longer: &'a [Long], text: &str, at: usize) -> Option<SubstringMat
     let before = after.checked_sub(1);
     let longest_before = before.and_then(found);
     let common = longest_before.as_ref().map_or(0, |found| found.range.len());
-    // Whatever is there as a whole, the needle before starts with it.
+    // The previous text begins with every text that is completely found.
     let mut whole = before;
     while let Some(number) = whole {
         let (needle, prefix) = &longer[number];
@@ -101,30 +101,30 @@ fn longest<'a>(longer: &'a [Long], text: &str, at: usize) -> Option<SubstringMat
         .max_by_key(|found| found.range.len())
 }
 
-/// How many bytes, of whole characters, two texts begin with in common.
+/// Returns the length of the common beginning of two texts in bytes, for complete characters.
 fn common_bytes(a: &str, b: &str) -> usize {
     let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     char_boundary(a, same)
 }
 
-/// Bytes that every text has: shorter ones would be found everywhere.
+/// The minimum size of a text in bytes. Shorter texts would be found everywhere.
 pub(crate) const MIN_BYTES: usize = 6;
-/// Bytes of a text that count. The bound keeps the time for each place constant, whatever the texts are.
+/// The number of bytes of a text that are indexed. The limit keeps the time for each position constant.
 const MAX_BYTES: usize = 64;
-/// Bits of the filter before the map, as a power of two.
+/// The size of the filter in bits, as a power of two.
 const FILTER_BITS: u32 = 22;
 
 /// The lengths of texts by their first bytes. The texts themselves stay with their owner.
 #[derive(Default)]
 pub(crate) struct PrefixIndex {
-    /// Bit `n` stands for `n + 1` bytes.
+    /// Bit `n` represents a length of `n + 1` bytes.
     lengths: HashMap<[u8; MIN_BYTES], u64>,
     /// A bit for each hash of first bytes.
     filter: Vec<u64>,
 }
 
 impl PrefixIndex {
-    /// Adds a text that is not too short; returns its beginning that will be found.
+    /// Adds a text that is long enough, and returns the beginning that is indexed.
     pub(crate) fn add<'a>(&mut self, text: &'a str) -> &'a str {
         let beginning = &text[..char_boundary(text, MAX_BYTES)];
         if let Some(first) = beginning.as_bytes().first_chunk() {
@@ -136,7 +136,7 @@ impl PrefixIndex {
         beginning
     }
 
-    /// The lengths of beginnings that start with the first bytes of a text, the longest first.
+    /// Returns the lengths of indexed texts that start with the first bytes of a text, the longest first.
     pub(crate) fn lengths(&self, text: &[u8]) -> impl Iterator<Item = usize> + use<> {
         let first = text.first_chunk().filter(|first| {
             let (word, bit) = filter_bit(**first);
@@ -155,11 +155,11 @@ fn filter_bit(first: [u8; MIN_BYTES]) -> (usize, u64) {
     let [a, b, c, d, e, f] = first;
     let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
     let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS);
-    // Of `FILTER_BITS` bits, which every `usize` holds.
+    // There are `FILTER_BITS` bits, which fit into a `usize`.
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
-/// The last boundary between characters that is not behind so many bytes.
+/// Returns the last character boundary within this number of bytes.
 fn char_boundary(text: &str, bytes: usize) -> usize {
     let most = bytes.min(text.len());
     (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
@@ -213,7 +213,7 @@ mod tests {
         ] {
             let found = substrings
                 .find(&text, &|found| known.contains(found))
-                .expect("it is there");
+                .expect("it is found");
             assert_eq!((&text[found.range], found.needle), (part, needle), "{text}");
         }
         assert_eq!(substrings.find(&"ä".repeat(31), &|found| known.contains(found)), None);
@@ -227,12 +227,12 @@ mod tests {
         for (text, needle) in [(format!("{short}y"), short), (format!("{long}!"), long)] {
             let found = substrings
                 .find(&text, &|found| known.contains(found))
-                .expect("it is there");
+                .expect("it is found");
             assert_eq!((found.needle, found.range), (needle, 0..needle.len()));
         }
     }
 
-    /// Minutes to hours, where each length of a needle is looked up at each place or a long one is compared at each.
+    /// Takes minutes to hours if each length is looked up, or long texts are compared, at each position.
     #[test]
     fn time_is_linear_in_the_text() {
         let lengths: Vec<String> = (0..3000).map(|n| format!("aaaaaa{}", "b".repeat(n))).collect();

@@ -1,15 +1,15 @@
-//! Texts with tokens in the place of their words, and with values in the place of tokens. What stands between stays.
+//! Replaces words of texts with tokens, and tokens with values. Other characters stay.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
 use super::key_file::KeyFile;
 
-/// Bytes of the longest IPv6 address, with the end of a sentence behind it.
+/// The size of the longest IPv6 address in bytes, followed by the period of a sentence.
 const MAX_ADDRESS_BYTES: usize = "0000:0000:0000:0000:0000:ffff:255.255.255.255...".len();
 
-/// Replaces each word. A word is a run of letters, digits, `_`, `-` and `.` that begins and ends with a letter or a
-/// digit, as autodetect cuts messages into tokens, or an IPv6 address.
+/// Replaces each word. A word is an IPv6 address, or a sequence of letters, digits, `_`, `-` and `.` that begins and
+/// ends with a letter or digit, as autodetect splits messages.
 pub fn rewrite_text<E>(text: &str, word: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -28,8 +28,8 @@ pub fn rewrite_text<E>(text: &str, word: &mut dyn FnMut(&str) -> Result<String, 
     Ok(out)
 }
 
-/// Replaces each text of a category's pattern: texts with `.+?` between them, special characters behind backslashes. The
-/// texts are given away as they are meant.
+/// Replaces each text in the pattern of a category: texts separated by `.+?`, with special characters escaped by
+/// backslashes. The texts are passed without escapes.
 pub fn rewrite_pattern<E>(pattern: &str, text: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern;
@@ -52,7 +52,7 @@ pub fn rewrite_pattern<E>(pattern: &str, text: &mut dyn FnMut(&str) -> Result<St
     Ok(out)
 }
 
-/// Up to the next wildcard that no backslash stands before.
+/// Returns the position of the next unescaped wildcard.
 fn piece(pattern: &str) -> usize {
     let mut escaped = false;
     let end = pattern.char_indices().find(|(at, c)| {
@@ -63,7 +63,7 @@ fn piece(pattern: &str) -> usize {
     end.map_or(pattern.len(), |(at, _)| at)
 }
 
-/// A pattern's text as it is meant: without the backslashes that take their meaning from special characters.
+/// Removes the backslashes that escape special characters in the text of a pattern.
 pub fn unescaped(pattern: &str) -> String {
     let mut plain = String::with_capacity(pattern.len());
     let mut characters = pattern.chars();
@@ -82,7 +82,7 @@ fn escaped(text: &str) -> String {
     text.chars().flat_map(escape).collect()
 }
 
-/// Bytes of the word that begins here.
+/// Returns the size of the word at the start in bytes.
 fn plain(text: &str) -> Option<usize> {
     let run = text
         .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
@@ -91,9 +91,9 @@ fn plain(text: &str) -> Option<usize> {
     (!word.is_empty()).then_some(word.len())
 }
 
-/// Bytes of the address that begins here.
+/// Returns the size of the address at the start in bytes.
 fn ipv6(text: &str) -> Option<usize> {
-    // A longer run of such characters is no address; it is not looked through again from each of its characters.
+    // A longer sequence of such characters is not an address. It is not searched again from each of its characters.
     let run = text.bytes().take(MAX_ADDRESS_BYTES + 1);
     let run = run
         .take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
@@ -109,19 +109,19 @@ fn ipv6(text: &str) -> Option<usize> {
 #[derive(Debug)]
 pub struct Revealer<'a> {
     tokens: &'a BTreeMap<String, String>,
-    /// Bytes of the longest token.
+    /// The size of the longest token in bytes.
     longest: usize,
 }
 
 impl<'a> Revealer<'a> {
-    /// Finds the tokens of this file.
+    /// Creates a revealer for this key file.
     pub fn new(file: &'a KeyFile) -> Self {
         let longest = file.tokens.keys().map(String::len).max().unwrap_or(0);
         let tokens = &file.tokens;
         Self { tokens, longest }
     }
 
-    /// A text with values in the place of tokens, and whether there was one.
+    /// Returns a text with values instead of tokens, and whether there was a token.
     pub fn reveal(&self, text: &str) -> (String, bool) {
         if let Some(value) = self.tokens.get(text) {
             return (value.clone(), true);
@@ -143,7 +143,8 @@ impl<'a> Revealer<'a> {
         (out, known)
     }
 
-    /// The longest token that begins here and that no letter or digit follows: an address is more than its first word.
+    /// Returns the longest token at the start that is not followed by a letter or digit, since an address is more than
+    /// its first word.
     fn token(&self, text: &str) -> Option<(&str, &str)> {
         let run = text
             .char_indices()
@@ -158,7 +159,7 @@ impl<'a> Revealer<'a> {
     }
 }
 
-/// Whether a word may begin behind this text: no letter or digit precedes it, except as the end of a JSON escape.
+/// Whether a word may begin after this text: it does not end with a letter or digit, except as part of a JSON escape.
 fn begins_word(before: &str) -> bool {
     if !before.ends_with(is_inside) {
         return true;
@@ -214,7 +215,7 @@ mod tests {
 
     #[test]
     fn runs_of_colons_and_digits_are_read_in_linear_time() {
-        // Many seconds, where the rest of the run is read again from each of its characters.
+        // Takes many seconds if the rest of the sequence is read again from each of its characters.
         for run in [":".repeat(4 << 15), "a:".repeat(2 << 15), "::1.".repeat(1 << 15)] {
             let rewritten = rewrite_text(&run, &mut |word| Ok::<_, ()>(word.to_owned()));
             assert!(rewritten.unwrap() == run);

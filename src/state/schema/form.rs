@@ -1,4 +1,4 @@
-//! The form of the state: which elements each level has, and what each of them may hold.
+//! The form of the state: the elements of each level, and their permitted contents.
 
 use self::Rule::{
     BaseLength, Category, CommonToken, Constant, Counted, Detector, Entry, FieldName, InfluencerNumber, Level,
@@ -6,61 +6,61 @@ use self::Rule::{
 };
 use super::value::{self, ModelKind, ValueKind};
 
-/// The elements of a level, in any order and number. Those that may hold the same share a line; `#` at the end of a name
-/// stands for a number of dimensions.
+/// The elements of a level, in any order and number. Elements with the same rule share a line; `#` at the end of a name
+/// matches a number of dimensions.
 pub(super) type Elements = &'static [(&'static str, Rule)];
 
-/// What an element may hold.
+/// The permitted content of an element.
 #[derive(Clone, Copy)]
 pub(super) enum Rule {
-    /// Another level.
+    /// A nested level.
     Level(Elements),
-    /// A level that begins a detector.
+    /// A level that starts a detector.
     Detector(Elements),
-    /// A category, whose lengths follow from its message.
+    /// A category, whose lengths depend on its message.
     Category(Elements),
-    /// A level that belongs to one influencer, as its siblings of the same name belong to the next ones.
+    /// A level for one influencer. Siblings with the same name are for the next influencers.
     OneInfluencer(Elements),
-    /// A level that begins with the number of its entries.
+    /// A level that starts with the number of its entries.
     Counted(Elements),
-    /// An entry of that level, which is left out where its key is.
+    /// An entry of such a level. It is dropped if its key is dropped.
     Entry(Elements),
-    /// One text of numbers, or another level.
+    /// One text of numbers, or a nested level.
     NumbersOr(Elements),
-    /// Numbers, and levels of nothing but numbers; a list of rule checksums for this kind of model.
+    /// Numbers and levels that contain only numbers, or a list of rule checksums for this kind of model.
     Checksums(ModelKind),
-    /// Numbers, and levels of nothing but numbers.
+    /// Numbers and levels that contain only numbers.
     Numbers,
     /// One text of numbers.
     Number,
-    /// Exactly this text.
+    /// This exact text.
     Constant(&'static str),
-    /// Which normalizer it is.
+    /// The cue of a normalizer.
     Cue,
     /// The function of a detector.
     Function,
-    /// The name of a field in a detector's key, and where the detector keeps it.
+    /// The name of a field in a detector's key, with the setter that stores it.
     FieldName(fn(&mut value::Detector, String)),
-    /// The number of the influencer whose items follow.
+    /// The number of the influencer that the following items belong to.
     InfluencerNumber,
-    /// How many entries follow in this level.
+    /// The number of entries that follow in this level.
     Size,
-    /// A text to ask the visitor about.
+    /// A text that is passed to the visitor.
     Text(ValueKind),
     /// The name of a person.
     Person,
     /// The name of an attribute.
     Attribute,
-    /// The length of a category's longest message.
+    /// The length of the longest message of a category.
     LongestLength,
-    /// The length of the message that a category began with.
+    /// The length of the first message of a category.
     BaseLength,
-    /// One of the tokens that all messages of a category have.
+    /// A token that all messages of a category contain.
     CommonToken,
 }
 
 impl Rule {
-    /// The elements of the level, where it holds one whatever the detector is.
+    /// The elements of the nested level, if there is one for every kind of detector.
     pub(super) fn elements(self) -> Option<Elements> {
         match self {
             Level(elements) | Detector(elements) | Category(elements) | OneInfluencer(elements) => Some(elements),
@@ -70,7 +70,7 @@ impl Rule {
     }
 }
 
-/// What the element of this name may hold.
+/// Returns the rule for the element with this name.
 pub(super) fn rule(elements: Elements, name: &str) -> Option<Rule> {
     let is_named = |known: &str| match known.strip_suffix('#') {
         None => known == name,
@@ -86,7 +86,7 @@ pub(super) const MODEL: Rule = Level(&[
     ("a h j k l", Numbers),
     ("b", Constant("34")),
     ("detector", DETECTOR),
-    // Score quantiles by level; their keys are hashes of field names only.
+    // Score quantiles by level. Their keys are hashes of field names only.
     ("aggregator", Level(&[("a b c d e f", Numbers)])),
 ]);
 
@@ -108,7 +108,7 @@ const KEY: Rule = Level(&[
 
 const MODELED: Rule = Level(&[("a", GATHERED), ("b", Level(&[("d", MATHEMATICAL_MODEL)]))]);
 
-/// What a detector has gathered in the buckets that are open.
+/// Data that a detector has gathered in open buckets.
 const GATHERED: Rule = Level(&[
     ("a", Number),
     ("b", Level(&[("a", Rule::Person), ("b c", Numbers)])),
@@ -167,7 +167,7 @@ const SUMS: Rule = Level(&[
 
 const INFLUENCER_SUM: Rule = Level(&[("b", INFLUENCER), ("c", Number)]);
 
-/// Several kinds of models share these letters; all of them hold numbers.
+/// Several kinds of models use the same letters; all of them contain numbers.
 const MATHEMATICAL_MODEL: Rule = Level(&[
     ("a", Rule::NumbersOr(BASE_MODEL)),
     ("b c e f", Numbers),
@@ -180,15 +180,15 @@ const BASE_MODEL: Elements = &[
     ("k", Rule::Checksums(ModelKind::Individual)),
 ];
 
-/// The rules that were applied, by checksum and time.
+/// The rules that were applied, with checksum and time.
 pub(super) const CHECKSUMS: Elements = &[("a", Numbers), ("d", Text(ValueKind::RuleChecksums))];
 
-/// One group of elements for each value of the partition field, or one.
+/// One group of elements for each value of the partition field, or a single group.
 pub(super) const CATEGORIZER: Rule = Level(&[
     ("a", Constant("1")),
     ("b", CATEGORIES),
     ("c", Level(&[("a", EXAMPLES)])),
-    // Numbers of the categories, where there are partitions.
+    // The numbers of the categories, if there are partitions.
     ("d", Numbers),
     ("e", Level(&[("a", Text(ValueKind::Partition)), ("d", Number)])),
     ("f g", Number),
@@ -223,12 +223,12 @@ const LARGEST_SCORES: Rule = Counted(&[
     ("d", Size),
 ]);
 
-/// Numbers, with what autodetect puts between them.
+/// Whether a text consists of numbers and the separators that autodetect uses.
 pub(super) fn is_numbers(text: &str) -> bool {
     text.split([':', ';', ',', '_', ' ']).all(is_number)
 }
 
-/// One number as autodetect prints it, a truth value, or nothing.
+/// Whether a text is empty, a Boolean or a number as autodetect prints it.
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let is_finite = || unsigned.starts_with(|c: char| c.is_ascii_digit()) && unsigned.parse::<f64>().is_ok();
@@ -239,13 +239,13 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A 64-bit number in decimal digits.
+/// Parses a 64-bit decimal number.
 pub(super) fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| is_digits(text))
 }
 
-/// A name as the mathematical models have them: a letter or two, with a dimension behind it, the number of a part,
-/// or the version that brought something.
+/// Whether a name is one that mathematical models use: one or two letters, optionally followed by a dimension, the
+/// number of a part or a version.
 pub(super) fn is_tag(name: &str) -> bool {
     if let Some(number) = name.strip_prefix("t_") {
         return is_digits(number);
@@ -257,7 +257,7 @@ pub(super) fn is_tag(name: &str) -> bool {
     matches!(letters.len(), 1 | 2) && letters.bytes().all(|byte| byte.is_ascii_lowercase()) && name.len() <= 5
 }
 
-/// Which normaliser this is: a level and the hash of its field names.
+/// Whether a text is the cue of a normalizer: its level and the hash of its field names.
 pub(super) fn is_cue(text: &str) -> bool {
     let levels = ["leaf", "per", "part", "inflb", "infl"];
     text == "sysChange"

@@ -1,12 +1,11 @@
-//! Where values stand in the decoded state, and what each of them is.
+//! The locations and kinds of values in the decoded state.
 //!
-//! [`StateRewriter`] reads a decoded state as it streams by, knows for every element whether it can hold a text, and asks a
-//! [`Visitor`] about each one: to look at it, to replace it, or to leave it out. What it writes is the state, byte for
-//! byte, but for what the visitor changed. What it does not know is an error: a state of another form could hold values
-//! where they are not looked for.
+//! [`StateRewriter`] reads a decoded state as a stream and passes every text to a [`Visitor`], which can read, replace
+//! or drop it. The output is identical to the input, byte for byte, except for the changes of the visitor. Unknown
+//! elements are errors, since they might contain values.
 //!
-//! The form is that of Elastic's ml-cpp, the same from 7.9 to 9.5 (state version 34, categorizer 1, quantiles 3); the
-//! tables in `form` name every element above the mathematical models, and demand numbers, and nothing else, within these.
+//! The form is that of Elastic's ml-cpp, unchanged from 7.9 to 9.5 (state version 34, categorizer 1, quantiles 3). The
+//! tables in `form` list every element above the mathematical models. Inside the models, only numbers are accepted.
 
 mod form;
 mod rewriter;
@@ -22,19 +21,19 @@ pub use value::{Change, Detector, Lengths, ValueKind, ValueLocation, Visitor};
 
 use crate::state::chunks::{Cause, Error, StateLimits, TextDecoder};
 
-/// Asks about the texts of a `quantile_state`.
+/// Passes the texts of a `quantile_state` to a visitor.
 ///
 /// # Errors
-/// As [`rewrite_quantiles`].
+/// The same as for [`rewrite_quantiles`].
 pub fn read_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -> Result<V, Error> {
     let rewritten = rewrite(text, limits, visitor, io::sink());
     rewritten.map(|(visitor, _)| visitor).map_err(of_quantiles)
 }
 
-/// The same text with what the visitor changed; in the form that it had, compressed or not.
+/// Returns the text with the changes of the visitor, compressed only if the original was.
 ///
 /// # Errors
-/// [`Cause::Undecodable`], [`Cause::TooLarge`], or [`Cause::Unknown`] for a form that is not known.
+/// [`Cause::Undecodable`], [`Cause::TooLarge`], or [`Cause::Unknown`] for an unknown form.
 pub fn rewrite_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -> Result<String, Error> {
     if is_plain(text) {
         let (_, plain) = rewrite(text, limits, visitor, Vec::new()).map_err(of_quantiles)?;
@@ -61,7 +60,7 @@ fn rewrite<V: Visitor, W: Write>(text: &str, limits: StateLimits, visitor: V, ou
     Ok(decoder.finish()?.1.finish()?)
 }
 
-/// What autodetect wrote before it compressed them.
+/// Whether the text is uncompressed, as older versions of autodetect wrote it.
 fn is_plain(text: &str) -> bool {
     text.starts_with(['[', '{'])
 }

@@ -1,4 +1,4 @@
-//! The walk through a decoded state.
+//! Traverses a decoded state.
 
 use std::io::{self, Write};
 
@@ -7,61 +7,61 @@ use super::value::{Change, Detector, ModelKind, OpenCategory, ValueKind, ValueLo
 use crate::json::{Editor, Kind, Token, Tokenizer, quoted};
 use crate::state::chunks::UnknownForm;
 
-/// What is read.
+/// The kind of stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateStream {
-    /// A model's state.
+    /// The state of a model.
     Model,
-    /// A categorizer's state.
+    /// The state of a categorizer.
     Categorizer,
     /// Quantiles.
     Quantiles,
 }
 
-/// Takes a decoded state as bytes, asks about each text in it, and writes it with what was changed. Memory is flat.
+/// Receives a decoded state as bytes, passes each text to a visitor, and writes the result. Memory use is constant.
 ///
-/// As a sink of [`ChunkDecoder`](crate::state::ChunkDecoder) it makes that fail with
-/// [`Cause::Unknown`](crate::state::Cause::Unknown) where the form is not known.
+/// When used as the sink of a [`ChunkDecoder`](crate::state::ChunkDecoder), an unknown form makes the decoder fail with
+/// [`Cause::Unknown`](crate::state::Cause::Unknown).
 pub struct StateRewriter<V, W: Write> {
     tokens: Tokenizer,
     walk: Walk<V, W>,
 }
 
-const NO_NUMBER: &str = "a text that is no number";
-const NO_LENGTH: &str = "a category whose lengths are no numbers, or that has several of them";
+const NO_NUMBER: &str = "a text that is not a number";
+const NO_LENGTH: &str = "a category whose lengths are not numbers or are repeated";
 
 struct Walk<V, W: Write> {
     visitor: V,
     stream: StateStream,
     editor: Editor<W>,
     frames: Vec<Frame>,
-    /// The name read last, with what it may contain.
+    /// The last name, with the rule for its content.
     pending: Option<(Rule, String)>,
     detector: Detector,
-    /// The influencer whose items come.
+    /// The influencer that the next items belong to.
     influencer: Option<usize>,
     category: OpenCategory,
-    /// The entry around goes as soon as it has ended.
+    /// Whether the enclosing entry is dropped once it has ended.
     drop_entry: bool,
-    /// Entries of the level around that went.
+    /// The number of dropped entries in the enclosing level.
     dropped: u64,
 }
 
-/// An object around.
+/// An enclosing object.
 struct Frame {
     name: String,
     rule: Rule,
-    /// `None` where there are only numbers.
+    /// `None` if there are only numbers.
     elements: Option<Elements>,
-    /// Levels of one influencer each that were there already.
+    /// The number of influencer levels so far.
     influencers: usize,
-    /// A number that follows from what is behind it, which is held until its end: how many entries there are, or the length
-    /// of a category's longest message; and how it was written.
+    /// A number, and how it was written, that depends on what follows and is held back until the level ends: the number
+    /// of entries, or the length of a category's longest message.
     deferred: Option<(u64, String)>,
 }
 
 impl<V: Visitor, W: Write> StateRewriter<V, W> {
-    /// Begins.
+    /// Creates a rewriter.
     pub fn new(stream: StateStream, visitor: V, out: W) -> Self {
         let walk = Walk {
             visitor,
@@ -79,10 +79,10 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
         Self { tokens, walk }
     }
 
-    /// The end of the state.
+    /// Ends the state.
     ///
     /// # Errors
-    /// A state that is not whole, or what the sink says.
+    /// An incomplete state, or an error of the sink.
     pub fn finish(self) -> io::Result<(V, W)> {
         let mut walk = self.walk;
         let rest = self.tokens.finish(&mut |token| walk.token(&token))?;
@@ -113,8 +113,8 @@ impl<V: Visitor, W: Write> Walk<V, W> {
                 self.editor.keep(token)
             }
             Kind::EndArray => self.editor.keep(token),
-            Kind::BeginArray => Err(self.unknown("an array, where the state has none")),
-            Kind::Literal => Err(self.unknown("a value that is no string, where the state has none")),
+            Kind::BeginArray => Err(self.unknown("an array where none is expected")),
+            Kind::Literal => Err(self.unknown("a value that is not a string")),
         }
     }
 
@@ -127,8 +127,8 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         };
         let Some(rule) = rule else {
             return Err(match is_tag(&name) {
-                true => self.unknown(&format!("an element `{name}`, which is not known")),
-                false => self.unknown("an element that is not known"),
+                true => self.unknown(&format!("an unknown element `{name}`")),
+                false => self.unknown("an unknown element"),
             });
         };
         if matches!(rule, Rule::Entry(_)) {
@@ -150,7 +150,7 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         let elements = match rule {
             Rule::Numbers => None,
             Rule::Checksums(kind) => (self.detector.model() == Some(kind)).then_some(form::CHECKSUMS),
-            _ if rule.elements().is_none() => return Err(self.holds(&name, "elements, where it has a text")),
+            _ if rule.elements().is_none() => return Err(self.holds(&name, "elements instead of a text")),
             _ => rule.elements(),
         };
         match rule {
@@ -212,16 +212,16 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         let text = token.text()?;
         let text = text.as_ref();
         let Some((rule, name)) = self.pending.take() else {
-            return Err(self.unknown("a text, where the state has elements"));
+            return Err(self.unknown("a text instead of elements"));
         };
         let number = form::number(text);
         let change = match rule {
             Rule::Numbers | Rule::Number | Rule::NumbersOr(_) | Rule::Checksums(_) => {
                 keep_if(is_numbers(text), NO_NUMBER)
             }
-            Rule::Constant(constant) => keep_if(text == constant, "something else than ever before"),
-            Rule::Cue => keep_if(is_cue(text), "a normaliser that is not known"),
-            Rule::Function => keep_if(self.detector.set_function(number), "a function that is not known"),
+            Rule::Constant(constant) => keep_if(text == constant, "an unexpected text"),
+            Rule::Cue => keep_if(is_cue(text), "an unknown normalizer"),
+            Rule::Function => keep_if(self.detector.set_function(number), "an unknown function"),
             Rule::FieldName(set) => {
                 set(&mut self.detector, text.to_owned());
                 self.field_name(text)
@@ -251,7 +251,7 @@ impl<V: Visitor, W: Write> Walk<V, W> {
             Rule::Person | Rule::Attribute => self.registered(matches!(rule, Rule::Person), text)?,
             Rule::Text(kind) => self.value(kind, text),
             // A level may have no elements.
-            _ => keep_if(text.is_empty(), "a text, where it has elements"),
+            _ => keep_if(text.is_empty(), "a text instead of elements"),
         };
         match change {
             Change::Keep => self.editor.keep(token),
@@ -268,7 +268,7 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         }
     }
 
-    /// Takes a number that follows from what is behind it; false where the level around has one already.
+    /// Holds back a number that depends on what follows. Returns false if the enclosing level already has one.
     fn defer(&mut self, token: &Token<'_>, number: u64) -> io::Result<bool> {
         let Some(frame) = self.frames.last_mut().filter(|frame| frame.deferred.is_none()) else {
             return Ok(false);
@@ -279,7 +279,7 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         Ok(true)
     }
 
-    /// A name in a detector's key.
+    /// Handles the name of a field in a detector's key.
     fn field_name(&mut self, text: &str) -> Change {
         if text.is_empty() {
             return Change::Keep;
@@ -293,23 +293,26 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         self.visitor.found(&location, text)
     }
 
-    /// The name of a person or an attribute in its register.
+    /// Handles the name of a person or an attribute in its registry.
     fn registered(&mut self, is_person: bool, text: &str) -> io::Result<Change> {
         let Detector { by, over, .. } = &self.detector;
         let (field, kind) = match self.detector.model() {
             None => return Err(self.unknown("names before the detector's key")),
             Some(ModelKind::Counting) => {
                 let is_unnamed = matches!(text, "" | "-" | "count");
-                return Ok(keep_if(is_unnamed, "a name, where nothing is named"));
+                return Ok(keep_if(is_unnamed, "a name where none is expected"));
             }
             Some(ModelKind::Population) if is_person => (over.as_str(), ValueKind::Over),
-            // Only the detector of a population has attributes.
+            // Only population detectors have attributes.
             Some(ModelKind::Individual) if !is_person => ("", ValueKind::By),
             Some(ModelKind::Population | ModelKind::Individual) => (by.as_str(), ValueKind::By),
         };
         if field.is_empty() {
             let is_unnamed = matches!(text, "" | "-");
-            return Ok(keep_if(is_unnamed, "a name, where the detector has no such field"));
+            return Ok(keep_if(
+                is_unnamed,
+                "a name although the detector does not have such a field",
+            ));
         }
         let location = ValueLocation {
             kind,
@@ -342,7 +345,10 @@ impl<V: Visitor, W: Write> Walk<V, W> {
             _ => None,
         });
         if field == Some("") && kind != ValueKind::ValueHash {
-            return keep_if(text.is_empty(), "a value, where the detector has no such field");
+            return keep_if(
+                text.is_empty(),
+                "a value although the detector does not have such a field",
+            );
         }
         let location = ValueLocation {
             kind,
@@ -362,7 +368,7 @@ impl<V: Visitor, W: Write> Walk<V, W> {
     }
 
     fn holds(&self, name: &str, what: &str) -> io::Error {
-        self.unknown(&format!("`{name}` holds {what}"))
+        self.unknown(&format!("`{name}` contains {what}"))
     }
 
     fn unknown(&self, why: &str) -> io::Error {
@@ -376,7 +382,7 @@ impl<V: Visitor, W: Write> Walk<V, W> {
     }
 }
 
-/// Keeps a text where that holds; refuses the state where it does not.
+/// Keeps a text if the condition is true; otherwise refuses the state.
 fn keep_if(holds: bool, otherwise: &'static str) -> Change {
     if holds { Change::Keep } else { Change::Refuse(otherwise) }
 }

@@ -21,7 +21,7 @@ fn fixture(job: &str, file: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Decoded states of a job with their kinds.
+/// Returns the decoded states of a job with their kinds.
 fn states(job: &str) -> Vec<(StateStream, Vec<u8>)> {
     let text = fixture(job, "state.ndjson");
     let lines: Vec<&str> = text.lines().collect();
@@ -44,7 +44,7 @@ fn states(job: &str) -> Vec<(StateStream, Vec<u8>)> {
     states
 }
 
-/// `quantile_state` of each snapshot.
+/// Returns the `quantile_state` of each snapshot.
 fn quantiles(job: &str) -> Vec<String> {
     let text = fixture(job, "model_snapshots.ndjson");
     let documents = text.lines().filter_map(|line| {

@@ -1,11 +1,11 @@
-//! What texts of the state are: their kinds, their fields, and the detectors and categories that they belong to.
+//! The texts in the state: their kinds, their fields, and the detectors and categories that they belong to.
 
-/// What a text in the state is.
+/// The kind of a text in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueKind {
-    /// The name of one field.
+    /// The name of a field.
     FieldName,
-    /// Names of fields and a function, blanks between them: how a normaliser describes itself.
+    /// Names of fields and a function, separated by spaces: the description of a normalizer.
     FieldNames,
     /// A value of the partition field.
     Partition,
@@ -15,57 +15,58 @@ pub enum ValueKind {
     Over,
     /// A value of an influencer field.
     Influencer,
-    /// A value that `distinct_count` or `info_content` has met in a bucket that is still open.
+    /// A value that `distinct_count` or `info_content` counted in an open bucket.
     Counted,
-    /// The hash of such a value: a decimal number, the [`value_hash`](crate::state::hash::value_hash) of the value. Before
-    /// the value itself, or alone where it stands for an influencer's share.
+    /// The hash of such a value: a decimal number, the [`value_hash`](crate::state::hash::value_hash) of the value. It
+    /// is followed by the value, or is alone in the data of an influencer.
     ValueHash,
     /// A token of a category.
     CategoryToken,
-    /// The message that began a category.
+    /// The first message of a category.
     CategoryMessage,
     /// An example of a category.
     CategoryExample,
-    /// The hash of names and values that a normaliser knows its largest score by: a decimal number, a
+    /// The hash of names and values that identifies the largest score of a normalizer: a decimal number, a
     /// [`scope_hash`](crate::state::hash::scope_hash).
     ScopeHash,
-    /// The number of rules that a detector has applied for good, known by checksums that cover the contents of filters.
-    /// Asked about only where it is not 0.
+    /// The number of rules that a detector has permanently applied. They are identified by checksums that include the
+    /// contents of filters. Visited only if it is not 0.
     RuleChecksums,
 }
 
-/// Where a text stands.
+/// The location of a text.
 #[derive(Clone, Copy, Debug)]
 pub struct ValueLocation<'a> {
-    /// What it is.
+    /// The kind of the text.
     pub kind: ValueKind,
-    /// The field that it is a value of, where the state tells.
+    /// The field of the value, if the state contains its name.
     pub field: Option<&'a str>,
-    /// The detector that it belongs to; none in a categorizer's state and in quantiles.
+    /// The detector that the text belongs to. `None` in quantiles and in the state of a categorizer.
     pub detector: Option<&'a Detector>,
-    /// It stands in a register of names, where `-` is the name of a place that was given up.
+    /// Whether the text is in a registry of names, where `-` marks an unused entry.
     pub registered: bool,
 }
 
-/// What becomes of a text.
+/// What to do with a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It stays.
+    /// Keep it.
     Keep,
-    /// This stands in its place.
+    /// Replace it with this text.
     Replace(String),
-    /// It goes: a word alone, a scope key with its score.
+    /// Drop it: a single word, or a scope hash with its score.
     Drop,
-    /// It must not be there: the state is refused for this reason.
+    /// Refuse the state for this reason.
     Refuse(&'static str),
 }
 
-/// Hears of every text.
+/// Receives every text.
 pub trait Visitor {
-    /// A text, in the order of the state. The empty text is a value too.
+    /// Called for each text in the order of the state. The empty text is a value too.
     fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change;
 
-    /// A category has ended: its lengths before and after its message was replaced, in the order of the state.
+    /// Called at the end of each category, in the order of the state, with its lengths before and after its message was
+    /// replaced.
     fn category(&mut self, _before: &Lengths, _after: &Lengths) {}
 }
 
@@ -79,7 +80,7 @@ impl<F: FnMut(&ValueLocation<'_>, &str) -> Change> Visitor for F {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detector {
     function: Option<u64>,
-    /// `field_name`; empty where it has none, as all of these.
+    /// `field_name`. This name and the following ones are empty if the detector does not have such a field.
     pub field: String,
     /// `by_field_name`.
     pub by: String,
@@ -89,11 +90,11 @@ pub struct Detector {
     pub partition: String,
     /// The job's influencers.
     pub influencers: Vec<String>,
-    /// Its value of the partition field.
+    /// The value of the partition field.
     pub partition_value: String,
 }
 
-/// Which model a function has: they persist their rule checksums in different places.
+/// The kind of model that a function uses. It determines where rule checksums are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ModelKind {
     Counting,
@@ -102,13 +103,13 @@ pub(super) enum ModelKind {
 }
 
 impl Detector {
-    /// Takes the number of its function; false where it is not known.
+    /// Sets the function by its number. Returns false if the number is unknown.
     pub(super) fn set_function(&mut self, number: Option<u64>) -> bool {
         self.function = number.filter(|number| matches!(number, 0..=16 | 100..=122 | 200..=214 | 300..=319));
         self.function.is_some()
     }
 
-    /// None before its function is known.
+    /// `None` until the function is known.
     pub(super) fn model(&self) -> Option<ModelKind> {
         Some(match self.function? {
             0 if self.by == "count" => ModelKind::Counting,
@@ -117,7 +118,7 @@ impl Detector {
         })
     }
 
-    /// Whether it is the job's own counter of all records, which has no values.
+    /// Whether this is the job's own counter of all records, which has no values.
     pub fn is_counter(&self) -> bool {
         self.model() == Some(ModelKind::Counting)
     }
@@ -126,46 +127,47 @@ impl Detector {
 /// The lengths of a category.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lengths {
-    /// Bytes of the message that it began with. A state from before 7.9 has none.
+    /// The length of the first message in bytes. State from before 7.9 does not contain it.
     pub base: Option<u64>,
-    /// Bytes of its longest message.
+    /// The length of the longest message in bytes.
     pub longest: u64,
-    /// Number of distinct tokens that all its messages have.
+    /// The number of distinct tokens that all messages contain.
     pub common_tokens: u64,
 }
 
 impl Lengths {
-    /// The `max_matching_length` of the category's definition: `CTokenListCategory::maxMatchingStringLen`.
+    /// Returns the `max_matching_length` of the category definition: `CTokenListCategory::maxMatchingStringLen`.
     pub fn max_matching(&self) -> u64 {
         let base = self.base.unwrap_or(self.longest).min(self.longest);
-        // Autodetect computes it with a double, and cuts the fraction off.
+        // Autodetect computes it as a double and truncates it.
         let by_tokens = base as f64 * (self.common_tokens as f64 / 1.5).max(2.0);
         let extended = (self.longest.saturating_mul(11) / 10).min(by_tokens as u64);
         self.longest.max(extended)
     }
 }
 
-/// A category while its members are read.
+/// A category whose members are being read.
 #[derive(Debug, Default)]
 pub(super) struct OpenCategory {
-    /// Bytes of the message that it keeps, before and after it was replaced.
+    /// The length of the stored message in bytes, before and after it was replaced.
     pub(super) message: (u64, u64),
-    /// Bytes of the message that it began with, before and after.
+    /// The length of the first message in bytes, before and after.
     base: Option<(u64, u64)>,
     pub(super) common_tokens: u64,
 }
 
 impl OpenCategory {
-    /// Takes the length of the message that it began with; returns the length that it has from now on.
+    /// Receives the length of the first message and returns its new length.
     pub(super) fn take_base(&mut self, before: u64) -> u64 {
         let (old, new) = self.message;
-        // Where filters were applied, what they removed grows as the rest does.
+        // If filters removed a part of the message, that part is assumed to grow in proportion.
         let after = if before == old { new } else { scaled(before, new, old) };
         self.base = Some((before, after));
         after
     }
 
-    /// What the lengths were, and what they are; the length of the longest message grows as that of the first.
+    /// Returns the lengths before and after. The length of the longest message grows in proportion to that of the
+    /// first.
     pub(super) fn lengths(&self, longest: u64) -> [Lengths; 2] {
         let (old, new) = self.base.unwrap_or(self.message);
         let lengths = |base, longest| Lengths {
@@ -180,7 +182,7 @@ impl OpenCategory {
     }
 }
 
-/// `length * new / old`, rounded up.
+/// Returns `length * new / old`, rounded up.
 fn scaled(length: u64, new: u64, old: u64) -> u64 {
     if old == 0 || new == old {
         return length;
@@ -208,9 +210,9 @@ mod tests {
         for (message, longest, base, wanted) in [
             ((72, 181), "76", Some("72"), (Some(181), 192)),
             ((72, 72), "76", Some("72"), (Some(72), 76)),
-            // The filters removed 28 bytes of 100.
+            // The filters removed 28 of 100 bytes.
             ((72, 144), "150", Some("100"), (Some(200), 300)),
-            // No length of the first message before 7.9.
+            // State from before 7.9 does not contain the length of the first message.
             ((72, 181), "76", None, (None, 192)),
             ((0, 0), "76", Some("40"), (Some(40), 76)),
             ((1, 18), "18446744073709551615", Some("1"), (Some(18), u64::MAX)),

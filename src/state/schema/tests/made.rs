@@ -1,11 +1,11 @@
-//! Small states, made for one question each.
+//! Small states, each for one case.
 
 use std::io::{self, Write};
 
 use super::*;
 use crate::state::hash::value_hash;
 
-/// A detector of `distinct_count(user) by service partitionfield=host`, a bucket open.
+/// A detector for `distinct_count(user) by service partitionfield=host` with an open bucket.
 const UNIQUE: &str = r#"{"a":"1","b":"34","detector":{"c":{"d":{"i":"0","a":"9","b":"0","g":"0","c":"user","d":"service","e":"","f":"host","h":"user","h":"host"}},"d":{"c":"web\u002d1"},"e":{"b":{"a":{"a":"9","b":{"a":"-","a":"login","b":"0","c":""},"c":{"b":"","c":""},"e":{"a":{"a":{"b":"1","k":{},"l":{"b":"0","a":{"b":"1","a":{"a":"1","b":"0","d":"web-1","c":"1"},"b":"0","a":{"e":""}}},"m":{}},"c":{"b":"0","a":{"b":"1","a":"0","h":{"b":{"a":"WORD","b":"anna"},"a":{"a":"anna","b":"WORD"},"a":{"a":"web-1","b":"WORD"}}}}}}},"b":{"d":{"a":{"a":"1","k":{"d":"0"}},"b":{}}}}}}}"#;
 
 fn unique() -> String {
@@ -108,14 +108,14 @@ fn another_form_is_refused() {
         (r#""a":"1","b":"34""#, r#""a":["1"],"b":"34""#),
         (r#""a":"1","b":"34""#, r#""a":1,"b":"34""#),
         (r#""a":"1","b":"34""#, r#""a":"10.1.2.3","b":"34""#),
-        // A function, or one more name in the key.
+        // An unknown function, or an additional name in the key.
         (r#""a":"9","b":"0""#, r#""a":"17","b":"0""#),
         (r#""i":"0","a":"9""#, r#""i":"0","j":"x","a":"9""#),
         // Names before the key, or without a field.
         (r#""d":"service""#, r#""d":"""#),
         (r#""f":"host""#, r#""f":"""#),
         (r#""h":"user","h":"host""#, r#""h":"user""#),
-        // Texts where numbers are.
+        // Texts instead of numbers.
         (r#""b":"0","c":"""#, r#""b":"x","c":"""#),
         (r#""k":{},"l""#, r#""k":{"b":"anna"},"l""#),
         (r#""k":{},"l""#, r#""k":{"anna":"1"},"l""#),
@@ -162,7 +162,7 @@ fn another_form_is_refused() {
 fn rules_applied_for_good_are_asked_about() {
     let text = unique().replace(r#""k":{"d":"0"}"#, r#""k":{"d":"1","a":{"a":"123","b":"4"}}"#);
     let refuse = |location: &ValueLocation<'_>, _: &str| match location.kind {
-        ValueKind::RuleChecksums => Change::Refuse("rules that were applied for good"),
+        ValueKind::RuleChecksums => Change::Refuse("permanently applied rules"),
         _ => Change::Keep,
     };
     let error = walk(StateStream::Model, text.as_bytes(), refuse).unwrap_err();

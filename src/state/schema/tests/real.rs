@@ -22,7 +22,7 @@ fn found(job: &str) -> Found {
     found
 }
 
-/// Distinct values of a field of the fixture's inputs.
+/// Returns the distinct values of a field in the input documents of the fixture.
 fn inputs(job: &str, field: &str) -> BTreeSet<String> {
     let text = fixture(job, "inputs.ndjson");
     let documents = text
@@ -145,7 +145,7 @@ fn every_key_of_every_normaliser_is_explained() {
             let _ = read_quantiles(&text, LIMITS, count).unwrap();
         }
         assert!(keys > 10, "{job}");
-        // Influencers that are nothing else are forgotten with their bucket.
+        // Values of fields that are only influencers are dropped with their bucket.
         let forgotten = if job == "web-latency" { 53 } else { 0 };
         assert!(unexplained <= forgotten, "{job}: {unexplained} of {keys}");
     }
