@@ -1,5 +1,5 @@
-//! The parts of the way that compute, each alone. `cargo bench --bench parts -- NAME...` runs those whose names contain one
-//! of these words.
+//! Measures the computations of the tool separately. `cargo bench --bench parts -- NAME...` runs those whose names
+//! contain one of these words.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use work::{DOCUMENTS, TestData};
 
-/// Each part is repeated for this long.
+/// Each computation is repeated for this long.
 const TIME: Duration = Duration::from_secs(3);
 
 fn main() {
@@ -31,26 +31,26 @@ fn main() {
         "", "fastest", "median", "MB/s", "documents/s"
     );
     let cut = || material.cut() as u64;
-    // Documents cut out of the response to a search.
+    // Splitting the response of a search into documents.
     run("page_splitting", material.page_bytes() as u64, DOCUMENTS, &cut);
     let inputs = material.compress(0);
     for level in [0, 1, 5, 6, 9] {
-        // Input documents to an entry of the archive, hashed and compressed.
+        // Writing input documents to an entry of an archive, hashed and compressed.
         run(&format!("compression {level}"), inputs, DOCUMENTS, &|| {
             material.compress(level)
         });
     }
-    // State documents to decoded state; the bytes are those of the documents.
+    // Decoding state documents. The bytes are those of the documents.
     run("chunk_decoding", material.state_bytes() as u64, 0, &|| {
         material.decode()
     });
-    // Every rule applied to a whole archive; the bytes are those of its content.
+    // Checking a complete archive. The bytes are those of its content.
     run("checking", material.archive_bytes() as u64, 0, &|| {
         material.check() as u64
     });
 }
 
-/// Prints the fastest and the median time, and what it comes to per second.
+/// Prints the fastest and the median time, and the rates.
 fn measure(name: &str, bytes: u64, documents: usize, part: &dyn Fn() -> u64) {
     let (began, mut times) = (Instant::now(), Vec::new());
     while began.elapsed() < TIME || times.len() < 3 {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A benchmark without a release build: the dependencies of the tests, and this crate as fast as it gets.
+# Runs a benchmark without a release build: with the dependencies as built for the tests, and this crate optimized.
 # usage: benches/quick.sh instructions|parts|whole|large [OPTIONS of that benchmark]
 set -euo pipefail
 cd "$(dirname "$0")/.."

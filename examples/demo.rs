@@ -1,14 +1,14 @@
-//! Moves a job between two clusters before your eyes: `cargo run --example demo`.
+//! Moves a job between two clusters: `cargo run --example demo`.
 //!
-//! The clusters are stand-ins on loopback ports, the ones that the tests use; the job is a recorded one and its model
-//! state was written by Elastic's autodetect. Each command that is printed is run as a process of its own, with what
-//! it prints left as it is. With arguments this example is the program itself, which is how it runs those commands.
+//! The clusters are the stand-ins of the tests on loopback ports. The job is a recorded one, and its model state was
+//! written by Elastic's autodetect. Each command that is printed is run in a separate process, with its output
+//! unchanged. With arguments, this example runs the program itself; this is how it runs the commands.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a stage for the program, not a part of it"
+    reason = "not a part of the program"
 )]
 
 #[path = "../tests/support"]
@@ -17,7 +17,7 @@
     unused_imports,
     missing_docs,
     unreachable_pub,
-    reason = "the tests use the rest of it"
+    reason = "the tests use the rest"
 )]
 mod support {
     pub mod cluster;
@@ -42,7 +42,7 @@ const JOB: &str = "web-latency";
 const COPY: &str = "web-latency-copy";
 const ARCHIVE: &str = "web-latency_state.tar.gz";
 
-/// What went wrong, for the last line.
+/// The reason for a failure, for the last line.
 type StepResult = Result<(), String>;
 
 fn main() -> ExitCode {
@@ -67,16 +67,16 @@ fn demo() -> StepResult {
     let laptop = Cluster::start("laptop");
 
     print_paragraph(&format!(
-        "Two stand-in clusters answer as Elasticsearch 9.2 does. One has the job {JOB}; the other has never had any."
+        "Two stand-in clusters behave like Elasticsearch 9.2. One has the job {JOB}, the other has no jobs."
     ));
     esml_state(
         directory.path(),
         Some(&production),
         &["export", "--job-id", JOB, "--include-inputs", "--yes"],
     )?;
-    print_paragraph("The file says what it holds, with no cluster at hand:");
+    print_paragraph("Show what the archive contains, without a cluster:");
     esml_state(directory.path(), None, &["inspect", ARCHIVE])?;
-    print_paragraph("On the other cluster it becomes a job again, here under another id:");
+    print_paragraph("Import the job on the other cluster, here under another ID:");
     esml_state(
         directory.path(),
         Some(&laptop),
@@ -84,16 +84,16 @@ fn demo() -> StepResult {
     )?;
     continue_job(&production, &laptop)?;
     print_paragraph(&format!(
-        "All of it held, in {:.1} s. `cargo run -- inspect docs/sample/{ARCHIVE}` shows an archive that stays.",
+        "All checks passed in {:.1} s. To inspect a sample archive, run `cargo run -- inspect docs/sample/{ARCHIVE}`.",
         begun.elapsed().as_secs_f32()
     ));
     Ok(())
 }
 
-/// Opens the copy, starts its datafeed, and compares where that goes on with the snapshot of the original.
+/// Opens the copy, starts its datafeed, and compares its start with the snapshot of the original.
 fn continue_job(production: &Cluster, laptop: &Cluster) -> StepResult {
     print_paragraph(
-        "Opened, the copy knows what the original had learned, and its datafeed goes on where the snapshot ends:",
+        "Open the copy, which has the model of the original. Its datafeed continues from the end of the snapshot:",
     );
     let copy = format!("_ml/anomaly_detectors/{COPY}");
     laptop.request("POST", &format!("{copy}/_open"))?;
@@ -113,26 +113,26 @@ fn continue_job(production: &Cluster, laptop: &Cluster) -> StepResult {
         restored.model_docs,
         if restored.quantiles { "yes" } else { "no" }
     );
-    println!("  snapshot  has learned up to {}", format_time(ends));
-    println!("  datafeed  reads on from     {}", format_time(restored.datafeed_start));
+    println!("  snapshot  latest record   {}", format_time(ends));
+    println!("  datafeed  continues from  {}", format_time(restored.datafeed_start));
 
     ensure(stats["state"] == "opened", "the copy is not open")?;
     ensure(
         restored.model_docs > 0 && restored.quantiles,
-        "the copy has learned nothing",
+        "the copy does not have a model",
     )?;
     ensure(ends.is_some(), "the original's snapshot is not found")?;
     ensure(
         stats["data_counts"]["latest_record_timestamp"].as_i64() == ends,
-        "the copy stands at another moment than the snapshot",
+        "the latest record of the copy is not that of the snapshot",
     )?;
     ensure(
         restored.datafeed_start == ends.map(|ends| ends + 1),
-        "the datafeed leaves records out or reads them twice",
+        "the datafeed skips records or reads them again",
     )
 }
 
-/// A stand-in with an ML API and documents of its own.
+/// A stand-in with its own ML API and documents.
 struct Cluster {
     name: &'static str,
     ml: MlApi,
@@ -149,12 +149,12 @@ impl Cluster {
         Self { name, ml, stand_in }
     }
 
-    /// Puts the job there as if it had been made and had learned there.
+    /// Adds the job as if it had been created and run there.
     fn seed(&self, fixture: &Fixture) {
         fixture.seed_blocking(&self.ml, self.stand_in.documents());
     }
 
-    /// Sends a request as a user would, says so, and gives its answer.
+    /// Sends a request as a user would, prints it, and returns the response.
     fn request(&self, method: &str, path: &str) -> Result<Value, String> {
         let shown = if method == "GET" { "" } else { "-X POST " };
         print_command(&format!("curl {shown}{}/{path}", self.stand_in.url()));
@@ -164,7 +164,7 @@ impl Cluster {
     }
 }
 
-/// Runs the command as a process of its own, on this terminal.
+/// Runs the command in a separate process on this terminal.
 fn esml_state(directory: &Path, cluster: Option<&Cluster>, arguments: &[&str]) -> StepResult {
     let program = std::env::current_exe().map_err(|why| why.to_string())?;
     let mut command = Command::new(program);
@@ -189,7 +189,7 @@ fn print_paragraph(text: &str) {
     println!("\n{text}\n");
 }
 
-/// A command as one types it. Flushed, since the command itself writes to the same terminal.
+/// Prints a command. Flushed, since the command writes to the same terminal.
 fn print_command(text: &str) {
     let mut stdout = std::io::stdout();
     if stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none() {

@@ -1,4 +1,4 @@
-//! Counts, and those that are expected.
+//! Instruction counts, and the expected ones.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -6,14 +6,14 @@ use std::process::Command;
 
 use serde_json::{Map, Value, json};
 
-/// More than this against what is expected is too much.
+/// Larger increases over the expected counts are failures.
 const GROWTH: f64 = 1.1;
 
-/// Counts of one build.
+/// The counts of one build.
 pub struct Baseline {
-    /// Version and host of the compiler.
+    /// The version and host of the compiler.
     toolchain: String,
-    /// The folder that cargo builds into, named for the profile.
+    /// The name of cargo's target directory for the profile.
     profile: String,
     instructions: Vec<(String, u64)>,
 }
@@ -59,7 +59,7 @@ impl Baseline {
             .map(|(work, count)| (work.clone(), json!(count)))
             .collect();
         let json = json!({"toolchain": self.toolchain, "profile": self.profile, "instructions": counts});
-        std::fs::write(path(), format!("{json:#}\n")).expect("benches/instructions.json is written");
+        std::fs::write(path(), format!("{json:#}\n")).expect("benches/instructions.json");
     }
 
     pub fn add(&mut self, work: &str, instructions: u64) {
@@ -67,7 +67,7 @@ impl Baseline {
         self.instructions.push((work.to_owned(), instructions));
     }
 
-    /// Why counts of the two cannot be compared.
+    /// Returns why the counts cannot be compared.
     pub fn build_difference(&self, expected: &Self) -> Option<String> {
         [
             (&self.toolchain, &expected.toolchain),
@@ -75,10 +75,10 @@ impl Baseline {
         ]
         .iter()
         .find(|(ours, theirs)| ours != theirs)
-        .map(|(ours, theirs)| format!("built with {ours}, expected counts are of {theirs}"))
+        .map(|(ours, theirs)| format!("built with {ours}, but the expected counts are for {theirs}"))
     }
 
-    /// A table, and what grew too much.
+    /// Returns a table, and the counts that grew too much.
     pub fn compare(&self, expected: &Self) -> (String, Vec<&str>) {
         let mut table = "| | instructions | expected | ratio |\n|---|---|---|---|\n".to_owned();
         let mut grown = Vec::new();

@@ -1,5 +1,5 @@
-//! How many instructions the parts of the way take: the same in every run, so that what makes them more is seen at
-//! once, on a busy machine too. `benches/quick.sh instructions --help` says what can be chosen.
+//! Counts the instructions of the tool's computations. The counts are the same in every run, so an increase is detected
+//! even on a busy machine. For options, see `benches/quick.sh instructions --help`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,7 +13,7 @@
 mod baseline;
 mod valgrind;
 #[path = "../work/mod.rs"]
-#[allow(dead_code, reason = "rates are not of interest here")]
+#[allow(dead_code, reason = "rates are not used here")]
 mod work;
 
 use std::path::Path;
@@ -23,13 +23,13 @@ use baseline::Baseline;
 
 const HELP: &str = "\
 benches/quick.sh instructions [OPTIONS]
-  --renew   what is counted is what is expected from now on (benches/instructions.json)
+  --renew   write the counts as the expected ones (benches/instructions.json)
 
-Counts instructions with valgrind and exits 1 where they grew by more than 10 %. Counts of another toolchain, processor
-family or profile than the expected ones are shown, and nothing more.
+Counts instructions with valgrind, and exits with 1 if they grew by more than 10%. If the toolchain, processor family
+or profile differs from that of the expected counts, the counts are only printed.
 ";
 
-/// What is counted, each in a process of its own.
+/// The computations, each measured in a separate process.
 const TASKS: [&str; 4] = ["cut", "compress", "decode", "check"];
 
 fn main() -> ExitCode {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             count().write();
             ExitCode::SUCCESS
         }
-        // For valgrind: the preparation with or without the work itself.
+        // Used by valgrind: the preparation with or without the computation.
         ["--do", work] => {
             run_task(work);
             ExitCode::SUCCESS
@@ -64,11 +64,11 @@ fn run_task(work: &str) {
         "compress" => material.compress(5),
         "decode" => material.decode(),
         "check" => material.check() as u64,
-        unknown => panic!("{unknown} is not known"),
+        unknown => panic!("unknown argument {unknown}"),
     };
 }
 
-/// Instructions of each work, the preparation left out, and of the whole tool.
+/// Counts the instructions of each computation, without the preparation, and of the complete tool.
 fn count() -> Baseline {
     let this = std::env::current_exe().expect("a path");
     let preparation = valgrind::instructions(&this, &["--do", "nothing"]);
@@ -95,7 +95,7 @@ fn compare(counted: &Baseline) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!(
-        "more than 10 % more instructions: {}. Where that has a reason: benches/quick.sh instructions --renew",
+        "instructions grew by more than 10%: {}. If this is justified, run benches/quick.sh instructions --renew",
         grown.join(", ")
     );
     ExitCode::FAILURE

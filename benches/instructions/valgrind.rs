@@ -1,9 +1,9 @@
-//! Instructions of one run of a program.
+//! Counts the instructions of a program.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Runs to a successful end under `callgrind`.
+/// Runs a program under `callgrind`. The program must succeed.
 pub fn instructions(program: &Path, arguments: &[&str]) -> u64 {
     let mut command = Command::new("valgrind");
     command

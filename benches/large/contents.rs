@@ -1,4 +1,4 @@
-//! What an archive holds, so that two can be compared: read by the tar and gzip libraries alone.
+//! Reads the contents of archives for comparisons, using only the tar and gzip libraries.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What both archives of one job must share.
+/// The contents that must be the same in both archives of a job.
 const COMPARED: [&str; 6] = [
     SNAPSHOT,
     "snapshot_docs",
@@ -21,7 +21,7 @@ const COMPARED: [&str; 6] = [
 const SNAPSHOT: &str = "snapshot_doc";
 const INPUTS: &str = "inputs";
 
-/// Lines, and a sum of their hashes, by kind of entry.
+/// The number of lines and the sum of their hashes, by kind of entry.
 pub struct Contents {
     kinds: BTreeMap<&'static str, LineDigest>,
     entries: usize,
@@ -32,11 +32,11 @@ pub struct Contents {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct LineDigest {
     count: u64,
-    /// Each hash counts by its place: order matters.
+    /// Each hash is weighted by its position, since the order matters.
     sum: u128,
 }
 
-/// Reads it; where it is of a clone, with the clone's id in place of the job's.
+/// Reads an archive. In the archive of a clone, the ID of the clone is replaced by that of the job.
 pub fn of(archive: &Path, clone: Option<(&str, &str)>) -> Contents {
     let file = std::fs::File::open(archive).expect("the archive");
     let compressed = file.metadata().expect("its size").len();
@@ -56,7 +56,7 @@ pub fn of(archive: &Path, clone: Option<(&str, &str)>) -> Contents {
             let lines = contents.kinds.entry(kind).or_default();
             let entry = BufReader::with_capacity(1 << 20, entry);
             match (kind, clone) {
-                // Their index is another, and they know no job.
+                // The index of input documents differs, and they do not contain the job ID.
                 (INPUTS, _) => lines.read(entry, |number, line| match number % 2 {
                     0 => id(&line),
                     _ => line,
@@ -79,7 +79,7 @@ fn kind(name: &str) -> Option<&'static str> {
     COMPARED.into_iter().find(named)
 }
 
-/// The id that an action line names.
+/// Returns the ID in an action line.
 fn id(line: &[u8]) -> Vec<u8> {
     let action: Value = serde_json::from_slice(line).expect("an action line");
     action["index"]["_id"].to_string().into_bytes()
@@ -113,10 +113,10 @@ impl LineDigest {
 }
 
 impl Contents {
-    /// Fails where something differs.
+    /// Fails if the contents differ.
     #[track_caller]
     pub fn assert_same(&self, other: &Self) {
-        assert_eq!(self.kinds, other.kinds, "the archives hold something else");
+        assert_eq!(self.kinds, other.kinds, "the contents of the archives differ");
     }
 }
 

@@ -1,6 +1,6 @@
-//! Jobs far larger than most, there and back on a real Elasticsearch: each is exported, inspected, imported under
-//! another id and exported again, memory is held to its bar, and both archives must hold the same.
-//! `cargo bench --bench large -- --help` says what can be chosen.
+//! Exports and imports very large jobs on a real Elasticsearch. Each job is exported, inspected, imported under another
+//! ID and exported again. Memory use is limited, and both archives must have the same contents. For options, see `cargo
+//! bench --bench large -- --help`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -49,11 +49,14 @@ fn main() -> ExitCode {
     let testbed = testbed::Testbed::start(&options.port, |fixture| many_documents::extend(fixture, options.items));
     let mut round_trips = round_trips::RoundTrips::new(&options, format!("http://{}", testbed.proxy));
     if options.inputs > 0 {
-        eprintln!("seeding {} inputs, {} annotations", options.inputs, options.annotations);
+        eprintln!(
+            "loading {} input documents, {} annotations",
+            options.inputs, options.annotations
+        );
         many_documents::inputs(testbed.node.address(), options.inputs, options.bytes);
         many_documents::annotations(testbed.node.address(), options.annotations);
         let inputs = ["--include-inputs", "--all-fields"];
-        round_trips.round_trip(seed::JOB, &inputs, "many inputs", MEMORY);
+        round_trips.round_trip(seed::JOB, &inputs, "many input documents", MEMORY);
     }
     if options.state_documents > 0 {
         testbed.large_state(options.state_documents);

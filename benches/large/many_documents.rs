@@ -1,4 +1,4 @@
-//! Much of everything.
+//! Large amounts of data for a job.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -9,12 +9,12 @@ use crate::bare_http;
 use crate::seed::{INDEX, JOB, load};
 use crate::support::fixtures::Fixture;
 
-/// When inputs and annotations begin, in epoch milliseconds.
+/// The time of the first input document and annotation, in epoch milliseconds.
 const BEGIN: u64 = 1_704_067_200_000;
-/// Words that the text of inputs is made of.
+/// The number of distinct words in input documents.
 const WORDS: usize = 500;
 
-/// The job with a filter of so many items, and inputs that have a long text.
+/// Adds a filter with this number of items, and a field with long text in the input documents.
 pub fn extend(fixture: &mut Fixture, items: usize) {
     fixture.annotations.clear();
     fixture.filters[0]["items"] = (0..items)
@@ -23,7 +23,8 @@ pub fn extend(fixture: &mut Fixture, items: usize) {
     fixture.input_mapping["properties"]["text"] = json!({"type": "text", "index": false, "norms": false});
 }
 
-/// In time order, each of about so many bytes, most of them text that compresses as logs do.
+/// Loads input documents in time order, each with about this number of bytes, most of them text that can be compressed
+/// as well as logs.
 pub fn inputs(node: SocketAddr, count: usize, bytes: usize) {
     let mut random = fastrand::Rng::with_seed(11);
     let words: Vec<String> = (0..WORDS).map(|_| format!("{:x} ", random.u32(..))).collect();
@@ -45,7 +46,7 @@ pub fn inputs(node: SocketAddr, count: usize, bytes: usize) {
     bare_http::json(node, "POST", &format!("/{INDEX}/_refresh"), &Value::Null);
 }
 
-/// As a job writes them while it learns.
+/// Loads annotations as a job writes them.
 pub fn annotations(node: SocketAddr, count: usize) {
     let index = ".ml-annotations-write";
     load(node, index, 0..count, |lines, number| {

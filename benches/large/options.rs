@@ -1,20 +1,20 @@
-//! What can be chosen.
+//! Options of the benchmark.
 
 use std::path::PathBuf;
 
 pub const HELP: &str = "\
 cargo bench --bench large -- [OPTIONS]
-  --inputs N       inputs of the first job, 0 for no such job [1000000]
-  --bytes N        of each, about [4500]
-  --annotations N  of the first job [250000]
-  --items N        of the filter that its rule names [5000]
-  --state N        state documents of 16 MiB of a second job, 0 for no such job [20]
-  --level N        how the archives are compressed [1]
-  --port N         of the Elasticsearch that is started [9461]
-  --binary FILE    another build of the tool than this one's
-  --write-docs     puts the table into docs
+  --inputs N       input documents of the first job; 0 skips it [1000000]
+  --bytes N        approximate size of an input document in bytes [4500]
+  --annotations N  annotations of the first job [250000]
+  --items N        items in the filter of its rule [5000]
+  --state N        state documents of 16 MiB in the second job; 0 skips it [20]
+  --level N        compression level of the archives [1]
+  --port N         port of the Elasticsearch node [9461]
+  --binary FILE    use another build of the tool
+  --write-docs     write the table to docs/benchmarks.md
 
-Exits with 1 where peak memory is above what it may be, and fails where the second archive holds something else.
+Exits with 1 if peak memory exceeds its limit, and fails if the contents of the second archive differ.
 ";
 
 pub struct Options {
@@ -30,7 +30,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// `None` where only the help is wanted.
+    /// Returns `None` for `--help`.
     pub fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
         let mut options = Self {
             inputs: 1_000_000,
@@ -55,7 +55,7 @@ impl Options {
                 "--port" => options.port = value(),
                 "--binary" => options.binary = PathBuf::from(value()),
                 "--write-docs" => options.write_docs = true,
-                // Cargo's own.
+                // Added by cargo.
                 "--bench" => {}
                 _ => return None,
             }

@@ -1,4 +1,4 @@
-//! One job there and back, and what that took.
+//! Exports and imports one job, and measures it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::machine::MIB;
 use crate::options::Options;
 use crate::process::{self, Measurement};
 
-/// All of them, on one cluster.
+/// All runs on one cluster.
 pub struct RoundTrips {
     binary: PathBuf,
     url: String,
@@ -31,7 +31,8 @@ impl RoundTrips {
         }
     }
 
-    /// Exports, inspects, imports under another id and exports that; `more` are options of the exports, the bar is in MiB.
+    /// Exports a job, inspects the archive, imports it under another ID and exports that job. `more` are options of the
+    /// exports; the limit is in MiB.
     pub fn round_trip(&mut self, job: &str, more: &[&str], name: &'static str, bar: f64) {
         let clone = format!("{job}-clone");
         let first = self.export(job, more, &format!("export, {name}"), bar);
@@ -40,13 +41,13 @@ impl RoundTrips {
         let url = self.url.clone();
         let import = ["import", &path, "--url", &url, "--as", &clone, "--yes"];
         self.run(&format!("import, {name}"), &import, bar);
-        let second = self.export(&clone, more, &format!("export of that, {name}"), bar);
+        let second = self.export(&clone, more, &format!("second export, {name}"), bar);
         let (there, back) = (contents::of(&first, None), contents::of(&second, Some((&clone, job))));
         there.assert_same(&back);
-        eprintln!("  {name}: both archives hold the same: {there}");
+        eprintln!("  {name}: both archives have the same contents: {there}");
         self.archives.push((name, there));
         for archive in [first, second] {
-            std::fs::remove_file(archive).expect("the archive goes");
+            std::fs::remove_file(archive).expect("the archive can be removed");
         }
     }
 
@@ -76,19 +77,19 @@ impl RoundTrips {
                 "| {what} | {seconds:.1} | {processor:.1} | {peak:.1} MiB of {bar} |"
             );
         }
-        table.push_str("\n| | the archive, and the one of the imported job |\n|---|---|\n");
+        table.push_str("\n| | both archives |\n|---|---|\n");
         for (name, contents) in &self.archives {
             let _ = writeln!(table, "| {name} | {contents} |");
         }
         table
     }
 
-    /// Where nothing took more memory than it may.
+    /// Whether no run exceeded its memory limit.
     pub fn within_limits(&self) -> bool {
         let above = self.runs.iter().filter(|(_, took, bar)| took.peak as f64 / MIB > *bar);
         let above: Vec<&String> = above.map(|(what, _, _)| what).collect();
         if !above.is_empty() {
-            eprintln!("more memory than there may be: {above:?}");
+            eprintln!("memory limit exceeded: {above:?}");
         }
         above.is_empty()
     }

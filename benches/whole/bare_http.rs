@@ -1,4 +1,5 @@
-//! What the server can give: the same requests from a loop that reads the answers and parses only the cursor.
+//! Measures the limit of the server: the same requests from a loop that reads the responses and parses only the sort
+//! values.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -14,7 +15,7 @@ const PAGE: usize = 10_000;
 const CONNECTIONS: usize = 2;
 const BULK: usize = 5_000_000;
 
-/// One request and its whole answer.
+/// Sends a request and reads the complete response.
 pub fn send(connection: &mut Connection, method: &str, path: &str, kind: &str, body: &[u8], answer: &mut Vec<u8>) {
     let length = body.len();
     let head = format!(
@@ -31,7 +32,7 @@ pub fn send(connection: &mut Connection, method: &str, path: &str, kind: &str, b
     );
 }
 
-/// A JSON request of its own connection.
+/// Sends a JSON request on a new connection.
 pub fn json(address: SocketAddr, method: &str, path: &str, body: &Value) -> Value {
     let mut connection = Connection::open(address).expect("a connection");
     let mut answer = Vec::new();
@@ -51,7 +52,7 @@ pub fn json(address: SocketAddr, method: &str, path: &str, body: &Value) -> Valu
     serde_json::from_slice(&answer).unwrap_or_default()
 }
 
-/// Reads everything in time order; returns seconds and bytes.
+/// Reads all documents in time order; returns seconds and bytes.
 pub fn export(address: SocketAddr, index: &str, fields: &[&str]) -> (f64, usize) {
     let started = Instant::now();
     let opened = json(address, "POST", &format!("/{index}/_pit?keep_alive=5m"), &Value::Null);
@@ -90,7 +91,7 @@ fn read_slice(address: SocketAddr, id: &str, slice: usize, fields: &[&str]) -> u
     }
 }
 
-/// `sort` of the last document.
+/// Returns the `sort` of the last document.
 fn cursor(answer: &[u8]) -> Option<Value> {
     let name = br#""sort":"#;
     let tail = &answer[answer.len().saturating_sub(300)..];
@@ -99,7 +100,7 @@ fn cursor(answer: &[u8]) -> Option<Value> {
     serde_json::from_slice(&tail[begin..end]).ok()
 }
 
-/// Bulk requests from action and document lines, each of about 5 MB.
+/// Splits action and document lines into bulk requests of about 5,000,000 bytes each.
 pub fn bulk_requests(lines: &[u8]) -> Vec<Vec<u8>> {
     let mut requests = vec![Vec::with_capacity(BULK)];
     let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
@@ -118,7 +119,7 @@ pub fn bulk_requests(lines: &[u8]) -> Vec<Vec<u8>> {
     requests
 }
 
-/// Sends them over two connections; returns seconds.
+/// Sends the requests over two connections; returns seconds.
 pub fn import(address: SocketAddr, index: &str, requests: &[Vec<u8>]) -> f64 {
     let started = Instant::now();
     let (sender, receiver) = mpsc::channel();
@@ -152,7 +153,7 @@ pub fn import(address: SocketAddr, index: &str, requests: &[Vec<u8>]) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// Makes all of it searchable; returns seconds.
+/// Refreshes the index; returns seconds.
 pub fn refresh(address: SocketAddr, index: &str) -> f64 {
     let started = Instant::now();
     json(address, "POST", &format!("/{index}/_refresh"), &Value::Null);

@@ -1,19 +1,19 @@
-//! What is written into `docs`.
+//! Writes results to `docs`.
 
 use std::path::PathBuf;
 
-/// Puts a text between the marks of this name in `docs/benchmarks.md`.
+/// Replaces the text between the marks with this name in `docs/benchmarks.md`.
 pub fn replace(mark: &str, text: &str) {
     let path = folder().join("benchmarks.md");
     let docs = std::fs::read_to_string(&path).expect("docs/benchmarks.md");
     let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
     let (head, rest) = docs.split_once(&begin).expect("the mark");
     let (_, tail) = rest.split_once(&end).expect("the mark");
-    std::fs::write(&path, format!("{head}{begin}{text}{end}{tail}")).expect("docs/benchmarks.md is written");
+    std::fs::write(&path, format!("{head}{begin}{text}{end}{tail}")).expect("docs/benchmarks.md");
 }
 
 pub fn write(name: &str, text: &str) {
-    std::fs::write(folder().join(name), text).expect("a file in docs is written");
+    std::fs::write(folder().join(name), text).expect("a file in docs");
 }
 
 fn folder() -> PathBuf {

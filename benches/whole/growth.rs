@@ -1,4 +1,4 @@
-//! How cost grows with the number of inputs: time with it, memory not at all.
+//! Measures how time and memory depend on the number of input documents. Memory must stay constant.
 
 use std::fmt::Write as _;
 
@@ -14,25 +14,25 @@ use crate::report;
 use crate::rounds::Bench;
 use crate::seed::Inputs;
 
-/// More than this between the smallest and the largest peak is no longer flat.
+/// The maximum ratio between the largest and the smallest peak.
 const MAX_GROWTH: f64 = 1.1;
-/// From here on all that works at once is full: fewer inputs need less.
+/// From this number of input documents on, all buffers are full. Fewer documents need less memory.
 const MIN_INPUTS_COMPARED: usize = 100_000;
-/// From here on one round says enough.
+/// From this number of input documents on, one round is sufficient.
 const SINGLE_ROUND_INPUTS: usize = 1_000_000;
 
-/// Costs at one size.
+/// The results for one size.
 struct Point {
     inputs: usize,
     export: Measurement,
     import: Measurement,
 }
 
-/// Measures each size, seeding on from the one before. Returns what does not hold.
+/// Measures each size, adding documents to those of the previous one. Returns the limits that are exceeded.
 pub fn measure(options: &Options, node: &Node, bench: &Bench, inputs: &mut Inputs) -> Vec<String> {
     let mut points: Vec<Point> = Vec::new();
     for size in &options.growth {
-        eprintln!("seeding {size} inputs");
+        eprintln!("loading {size} input documents");
         inputs.grow(node.address(), *size);
         let rounds = if *size < SINGLE_ROUND_INPUTS { options.rounds } else { 1 };
         if points.is_empty() {
@@ -54,7 +54,7 @@ pub fn measure(options: &Options, node: &Node, bench: &Bench, inputs: &mut Input
     exceeded_limits(&points)
 }
 
-/// The median time, with the largest peak.
+/// Returns the median time with the largest peak.
 fn median(taken: impl Iterator<Item = Measurement>) -> Measurement {
     let mut taken: Vec<Measurement> = taken.collect();
     taken.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
@@ -65,7 +65,7 @@ fn median(taken: impl Iterator<Item = Measurement>) -> Measurement {
 }
 
 fn publish(points: &[Point], options: &Options) {
-    let mut table = "| inputs | export | inputs/s | peak memory | import | inputs/s | peak memory |\n\
+    let mut table = "| input documents | export | documents/s | peak memory | import | documents/s | peak memory |\n\
                      |---|---|---|---|---|---|---|\n"
         .to_owned();
     for point in points {
@@ -85,7 +85,7 @@ fn publish(points: &[Point], options: &Options) {
     }
 }
 
-/// What is asked of memory and not so.
+/// Returns the memory limits that are exceeded.
 fn exceeded_limits(points: &[Point]) -> Vec<String> {
     let mut exceeded_limits = Vec::new();
     for (what, of) in [
@@ -97,7 +97,7 @@ fn exceeded_limits(points: &[Point]) -> Vec<String> {
         let full = points.iter().filter(|point| point.inputs >= MIN_INPUTS_COMPARED);
         let least = full.map(peak).fold(f64::INFINITY, f64::min);
         if most > MEMORY {
-            exceeded_limits.push(format!("{what}: peak memory {most:.1} MiB, at most {MEMORY} MiB"));
+            exceeded_limits.push(format!("{what}: peak memory {most:.1} MiB, limit {MEMORY} MiB"));
         }
         if most > least * MAX_GROWTH {
             exceeded_limits.push(format!("{what}: peak memory grows from {least:.1} to {most:.1} MiB"));
@@ -115,11 +115,11 @@ fn plot(points: &[Point]) -> String {
     let decades = [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0];
     let megabytes = [0.0, 16.0, 32.0, 48.0, 64.0, 80.0];
     svg(
-        "Seconds and peak memory of export and import by number of inputs",
+        "Seconds and peak memory of export and import by number of input documents",
         &ticks,
         &[
             Panel {
-                title: "seconds, by inputs",
+                title: "seconds, by input documents",
                 grid: decades.iter().map(|value| (*value, value.to_string())).collect(),
                 scale: Scale::Logarithmic,
                 limit: None,
@@ -129,10 +129,10 @@ fn plot(points: &[Point]) -> String {
                 ],
             },
             Panel {
-                title: "peak memory in MiB, by inputs",
+                title: "peak memory in MiB, by input documents",
                 grid: megabytes.iter().map(|value| (*value, value.to_string())).collect(),
                 scale: Scale::Linear,
-                limit: Some((MEMORY, "at most")),
+                limit: Some((MEMORY, "limit")),
                 series: vec![
                     ("export", line(|point| point.export.peak as f64 / MIB)),
                     ("import", line(|point| point.import.peak as f64 / MIB)),

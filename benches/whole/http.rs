@@ -1,18 +1,18 @@
-//! As much of HTTP/1.1 as a proxy and a bare loop need: heads, and bodies that are passed on or collected.
+//! The parts of HTTP/1.1 that the proxy and the bare loop need: headers, and bodies that are passed on or collected.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
-/// Large enough that a page or a bulk request takes few system calls.
+/// Large enough to transfer a page or a bulk request with few system calls.
 const BUFFER: usize = 256 << 10;
 
-/// Status or request line with its headers, the empty line included.
+/// The status or request line with its headers and the empty line.
 pub struct Head {
     pub bytes: Vec<u8>,
     pub body: Body,
 }
 
-/// How the body's end is told.
+/// How the end of the body is determined.
 #[derive(Clone, Copy)]
 pub enum Body {
     Length(u64),
@@ -40,7 +40,7 @@ impl Connection {
         self.reader.get_mut().write_all(bytes)
     }
 
-    /// `None` where the other side has closed.
+    /// Returns `None` if the other side has closed the connection.
     pub fn head(&mut self) -> io::Result<Option<Head>> {
         let mut bytes = Vec::with_capacity(512);
         let mut body = Body::Length(0);
@@ -61,7 +61,7 @@ impl Connection {
         }
     }
 
-    /// Passes a body on as it is framed.
+    /// Passes a body on with its framing.
     pub fn forward(&mut self, body: Body, to: &mut Connection) -> io::Result<()> {
         match body {
             Body::Length(length) => self.copy(length, |bytes| to.write(bytes)),
@@ -76,7 +76,7 @@ impl Connection {
         }
     }
 
-    /// A body without its framing.
+    /// Reads a body without its framing.
     pub fn collect(&mut self, body: Body, into: &mut Vec<u8>) -> io::Result<()> {
         into.clear();
         let mut keep = |bytes: &[u8]| {
@@ -96,7 +96,7 @@ impl Connection {
         }
     }
 
-    /// The line before a chunk and its size; trailers are not used by anybody here.
+    /// Returns the line before a chunk and its size. Trailers are not used here.
     fn chunk(&mut self) -> io::Result<(Vec<u8>, u64)> {
         let mut line = Vec::new();
         self.reader.read_until(b'\n', &mut line)?;

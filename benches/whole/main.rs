@@ -1,5 +1,5 @@
-//! The whole way, against a real Elasticsearch: a bare HTTP loop, this tool and, where they are installed, others,
-//! in turn, several rounds. `cargo bench --bench whole -- --help` says what can be chosen.
+//! Compares this tool with a bare HTTP loop and, if they are installed, with other tools on a real Elasticsearch, in
+//! several rounds. For options, see `cargo bench --bench whole -- --help`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     if !options.growth.is_empty() {
         return outcome(&growth::measure(&options, &testbed.node, &bench, &mut inputs));
     }
-    eprintln!("{}: seeding {} inputs", testbed.node.url, options.inputs);
+    eprintln!("{}: loading {} input documents", testbed.node.url, options.inputs);
     inputs.grow(testbed.node.address(), options.inputs);
     if options.serve {
         eprintln!("http://{}", testbed.proxy);
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     outcome(&report.exceeded_memory())
 }
 
-/// Times are shown, memory is held.
+/// Prints the memory limits that were exceeded. Times do not affect the exit code.
 fn outcome(exceeded_limits: &[String]) -> ExitCode {
     for line in exceeded_limits {
         eprintln!("{line}");

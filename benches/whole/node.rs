@@ -1,10 +1,10 @@
-//! A real Elasticsearch for the time of the benchmark.
+//! A real Elasticsearch node for the benchmark.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A running node. It stops when dropped.
+/// A running node. It stops when it is dropped.
 pub struct Node {
     port: String,
     pub url: String,

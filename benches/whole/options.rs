@@ -1,22 +1,22 @@
-//! What can be chosen.
+//! Options of the benchmark.
 
 use std::path::PathBuf;
 
 pub const HELP: &str = "\
 cargo bench --bench whole -- [OPTIONS]
-  --quick         10,000 inputs, 3 rounds, 2 large state documents
-  --inputs N      inputs of the job [300000]
-  --rounds N      how often everything is measured [7]
-  --state N       state documents of 16 MiB of a second job, 0 for none [12]
-  --port N        of the Elasticsearch that is started [9451]
-  --binary FILE   another build of the tool than this one's
-  --json FILE     where the figures go [target/bench-whole.json]
-  --python DIR    Elastic's scripts (share_ad_job_state), run by $PYTHON or python3; elasticdump is taken from the path
-  --growth [N,N]  seconds and peak memory at these numbers of inputs instead [10000,100000,1000000,3000000]
-  --serve         seeds, says the address and waits for the end of its input: for profiling by hand
-  --write-docs    puts the tables and the plot into docs
+  --quick         10,000 input documents, 3 rounds, 2 large state documents
+  --inputs N      input documents of the job [300000]
+  --rounds N      number of rounds [7]
+  --state N       state documents of 16 MiB in the second job; 0 skips it [12]
+  --port N        port of the Elasticsearch node [9451]
+  --binary FILE   use another build of the tool
+  --json FILE     write the figures to this file [target/bench-whole.json]
+  --python DIR    also measure Elastic's scripts (share_ad_job_state), run by $PYTHON or python3; elasticdump is used if it is on the path
+  --growth [N,N]  measure time and peak memory for these numbers of input documents instead [10000,100000,1000000,3000000]
+  --serve         load the documents, print the address and wait until stdin is closed, for manual profiling
+  --write-docs    write the tables and the plot to docs
 
-Exits with 1 where peak memory is above what it may be, whatever the times are.
+Exits with 1 if peak memory exceeds its limit. Times do not affect the exit code.
 ";
 
 pub struct Options {
@@ -27,14 +27,14 @@ pub struct Options {
     pub binary: PathBuf,
     pub json: PathBuf,
     pub python: Option<PathBuf>,
-    /// Numbers of inputs; none where growth is not asked for.
+    /// Numbers of input documents; empty without `--growth`.
     pub growth: Vec<usize>,
     pub serve: bool,
     pub write_docs: bool,
 }
 
 impl Options {
-    /// `None` where only the help is wanted.
+    /// Returns `None` for `--help`.
     pub fn from_arguments(arguments: impl Iterator<Item = String>) -> Option<Self> {
         let mut arguments = arguments.peekable();
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -68,7 +68,7 @@ impl Options {
                 }
                 "--serve" => options.serve = true,
                 "--write-docs" => options.write_docs = true,
-                // Cargo's own.
+                // Added by cargo.
                 "--bench" => {}
                 _ => return None,
             }

@@ -1,4 +1,4 @@
-//! Other tools that move the same documents, where they are installed.
+//! Other tools that transfer the same documents, if they are installed.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use crate::seed::{FIELDS, INDEX, JOB};
 pub const PYTHON: [&str; 2] = ["export, Python scripts", "import, Python scripts"];
 pub const ELASTICDUMP: [&str; 2] = ["export, elasticdump", "import, elasticdump"];
 
-/// Elastic's scripts: a folder that has `export_model_snapshot.py` and `import_model_snapshot.py`.
+/// Elastic's scripts: the directory of `export_model_snapshot.py` and `import_model_snapshot.py`.
 pub struct Python {
     scripts: PathBuf,
     interpreter: PathBuf,
 }
 
-/// `elasticdump` of the path.
+/// `elasticdump`, if it is on the path.
 pub struct Elasticdump;
 
 impl Python {
@@ -28,15 +28,15 @@ impl Python {
         let scripts = options.python.clone()?;
         let interpreter = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
         Some(Self {
-            scripts: scripts.canonicalize().expect("the folder of the scripts"),
+            scripts: scripts.canonicalize().expect("the directory of the scripts"),
             interpreter: interpreter.into(),
         })
     }
 
-    /// Leaves the archive in the folder and returns its path.
+    /// Exports to the directory and returns the path of the archive.
     pub fn export(&self, proxy: SocketAddr, folder: &Path) -> (Measurement, PathBuf) {
         let mut command = self.script("export_model_snapshot.py", proxy, JOB, folder);
-        // It asks twice: about personal data, and about the open range.
+        // The script asks about personal data and about the open date range.
         let took = process::run_with(command.arg("--include_inputs"), b"yes\nyes\n");
         (took, folder.join(format!("{JOB}_state.tar.gz")))
     }
@@ -82,7 +82,7 @@ fn dump(from: &str, to: &str, limit: usize) -> Command {
     command
 }
 
-/// They exit with 0 when they fail, so what they did is looked at: all inputs are in the index.
+/// The tools exit with 0 even if they fail, so this checks that the index contains all input documents.
 pub fn assert_count(node: SocketAddr, index: &str, inputs: usize) {
     bare_http::json(node, "POST", &format!("/{index}/_refresh"), &Value::Null);
     let counted = bare_http::json(node, "GET", &format!("/{index}/_count"), &Value::Null);

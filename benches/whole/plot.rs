@@ -1,10 +1,10 @@
-//! LineDigest over a logarithmic axis as an SVG, for light and dark pages.
+//! Draws line charts as SVG, for light and dark pages.
 
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 340.0;
 const HEIGHT: f64 = 220.0;
-/// Around each panel.
+/// The margin around each panel.
 const LEFT: f64 = 60.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 44.0;
@@ -17,26 +17,26 @@ text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-weight:600}.axis{fi
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.axis{fill:#9198a1}.grid{stroke:#3d444d}\
 .a{stroke:#4493f8}.b{stroke:#ab7df8}.dot.a,text.a{fill:#4493f8}.dot.b,text.b{fill:#ab7df8}}";
 
-/// One plot of those side by side.
+/// One of the charts, which are arranged side by side.
 pub struct Panel {
     pub title: &'static str,
-    /// Where lines end that are drawn at these values of y, with what is written beside them.
+    /// The grid lines, by values of y, with their labels.
     pub grid: Vec<(f64, String)>,
     pub scale: Scale,
-    /// Not to be exceeded.
+    /// A limit, with its label.
     pub limit: Option<(f64, &'static str)>,
-    /// Two at most.
+    /// At most two.
     pub series: Vec<(&'static str, Vec<(f64, f64)>)>,
 }
 
-/// How values of y are placed; the grid's first and last are bottom and top.
+/// The scale of the y axis. The first and last grid line are the bottom and the top.
 #[derive(Clone, Copy)]
 pub enum Scale {
     Linear,
     Logarithmic,
 }
 
-/// `ticks` are the values of x with what is written below them.
+/// `ticks` are values of x with their labels.
 pub fn svg(label: &str, ticks: &[(f64, String)], panels: &[Panel]) -> String {
     let width = panels.len() as f64 * (LEFT + WIDTH + RIGHT);
     let height = TOP + HEIGHT + BOTTOM;
@@ -112,7 +112,7 @@ fn draw(svg: &mut String, panel: &Panel, ticks: &[(f64, String)], left: f64) {
                 up(*y)
             );
         }
-        // Names stand at the head of the panel: lines may lie upon one another.
+        // The names are at the top of the panel, since lines may overlap.
         let at = if class == "a" { right - 70.0 } else { right };
         let _ = writeln!(
             svg,

@@ -1,4 +1,4 @@
-//! One run of a program: how long, how much memory, how much of the processor.
+//! Measures a run of a program: time, memory and processor time.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -6,26 +6,26 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often the operating system is asked; the peak is the system's own, so nothing between two looks is lost but
-/// what comes after the last.
+/// How often the operating system is queried. The peak is recorded by the system, so only changes after the last query
+/// are missed.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What a run took.
+/// The cost of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Measurement {
     pub seconds: f64,
-    /// Peak resident set in KiB; 0 where the system does not tell.
+    /// The peak resident set in KiB; 0 if the system does not report it.
     pub peak: u64,
-    /// Processor seconds, user and system.
+    /// The processor time in seconds, user and system.
     pub processor: f64,
 }
 
-/// Runs to a successful end.
+/// Runs a program, which must succeed.
 pub fn run(command: &mut Command) -> Measurement {
     watch(command.stdin(Stdio::null()).stderr(Stdio::inherit()), b"")
 }
 
-/// The same for a program that asks, and that tells much: it is given these answers and not listened to.
+/// Runs a program with these answers on its stdin. Its output is ignored.
 pub fn run_with(command: &mut Command, answers: &[u8]) -> Measurement {
     watch(command.stdin(Stdio::piped()).stderr(Stdio::null()), answers)
 }
@@ -34,7 +34,7 @@ fn watch(command: &mut Command, answers: &[u8]) -> Measurement {
     let started = Instant::now();
     let mut child = command.stdout(Stdio::null()).spawn().expect("the program starts");
     if let Some(mut input) = child.stdin.take() {
-        input.write_all(answers).expect("the program takes its answers");
+        input.write_all(answers).expect("the program reads its answers");
     }
     let (peak, ticks, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let id = child.id();

@@ -1,4 +1,5 @@
-//! One address for the tool: what moves many documents goes to the node byte by byte, the rest to the stand-in's ML.
+//! A proxy for the tool: requests that transfer documents are passed to the node unchanged, all others to the
+//! stand-in's ML API.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,7 +18,7 @@ impl Proxy {
         let address = listener.local_addr().expect("an address");
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // A client that goes away ends its connection and nothing else.
+                // A client that disconnects only ends its own connection.
                 thread::spawn(move || serve(stream, node, stand_in));
             }
         });
@@ -49,7 +50,7 @@ fn serve(stream: TcpStream, node: SocketAddr, stand_in: SocketAddr) -> io::Resul
     Ok(())
 }
 
-/// Searches and bulk requests of indices that are not ML's own.
+/// Whether a request is a search or bulk request for indices other than those of ML.
 fn is_document_request(head: &[u8]) -> bool {
     let head = String::from_utf8_lossy(&head[..head.len().min(400)]);
     let path = head.split(' ').nth(1).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Medians, ratios, and where they are written.
+//! Medians and ratios, and the report.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::options::Options;
 use crate::other_tools::{ELASTICDUMP, PYTHON};
 use crate::process::Measurement;
 
-/// What is measured, against what, and how much of its speed is wanted at least.
+/// A measurement, what it is compared with, and the minimum ratio of their speeds.
 type Comparison = (&'static str, &'static str, Option<f64>);
 
 const COMPARISONS: [Comparison; 9] = [
@@ -26,9 +26,9 @@ const COMPARISONS: [Comparison; 9] = [
     ("import", ELASTICDUMP[1], Some(1.0)),
 ];
 
-/// What runs of the tool itself are named for.
+/// The names of runs of the tool itself begin with these.
 const OWN_COMMANDS: [&str; 3] = ["export", "import", "inspect"];
-/// It keeps a book of all distinct values, and nearly every input has one of its own.
+/// It stores all distinct values, and nearly every input document has one of its own.
 pub const PSEUDONYMIZE: &str = "pseudonymize";
 
 pub struct Report {
@@ -48,7 +48,7 @@ impl Report {
 
     pub fn add(&mut self, name: &'static str, took: Measurement) {
         eprintln!(
-            "  {name}: {:.2} s, {:.2} s of processor, {} MiB",
+            "  {name}: {:.2} s, {:.2} s of processor time, {} MiB",
             took.seconds,
             took.processor,
             took.peak / 1024
@@ -59,7 +59,7 @@ impl Report {
         }
     }
 
-    /// Bytes, and those of `gzip -6`; the same in every round.
+    /// Adds the size of an archive, and that of `gzip -6`, which are the same in every round.
     pub fn size(&mut self, name: &'static str, sizes: (u64, u64)) {
         self.sizes.retain(|(known, _)| *known != name);
         self.sizes.push((name, sizes));
@@ -75,13 +75,13 @@ impl Report {
         }
     }
 
-    /// Where the tool took more memory than it may.
+    /// Returns the runs that exceeded their memory limit.
     pub fn exceeded_memory(&self) -> Vec<String> {
         let names = self.runs.iter().map(|(name, _)| *name);
         let above = names.filter_map(|name| {
             let bar = memory_limit(name, self.inputs)?;
             let peak = self.peak(name) as f64 / MIB;
-            (peak > bar).then(|| format!("{name}: peak memory {peak:.1} MiB, at most {bar} MiB"))
+            (peak > bar).then(|| format!("{name}: peak memory {peak:.1} MiB, limit {bar} MiB"))
         });
         above.collect()
     }
@@ -113,8 +113,8 @@ impl Report {
     fn table(&self) -> String {
         let rounds = self.runs.first().map_or(0, |(_, runs)| runs.len());
         let mut table = format!(
-            "{} inputs, medians of {rounds} interleaved rounds.\n\n\
-             | | seconds | inputs/s | processor seconds | peak memory |\n|---|---|---|---|---|\n",
+            "{} input documents, medians of {rounds} interleaved rounds.\n\n\
+             | | seconds | documents/s | processor seconds | peak memory |\n|---|---|---|---|---|\n",
             self.inputs
         );
         for (name, _) in &self.runs {
@@ -187,7 +187,7 @@ impl Report {
     }
 }
 
-/// In MiB, for runs of the tool itself.
+/// Returns the memory limit in MiB for runs of the tool itself.
 fn memory_limit(name: &str, inputs: usize) -> Option<f64> {
     if name == PSEUDONYMIZE {
         let values = inputs as f64 * BYTES_PER_VALUE / f64::from(1 << 20);
@@ -205,5 +205,5 @@ pub fn write_json(path: &Path, json: &serde_json::Value) {
     if let Some(parent) = path.parent() {
         let _ = std::fs::create_dir_all(parent);
     }
-    std::fs::write(path, format!("{json:#}\n")).expect("the figures are written");
+    std::fs::write(path, format!("{json:#}\n")).expect("the file for the figures");
 }

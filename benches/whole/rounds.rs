@@ -1,4 +1,4 @@
-//! One round: everything once, in turn.
+//! One round: every measurement in turn.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ impl Bench {
         }
     }
 
-    /// The bare loop goes the same way as the tool: through the proxy.
+    /// The bare loops use the same proxy as the tool.
     pub fn round(&self, round: usize, report: &mut Report) {
         eprintln!("round {round}");
         report.add(
@@ -95,7 +95,7 @@ impl Bench {
         }
     }
 
-    /// `clone` was imported before: an archive of it can be imported by others without touching the job.
+    /// `clone` was imported before. Other tools can import an archive of it without changing the job.
     fn import_with_other_tools(&self, clone: &str, report: &mut Report) {
         let index = format!("{clone}-input");
         if let Some(python) = &self.python {
@@ -116,7 +116,7 @@ impl Bench {
         }
     }
 
-    /// Export, import under this name, and nothing left of it.
+    /// Exports the job, imports it under this name, and removes it.
     pub fn round_trip(&self, name: &str) -> (Measurement, Measurement) {
         let archive = self.path("default.tar.gz");
         let export = self.export(JOB, &archive, &[]);
@@ -125,14 +125,14 @@ impl Bench {
         (export, import)
     }
 
-    /// The archive of the last round with tokens in the place of values, once: only memory is of interest.
+    /// Pseudonymizes the archive of the last round once, to measure memory.
     pub fn pseudonymize(&self, report: &mut Report) {
         let (archive, output) = (self.path("default.tar.gz"), self.path("tokens.tar.gz"));
         let (archive, output) = (archive.display().to_string(), output.display().to_string());
         report.add(PSEUDONYMIZE, self.run(&["pseudonymize", &archive, "-o", &output]));
     }
 
-    /// State documents of 16 MiB: only memory is of interest.
+    /// Exports and imports state documents of 16 MiB, to measure memory.
     pub fn large_state(&self, report: &mut Report) {
         let archive = self.path("large.tar.gz");
         report.add("export, large state", self.export(LARGE, &archive, &[]));
@@ -175,7 +175,7 @@ impl Bench {
         )
     }
 
-    /// Action and document lines of all inputs, as the archive has them, without the index.
+    /// Returns the action and document lines of all input documents in the archive, without the index.
     fn lines(archive: &Path) -> Vec<u8> {
         let file = std::fs::File::open(archive).expect("the archive");
         let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(file));
@@ -190,7 +190,7 @@ impl Bench {
         String::from_utf8(lines).expect("text").replace(&from, "").into_bytes()
     }
 
-    /// A new index with settings and mapping of the one that the tool made.
+    /// Creates an index with the settings and mapping of the index that the tool created.
     fn create_index_like(&self, index: &str) -> String {
         let of = |what: &str| bare_http::json(self.node, "GET", &format!("/{index}/{what}"), &Value::Null);
         let mappings = of("_mapping")[index]["mappings"].clone();
@@ -215,7 +215,7 @@ impl Bench {
     }
 }
 
-/// Compressed bytes, and those of `gzip -6` of the same content.
+/// Returns the compressed size in bytes, and that of `gzip -6` for the same content.
 fn size(archive: &Path) -> (u64, u64) {
     let ours = std::fs::metadata(archive).expect("the archive").len();
     let mut plain = Command::new("gzip")

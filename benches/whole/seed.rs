@@ -1,4 +1,4 @@
-//! What the cluster holds before anything is measured: one job, many inputs, and another job with large state.
+//! The data on the cluster: a job with many input documents, and another job with large state.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -17,20 +17,20 @@ use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 use crate::support::fixtures::{Fixture, StoredDocument};
 
-/// The job that is moved.
+/// The job that is exported and imported.
 pub const JOB: &str = "web-latency";
-/// The job whose state is large.
+/// The job with large state.
 pub const LARGE: &str = "large-state";
-/// Where the inputs are.
+/// The index of the input documents.
 pub const INDEX: &str = "weblogs-2024.01";
-/// What the job needs of them.
+/// The fields that the job needs.
 pub const FIELDS: [&str; 5] = ["@timestamp", "clientip", "host", "responsetime", "status"];
 
-/// Bytes of one state document, as autodetect cuts them.
+/// The size of a state document in bytes, as autodetect splits it.
 const STATE_DOCUMENT: usize = 16 << 20;
 const STATE_STRING: usize = 16 << 10;
 
-/// A cluster with the job, changed so; what the node lacks of Elasticsearch is made up for.
+/// Creates the ML API with the job after a change, and what the node is missing of Elasticsearch.
 pub fn cluster(documents: &Arc<dyn Documents>, change: impl FnOnce(&mut Fixture)) -> (MlApi, StandIn) {
     let ml = MlApi::new(MlOptions::new(MlVersion::new(9, 2, 0)));
     let stand_in = StandIn::start(StandInOptions {
@@ -51,7 +51,7 @@ pub fn cluster(documents: &Arc<dyn Documents>, change: impl FnOnce(&mut Fixture)
     (ml, stand_in)
 }
 
-/// The job's index: inputs in time order, of 9 fields each, the same in every run.
+/// The index of the job. Input documents are in time order, have 9 fields, and are the same in every run.
 pub struct Inputs {
     count: usize,
     random: fastrand::Rng,
@@ -65,7 +65,7 @@ impl Inputs {
         }
     }
 
-    /// Adds inputs until there are so many.
+    /// Adds input documents up to this number.
     pub fn grow(&mut self, node: SocketAddr, count: usize) {
         let send = |method: &str, what: &str, body: &Value| {
             bare_http::json(node, method, &format!("/{INDEX}/{what}"), body);
@@ -80,7 +80,7 @@ impl Inputs {
     }
 }
 
-/// Sends documents, each written with its action line.
+/// Sends documents, each with its action line.
 pub fn load(node: SocketAddr, index: &str, numbers: Range<usize>, mut write: impl FnMut(&mut Vec<u8>, usize)) {
     let mut lines = Vec::new();
     let last = numbers.end.saturating_sub(1);
@@ -109,7 +109,7 @@ fn input(lines: &mut Vec<u8>, number: usize, random: &mut fastrand::Rng) {
     let _ = writeln!(lines, "{document}");
 }
 
-/// A second job, whose state has this many documents of 16 MiB.
+/// Adds a second job with this number of state documents of 16 MiB.
 pub fn large_state(ml: &MlApi, documents: &Arc<dyn Documents>, stand_in: &StandIn, count: usize) {
     let mut fixture = Fixture::load(JOB).renamed(LARGE).without_datafeed().without_inputs();
     fixture.calendars.clear();
@@ -134,7 +134,7 @@ pub fn large_state(ml: &MlApi, documents: &Arc<dyn Documents>, stand_in: &StandI
     }
 }
 
-/// Noise, gzipped, in base64, cut into strings and documents.
+/// Returns random bytes as gzip in base64, split into strings and documents.
 fn state(fixture: &Fixture, count: usize) -> Vec<StoredDocument> {
     let mut random = fastrand::Rng::with_seed(7);
     let mut noise = vec![0; STATE_DOCUMENT / 4 * 3 * count - (1 << 20)];

@@ -1,4 +1,4 @@
-//! What is measured on: a real node, the stand-in's ML before it, and one address for both.
+//! The environment of a benchmark: a real node, the stand-in's ML API, and one address for both.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::support::cluster::real::RealDocuments;
 use crate::support::cluster::stand_in::StandIn;
 use crate::support::fixtures::Fixture;
 
-/// All of it ends when it is dropped.
+/// Stops everything when it is dropped.
 pub struct Testbed {
     documents: Arc<dyn Documents>,
     ml: MlApi,
     stand_in: StandIn,
     pub node: Node,
-    /// Where the tool finds both.
+    /// The address of both for the tool.
     pub proxy: SocketAddr,
 }
 
 impl Testbed {
-    /// An empty node with the job, changed so.
+    /// Starts an empty node, and adds the job with a change.
     pub fn start(port: &str, change: impl FnOnce(&mut Fixture)) -> Self {
         let node = Node::start(port);
         let real = RealDocuments::new(&node.url);
@@ -41,9 +41,9 @@ impl Testbed {
         }
     }
 
-    /// Another job with so many state documents of 16 MiB.
+    /// Adds another job with this number of state documents of 16 MiB.
     pub fn large_state(&self, documents: usize) {
-        eprintln!("seeding {documents} state documents of 16 MiB");
+        eprintln!("loading {documents} state documents of 16 MiB");
         seed::large_state(&self.ml, &self.documents, &self.stand_in, documents);
     }
 }

@@ -1,5 +1,4 @@
-//! The parts of the way that compute, and what they are given: the same in the benchmark of parts and where their
-//! instructions are counted.
+//! The computations of the tool and their data, which are the same for measuring time and for counting instructions.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -14,20 +13,20 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-/// Of a page and of an entry: as many as an archive's part holds.
+/// The number of documents in a page and in an entry of an archive.
 pub const DOCUMENTS: usize = 10_000;
 const INDEX: &str = "weblogs-2024.01";
 const INPUTS: &str = "web-latency_input_1.ndjson";
 const STATE: &str = "web-latency_snapshot_docs.ndjson";
 
-/// What the work is done on, made from an archive that stays as it is.
+/// The data, created from an archive that never changes.
 pub struct TestData {
-    /// The answer to a search.
+    /// The response of a search.
     page: Bytes,
-    /// Ids and documents.
+    /// IDs and documents.
     inputs: Vec<Line>,
     state: Vec<Line>,
-    /// A whole archive with these inputs.
+    /// A complete archive with these input documents.
     archive: Vec<u8>,
 }
 
@@ -36,7 +35,7 @@ struct Line {
     source: String,
 }
 
-/// An archive that Elastic's scripts wrote: nothing that is changed here changes it.
+/// An archive that Elastic's scripts wrote. Changes of this tool do not affect it.
 pub fn archive() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python/complete.tar.gz")
 }
@@ -68,7 +67,7 @@ impl TestData {
         }
     }
 
-    /// Cuts documents from a page; returns how many.
+    /// Splits a page into documents; returns their number.
     pub fn cut(&self) -> usize {
         Page::parse(&self.page, "a search").expect("a page").hits.len()
     }
@@ -77,7 +76,7 @@ impl TestData {
         self.page.len()
     }
 
-    /// Makes an entry of the inputs: hashed and compressed. Returns its uncompressed bytes.
+    /// Creates an entry of the input documents, hashed and compressed. Returns its uncompressed size in bytes.
     pub fn compress(&self, level: u32) -> u64 {
         let job: JobId = "web-latency".parse().expect("an id");
         let snapshot: SnapshotId = "1795432817".parse().expect("an id");
@@ -91,7 +90,7 @@ impl TestData {
         entry.seal().expect("memory").summary.bytes
     }
 
-    /// Decodes the state; returns what it decodes to.
+    /// Decodes the state; returns the decoded size.
     pub fn decode(&self) -> u64 {
         let mut decoder = ChunkDecoder::new(std::io::sink(), StateLimits { decoded: u64::MAX });
         for line in &self.state {
@@ -104,14 +103,14 @@ impl TestData {
         self.state.iter().map(|line| line.source.len()).sum()
     }
 
-    /// Applies every rule to the archive; returns how many entries it has.
+    /// Checks the archive; returns the number of its entries.
     pub fn check(&self) -> usize {
         let contents = archive::check(&self.archive[..], Limits::default(), &mut (), &|_| {}).expect("memory");
         assert!(contents.importable(), "{:?}", contents.findings);
         contents.entries.len()
     }
 
-    /// Of the archive, uncompressed.
+    /// Returns the uncompressed size of the archive in bytes.
     pub fn archive_bytes(&self) -> usize {
         let mut bytes = Vec::new();
         MultiGzDecoder::new(&self.archive[..])
@@ -144,7 +143,7 @@ fn pack(entries: &[(String, String)]) -> Vec<u8> {
     gzip.finish().expect("memory")
 }
 
-/// Documents with the ids of their action lines.
+/// Returns documents with the IDs of their action lines.
 fn lines(text: &str) -> Vec<Line> {
     let mut lines = text.lines();
     let mut documents = Vec::new();
@@ -158,7 +157,7 @@ fn lines(text: &str) -> Vec<Line> {
     documents
 }
 
-/// As a search with a point in time answers, with what the tool asks for.
+/// Returns the response of a search with a point in time, with the members that the tool requests.
 fn page(inputs: &[Line]) -> Bytes {
     let hits: Vec<String> = inputs
         .iter()

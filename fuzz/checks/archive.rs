@@ -1,4 +1,4 @@
-//! Any file as an archive.
+//! Reads any file as an archive.
 
 use esml_state::archive::{Entries, Limits, check as read};
 
@@ -8,7 +8,7 @@ const LIMITS: Limits = Limits {
     state: 1 << 20,
 };
 
-/// Reads it in every way.
+/// Reads the archive in every way.
 pub fn check(data: &[u8]) {
     let contents = read(data, LIMITS, &mut (), &|_| {}).expect("damage is a finding");
     assert!(!contents.importable() || contents.job_id().is_some());

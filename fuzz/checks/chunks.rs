@@ -1,10 +1,10 @@
-//! Any lines as state documents.
+//! Reads any lines as state documents.
 
 use esml_state::state::{ChunkDecoder, StateLimits};
 
 const LIMIT: u64 = 1 << 16;
 
-/// What is decoded is counted rightly and bounded.
+/// Checks that the decoded size is correct and limited.
 pub fn check(data: &[u8]) {
     let mut decoder = ChunkDecoder::new(Vec::new(), StateLimits { decoded: LIMIT });
     for line in data.split(|byte| *byte == b'\n') {

@@ -1,4 +1,4 @@
-//! Any contents of entries, in an archive that is whole: checksums keep a fuzzer from getting there by itself.
+//! Reads entries with any content. The archive itself is valid, since a fuzzer cannot produce its checksums.
 
 use std::io::Write;
 
@@ -22,20 +22,20 @@ const NAMES: [&str; 14] = [
     "esml_manifest.json",
     "notes.txt",
 ];
-/// Between contents.
+/// Separates contents.
 const SEPARATOR: u8 = 0xfe;
 
 struct DocumentCounter(u64);
 
 impl DocumentVisitor for DocumentCounter {
     fn document(&mut self, part: Part, _: Option<&str>, _: Option<&str>, source: &[u8]) {
-        // What is handed on as a document is text; state is told to be none and handed on all the same.
+        // Documents must be valid UTF-8, except for state documents, which are checked later.
         assert!(part == Part::State || std::str::from_utf8(source).is_ok());
         self.0 += 1;
     }
 }
 
-/// An archive of entries: each piece is the content of one, its first byte says of which.
+/// Packs an archive. Each piece is the content of an entry; its first byte selects the entry.
 pub fn pack(data: &[u8]) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));
     for piece in data.split(|byte| *byte == SEPARATOR).take(20) {
@@ -53,7 +53,7 @@ pub fn pack(data: &[u8]) -> Vec<u8> {
     gzip.finish().expect("memory")
 }
 
-/// Reads the archive of these entries.
+/// Reads an archive of these entries.
 pub fn check(data: &[u8]) {
     let bytes = pack(data);
     let limits = Limits {

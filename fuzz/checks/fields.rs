@@ -1,9 +1,9 @@
-//! A query, a script, a pattern and a mapping, a line each: which fields a datafeed reads.
+//! Determines which fields a datafeed reads. The lines are a query, a script, a pattern and a mapping.
 
 use esml_state::job::{InputMappings, JobConfig, needed_fields, scripts_of};
 use serde_json::json;
 
-/// No text makes it recurse without bound or take more than linear time (libFuzzer's timeout).
+/// No text may cause unlimited recursion or more than linear time (libFuzzer's timeout).
 pub fn check(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(4, '\n');

@@ -1,4 +1,4 @@
-//! Anything that the state of a job comes with, pseudonymized as a whole: documents, mapping, filters and calendars.
+//! Pseudonymizes a job with any documents, mapping, filters and calendars.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use esml_state::terminal::Streams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// What every archive has.
+/// The entries of every archive.
 const REQUIRED_ENTRIES: [(&str, &str); 3] = [
     (
         "ml-anomalies-snapshot_doc_a_model_snapshot_1.json",
@@ -39,13 +39,13 @@ const NAMES: [&str; 6] = [
     "a_filters.json",
     "a_calendars.json",
 ];
-/// Between contents.
+/// Separates contents.
 const SEPARATOR: u8 = 0xfe;
 
-/// Each piece is the content of an entry, its first byte tells of which.
+/// Each piece is the content of an entry; its first byte selects the entry.
 pub fn check(data: &[u8]) {
     let folder = std::env::temp_dir().join(format!("esml-state-fuzz-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::create_dir_all(&folder).expect("a directory");
     let [source, target, key] = ["a.tar.gz", "b.tar.gz", "b.key.json"].map(|name| folder.join(name));
     for old in [&target, &key] {
         let _ = std::fs::remove_file(old);
@@ -63,7 +63,7 @@ pub fn check(data: &[u8]) {
     let _ = std::fs::remove_dir_all(&folder);
 }
 
-/// The archive of such pieces.
+/// Packs an archive of these pieces.
 pub fn archive(data: &[u8]) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));
     let mut append = |name: &str, content: &[u8]| {
@@ -85,7 +85,7 @@ pub fn archive(data: &[u8]) -> Vec<u8> {
     gzip.finish().expect("memory")
 }
 
-/// The exit code, and what was printed.
+/// Returns the exit code and the output.
 fn pseudonymize(source: &Path, target: &Path) -> (u8, String) {
     let (stdout, stderr) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<Mutex<Vec<u8>>>::default());
     let context = RunContext {

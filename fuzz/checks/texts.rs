@@ -1,4 +1,4 @@
-//! Any bytes as decoded state: the walk that finds and changes values.
+//! Reads any bytes as decoded state, to find and change values.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ impl Visitor for NoChange {
     }
 }
 
-/// Where nothing is changed, what is written is what was read, whatever pieces it comes in.
+/// If nothing is changed, the output is equal to the input, regardless of how it is split.
 pub fn check(data: &[u8]) {
     let Some((first, state)) = data.split_first() else {
         return;

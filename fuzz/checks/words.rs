@@ -1,4 +1,4 @@
-//! Any word as a date, an id, a name or a size.
+//! Parses any word as a date, an ID, a name or a size.
 
 use esml_state::archive::EntryKind;
 use esml_state::job::{FilterId, IndexName, JobId, SnapshotId};
@@ -7,7 +7,7 @@ use esml_state::util::format::parse_size;
 use esml_state::util::format::{escape, escape_json, indented};
 use esml_state::util::timestamp::EpochMillis;
 
-/// What is taken keeps its promises.
+/// Checks the properties of accepted words.
 pub fn check(data: &[u8]) {
     let word = String::from_utf8_lossy(data);
     let word = word.as_ref();

@@ -163,7 +163,8 @@ fn script_with_unknown_fields_causes_a_warning() {
         });
         cluster(&fixture)
     };
-    let warning = "runtime field `weight`: `doc` with a name made at run time; to export all fields: --all-fields";
+    let warning =
+        "runtime field `weight`: `doc` with a name that is computed at run time; to export all fields: --all-fields";
     let unclear = with_script("for (f in params.names) emit(doc[f].value)");
     let stderr = stderr_of_export(&unclear, &[]);
     assert!(stderr.contains(&format!("warning: {warning}")), "{stderr}");

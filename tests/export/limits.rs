@@ -48,7 +48,7 @@ fn oversized_mappings_are_refused_before_reading() {
     for more in [&[][..], &["--dry-run"]] {
         failed_export(&cluster, JOB, &[&ALL[..], more].concat(), 1)
             .expect_stderr("web-latency_input_mapping.json would have 1")
-            .expect_stderr("no import takes more than 16777216")
+            .expect_stderr("but the maximum is 16777216")
             .expect_stderr("--all-fields")
             .expect_stderr("--inputs-before-date");
     }
@@ -95,7 +95,7 @@ fn oversized_document_is_an_error_that_names_it() {
     failed_export(&cluster(&fixture), JOB, &[], 1)
         .expect_stderr("web-latency_annotations.ndjson, line ")
         .expect_stderr("document the-long-one) would have 52")
-        .expect_stderr("no import takes more than 4194304")
+        .expect_stderr("but the maximum is 4194304")
         .expect_stderr("--annotations-after-date");
 }
 

@@ -1,4 +1,4 @@
-//! What `fuzz/run` feeds with inputs of its own, fed with the seeds kept there, and with each of them cut and changed.
+//! Runs the fuzz targets of `fuzz/run` with their seeds, and with truncated and changed seeds.
 
 #[path = "../../fuzz/checks/archive.rs"]
 mod archive;
@@ -15,7 +15,7 @@ mod texts;
 #[path = "../../fuzz/checks/words.rs"]
 mod words;
 
-/// Changes of each seed.
+/// The number of changes to each seed.
 const CHANGES: usize = 40;
 
 fn replay(name: &str, check: fn(&[u8])) {
@@ -34,7 +34,7 @@ fn replay(name: &str, check: fn(&[u8])) {
     assert!(executions > CHANGES);
 }
 
-/// The seed, cut and with some other bytes.
+/// Returns the seed, truncated and with some bytes changed.
 pub fn changed(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut changed = seed[..random.usize(..=seed.len())].to_vec();
     for _ in 0..random.usize(..4) {

@@ -19,17 +19,17 @@ const FILTERS: &str = "_filters.json";
 const CALENDARS: &str = "_calendars.json";
 const MAPPING: &str = "_input_mapping.json";
 
-/// Changes of each seed of the fuzz targets.
+/// The number of changes to each seed of the fuzz targets.
 const CHANGES: usize = 4;
 
-/// An archive, and whether both commands accept it where that is known.
+/// An archive, and whether both commands accept it, if that is known.
 struct Sample {
     name: String,
     bytes: Vec<u8>,
     accepted: Option<bool>,
 }
 
-/// An archive of a job with a filter and a calendar, without its manifest.
+/// Returns an archive of a job with a filter and a calendar, without its manifest.
 fn web() -> Entries {
     Entries(members(&archive_of(WEB))).without("esml_manifest.json")
 }
@@ -50,7 +50,7 @@ fn sample(name: &str, bytes: Vec<u8>, accepted: Option<bool>) -> Sample {
     }
 }
 
-/// The same archive with every line of every entry changed.
+/// Returns the archive with every line of every entry changed.
 fn map_lines(entries: Entries, change: impl Fn(&str) -> String) -> Entries {
     let change = |member: TarMember| {
         let text = String::from_utf8(member.content.clone()).unwrap();
@@ -101,7 +101,7 @@ fn accepted_variants() -> Vec<Sample> {
     samples
 }
 
-/// Times of the snapshot document and the data counts, as text of a JSON value.
+/// Times in the snapshot document and the data counts, as JSON text.
 fn times() -> Vec<Sample> {
     let times = ["timestamp", "latest_record_time_stamp", "latest_result_time_stamp"];
     let mut samples = Vec::new();
@@ -129,7 +129,7 @@ fn times() -> Vec<Sample> {
     let all = web().json(SNAPSHOT, |snapshot| {
         snapshot.as_object_mut().unwrap().remove("latest_record_time_stamp");
     });
-    samples.push(accepted("snapshot: no record was seen", &all));
+    samples.push(accepted("snapshot: no record yet", &all));
     for (text, good) in [
         ("1.7e12", true),
         ("\"1706659183000\"", true),
@@ -162,7 +162,7 @@ fn snapshots() -> Vec<Sample> {
     changed("quantiles whose state is a number", false, &|s| {
         s["quantiles"]["quantile_state"] = 1.into()
     });
-    changed("quantiles at no time", false, &|s| {
+    changed("quantiles without a time", false, &|s| {
         s["quantiles"]["timestamp"] = "x".into()
     });
     changed("no quantiles", true, &|s| {
@@ -171,7 +171,7 @@ fn snapshots() -> Vec<Sample> {
     changed("a model size that is a list", false, &|s| {
         s["model_size_stats"] = json!(["web-latency"])
     });
-    changed("a model size in words", false, &|s| {
+    changed("a model size that is a text", false, &|s| {
         s["model_size_stats"]["model_bytes"] = "many".into()
     });
     changed("no model size", true, &|s| {
@@ -180,7 +180,7 @@ fn snapshots() -> Vec<Sample> {
     changed("a description that is a number", false, &|s| {
         s["description"] = 1.into()
     });
-    changed("a version that is none", false, &|s| s["min_version"] = "next".into());
+    changed("an invalid version", false, &|s| s["min_version"] = "next".into());
     changed("a version that is a number", false, &|s| s["min_version"] = 9.into());
     changed("no version", true, &|s| {
         drop(s.as_object_mut().unwrap().remove("min_version"))
@@ -229,7 +229,11 @@ fn small_entries() -> Vec<Sample> {
         false,
         json!([with("end_time", 1704499199999_u64.into())]),
     );
-    events("a start in words", false, json!([with("start_time", "monday".into())]));
+    events(
+        "a start that is a text",
+        false,
+        json!([with("start_time", "monday".into())]),
+    );
     events(
         "dates",
         true,
@@ -264,14 +268,9 @@ fn small_entries() -> Vec<Sample> {
             CALENDARS,
             r#"[{"calendar_id":"c","description":1}]"#,
         ),
+        ("an empty calendar", true, CALENDARS, r#"[{"calendar_id":"c"}]"#),
         (
-            "a calendar with nothing in it",
-            true,
-            CALENDARS,
-            r#"[{"calendar_id":"c"}]"#,
-        ),
-        (
-            "a calendar of a reserved name",
+            "a calendar with a reserved name",
             false,
             CALENDARS,
             r#"[{"calendar_id":"_all"}]"#,
@@ -325,7 +324,7 @@ fn small_entries() -> Vec<Sample> {
         ),
         ("no mapping", true, MAPPING, "{}"),
         (
-            "a count in words",
+            "a count that is a text",
             false,
             COUNTS,
             r#"{"job_id":"web-latency","bucket_count":"many"}"#,
@@ -413,7 +412,7 @@ fn configurations() -> Vec<Sample> {
         "\"allow_lazy_open\"",
         "\"allow_lazy_open\":true,\"allow_lazy_open\"",
     );
-    samples.push(refused("configuration: a member twice", &twice));
+    samples.push(refused("configuration: a duplicate member", &twice));
     let config = web().text(CONFIG);
     let job: Value = serde_json::from_str(&config).unwrap();
     let list = json!([job["job_id"], null, null, null, null, null, job["analysis_config"]]);
@@ -433,9 +432,9 @@ fn documents() -> Vec<Sample> {
     let old = web().text(INPUTS);
     let longest = "x".repeat(512);
     let mut samples = vec![
-        accepted("an input twice", &web().append(INPUTS, first.as_bytes())),
+        accepted("a duplicate input document", &web().append(INPUTS, first.as_bytes())),
         accepted(
-            "an input ID twice, in two entries",
+            "a duplicate input document in another entry",
             &web().set("_input_2.ndjson", first.clone()),
         ),
         accepted("an ID of 512 bytes", &web().append(INPUTS, input(&longest).as_bytes())),
@@ -444,11 +443,11 @@ fn documents() -> Vec<Sample> {
             &web().append(INPUTS, input(&format!("{longest}x")).as_bytes()),
         ),
         refused(
-            "old and new form of inputs",
+            "the old and the new form of input documents",
             &Entries([web().0, vec![TarMember::file("web-latency_input.ndjson", old.clone())]].concat()),
         ),
         accepted(
-            "the old form of inputs",
+            "the old form of input documents",
             &Entries(
                 [
                     web().without(INPUTS).0,
@@ -457,9 +456,12 @@ fn documents() -> Vec<Sample> {
                 .concat(),
             ),
         ),
-        refused("a gap in the numbers of inputs", &web().set("_input_3.ndjson", "")),
         refused(
-            "inputs from number 2 on",
+            "a gap in the numbers of input documents",
+            &web().set("_input_3.ndjson", ""),
+        ),
+        refused(
+            "input documents starting with number 2",
             &Entries(
                 [
                     web().without(INPUTS).0,
@@ -469,7 +471,7 @@ fn documents() -> Vec<Sample> {
             ),
         ),
         accepted(
-            "inputs in another order",
+            "input documents in a different order",
             &Entries(
                 [
                     vec![TarMember::file("web-latency_input_2.ndjson", input("other"))],
@@ -478,7 +480,7 @@ fn documents() -> Vec<Sample> {
                 .concat(),
             ),
         ),
-        refused("a category twice", &valid().append(CATEGORIES, again.as_bytes())),
+        refused("a duplicate category", &valid().append(CATEGORIES, again.as_bytes())),
         refused(
             "a category without a job",
             &valid().append(
@@ -536,7 +538,7 @@ fn documents() -> Vec<Sample> {
     samples
 }
 
-/// Elasticsearch accepts escaped surrogates without a partner in documents.
+/// Elasticsearch accepts unpaired surrogate escapes in documents.
 fn lone_surrogates() -> Vec<Sample> {
     let mut samples = Vec::new();
     for escape in [r"\ud800", r"\uDC01 x", r"\uDBFF\uDBFF\uDC00", r"\\\ud800\u0041"] {
@@ -577,11 +579,11 @@ fn lone_surrogates() -> Vec<Sample> {
         }
     }
     let cut = web().append(ANNOTATIONS, b"{\"job_id\":\"web-latency\",\"annotation\":\"\\ud80\"}\n");
-    samples.push(refused("an escape that is cut short", &cut));
+    samples.push(refused("a truncated escape", &cut));
     samples
 }
 
-/// Warnings are no reason to refuse.
+/// Warnings are not a reason to refuse an archive.
 fn accepted_with_warnings() -> Vec<Sample> {
     let mut samples = vec![
         accepted(
@@ -666,7 +668,7 @@ fn inspect_verify_and_import_accept_the_same_archives() {
     );
 }
 
-/// Exit 4 of both before anything is written, or 0 of both.
+/// Both commands must exit with 4 before anything is written, or both with 0.
 fn check_agreement(binary: &Binary, sample: &Sample) -> Result<(), String> {
     let path = binary.path("sample.tar.gz");
     std::fs::write(&path, &sample.bytes).unwrap();
@@ -675,7 +677,7 @@ fn check_agreement(binary: &Binary, sample: &Sample) -> Result<(), String> {
     let imported = cluster.import(binary, &path, &[]);
     let heard = cluster.stand_in.requests().len();
     match (verified.code, imported.code, sample.accepted) {
-        // A conflict with the cluster's version is not the archive's fault.
+        // A conflict with the version of the cluster is not an error of the archive.
         (0, 0 | 3, None | Some(true)) => Ok(()),
         (4, 4, None | Some(false)) if heard == 0 => Ok(()),
         (verify, import, accepted) => Err(format!(

@@ -1,15 +1,15 @@
-//! Archives made to exhaust memory, disk or patience. Those of a bounded kind carry another flaw, so that all of them is
-//! read before they are refused.
+//! Archives that could exhaust memory, disk or time. Those within the limits have an additional error, so that they are
+//! read completely before they are refused.
 
 use super::Case;
 use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, JOB, SNAPSHOT, STATE, valid};
 use crate::support::archive::{TarMember, blocks, gzip};
 
 const MIB: usize = 1 << 20;
-const REPEATED_BYTES: &str = "repetition without end";
-const LINES: &str = "lines without end";
-const PARTS: &str = "an entry that takes many times its bytes";
-const STATE_BOUND: &str = "a bound on the state's size";
+const REPEATED_BYTES: &str = "repetitive content";
+const LINES: &str = "long lines";
+const PARTS: &str = "an entry that uses many times its size in memory";
+const STATE_BOUND: &str = "a limit for the size of the state";
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -24,7 +24,7 @@ pub fn cases() -> Vec<Case> {
 fn repetitions(cases: &mut Vec<Case>) {
     let mut case = |name: &str, bytes| cases.push(Case::new(REPEATED_BYTES, name, bytes));
     let spaces = vec![b' '; 70 * MIB];
-    case("inputs that are one line", valid().set(INPUTS, spaces).pack());
+    case("input documents on a single line", valid().set(INPUTS, spaces).pack());
     case("nothing but zeros", gzip(&vec![0; 70 * MIB]));
     case("many small members", gzip(&vec![0; MIB]).repeat(80));
     let size = "a decompressed size above the limit of an entry";
@@ -32,7 +32,7 @@ fn repetitions(cases: &mut Vec<Case>) {
 }
 
 fn many_items(cases: &mut Vec<Case>) {
-    let rule = "more entries than any export writes";
+    let rule = "more entries than an export writes";
     let tiny = |n: usize| TarMember::file(&format!("e{n}"), "");
     let many: Vec<TarMember> = (0..100_001).map(tiny).collect();
     cases.push(Case::new(rule, "a million tiny ones", gzip(&blocks(&many)).repeat(10)));
@@ -59,11 +59,7 @@ fn many_items(cases: &mut Vec<Case>) {
         })
         .collect();
     let all = valid().append(INPUTS, indices.as_bytes());
-    cases.push(Case::new(
-        "more source indices than are told apart",
-        "10,001",
-        all.pack(),
-    ));
+    cases.push(Case::new("too many source indices", "10,001", all.pack()));
 }
 
 fn lines(cases: &mut Vec<Case>) {
@@ -71,7 +67,7 @@ fn lines(cases: &mut Vec<Case>) {
     let action = r#"{"index":{"_index":"i","_id":"x"}}"#;
     let text = |bytes: usize| format!("{{\"a\":\"{}\"}}\n", "a".repeat(bytes));
     case(
-        "an input of 101 MiB",
+        "an input document of 101 MiB",
         valid().set(INPUTS, format!("{action}\n{}", text(101 * MIB))).pack(),
     );
     case(
@@ -93,12 +89,12 @@ fn lines(cases: &mut Vec<Case>) {
         valid().append(INPUTS, text(5 * MIB).as_bytes()).pack(),
     );
     for (name, deep) in [
-        ("brackets that nobody closes", "[".repeat(8 * MIB)),
+        ("unclosed brackets", "[".repeat(8 * MIB)),
         ("objects in objects", "{\"a\":".repeat(MIB)),
     ] {
         let line = format!("{action}\n{{\"a\":{deep}\n");
         case(
-            &format!("an input of {name}"),
+            &format!("an input document of {name}"),
             valid().append(INPUTS, line.as_bytes()).pack(),
         );
     }
@@ -109,14 +105,14 @@ fn lines(cases: &mut Vec<Case>) {
     case("documents a million levels deep", many_errors(all));
     let ids: String = (0..200_000).map(|n| format!("\"job_id\":\"{n}\",")).collect();
     case(
-        "200,000 job ids in an annotation",
+        "200,000 job IDs in an annotation",
         valid()
             .append(ANNOTATIONS, format!("{{{ids}\"a\":1}}\n").as_bytes())
             .pack(),
     );
     let long = format!("{{\"job_id\":\"{}\"}}\n", "x".repeat(3 * MIB));
     case(
-        "job ids of 3 MiB",
+        "job IDs of 3 MiB",
         valid().append(ANNOTATIONS, long.repeat(9).as_bytes()).pack(),
     );
     let examples = vec!["\"\""; MIB].join(",");
@@ -129,7 +125,7 @@ fn lines(cases: &mut Vec<Case>) {
     );
 }
 
-/// With a manifest that does not list one of the entries.
+/// Adds a manifest that does not list one of the entries.
 fn many_errors(all: Entries) -> Vec<u8> {
     let lying = all.manifest(|manifest| drop(manifest["entries"].as_array_mut().unwrap().remove(0)));
     lying.pack()

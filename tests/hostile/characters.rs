@@ -1,4 +1,4 @@
-//! Characters that would steer a terminal, in every name and text of an archive that can be imported.
+//! Control characters for terminals, in every name and text of an archive that can be imported.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use crate::support::archive::TarMember;
 use crate::support::binary::Binary;
 use crate::support::test_cluster::TestCluster;
 
-/// Clears the screen, rings, turns the direction of writing, hides, breaks the line and pretends to be one of ours.
+/// Clears the screen, rings the bell, changes the text direction, hides text, breaks the line and imitates a message.
 const CONTROL_CHARACTERS: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2066}\u{61c}\u{feff}\u{200b}\u{e0041}\0\r\u{8}\nerror:forged\u{2028}y\u{7f}";
 
-/// NUL and the like come to JSON as escapes only.
+/// NUL and similar characters can only be in JSON as escapes.
 fn archive_with_control_characters(group: &str) -> Vec<u8> {
     let text = |what: &str| Value::from(format!("{what}{CONTROL_CHARACTERS}"));
     let mut all = valid()
@@ -92,8 +92,8 @@ fn pair(id: &str, document: &Value) -> String {
     format!("{}\n{document}\n", json!({"index": {"_index": index, "_id": id}}))
 }
 
-/// Sees that nothing steers whoever reads: line feeds alone may move the cursor. The carriage returns before them are
-/// the terminal's own.
+/// Checks that the output only moves the cursor with line feeds. The carriage returns before them come from the
+/// terminal.
 #[track_caller]
 fn assert_no_control_characters(what: &str, shown: &str) {
     let steering = |c: &char| {
@@ -170,7 +170,7 @@ fn no_output_contains_control_characters() {
     ] {
         see(format!("import {more:?}"), cluster.import(&binary, &archive, more)).expect(0);
     }
-    // What the cluster makes of such texts is its own business: what is printed is ours.
+    // The cluster may treat such texts in any way, but the output must be safe.
     for more in [&["-vv"][..], &["--json", "--as", "other"]] {
         see(format!("import {more:?}"), cluster.import(&binary, &archive, more));
     }
@@ -179,7 +179,7 @@ fn no_output_contains_control_characters() {
     for more in [&["-vv"][..], &["--json"]] {
         see(format!("refused {more:?}"), cluster.import(&binary, &archive, more)).expect(4);
     }
-    println!("{looked_at} outputs looked at");
+    println!("checked {looked_at} outputs");
 }
 
 #[cfg(unix)]

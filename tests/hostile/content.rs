@@ -1,4 +1,4 @@
-//! Lines and entries that are not what they must be.
+//! Invalid lines and entries.
 
 use super::Case;
 use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, valid};
@@ -20,7 +20,7 @@ fn lines(cases: &mut Vec<Case>) {
             ("cut", &b"{\"a\":"[..]),
             ("an empty line", b""),
             ("an array", b"[]"),
-            ("two on one line", b"{} {}"),
+            ("two documents on one line", b"{} {}"),
             ("no UTF-8", b"{\"a\":\"\xff\"}"),
             ("a raw control character", b"{\"a\":\"\x1b[2J\"}"),
             ("a byte order mark", b"\xef\xbb\xbf{}"),
@@ -30,7 +30,7 @@ fn lines(cases: &mut Vec<Case>) {
         }
     }
     for part in [INPUTS, CATEGORIES, STATE] {
-        for (name, line) in [("an array", "[]"), ("cut", "{\"a\""), ("an empty line", "")] {
+        for (name, line) in [("an array", "[]"), ("truncated", "{\"a\""), ("an empty line", "")] {
             let all = valid().append(part, format!("{ACTION}\n{line}\n").as_bytes());
             cases.push(Case::new(rule, format!("{part}: {name}"), all.pack()));
         }
@@ -38,11 +38,11 @@ fn lines(cases: &mut Vec<Case>) {
 }
 
 fn actions(cases: &mut Vec<Case>) {
-    let rule = "an action line of another form";
+    let rule = "an invalid action line";
     for part in [INPUTS, CATEGORIES, STATE] {
         for (name, lines) in [
             ("none", "{\"a\":1}\n{}\n"),
-            ("without its document", "{\"index\":{\"_index\":\"i\",\"_id\":\"x\"}}\n"),
+            ("without a document", "{\"index\":{\"_index\":\"i\",\"_id\":\"x\"}}\n"),
         ] {
             cases.push(Case::new(
                 rule,
@@ -54,15 +54,15 @@ fn actions(cases: &mut Vec<Case>) {
     for (name, line) in [
         ("deletes", r#"{"delete":{"_index":"i","_id":"x"}}"#),
         ("updates", r#"{"update":{"_index":"i","_id":"x"}}"#),
-        ("two at once", r#"{"index":{"_id":"x"},"delete":{"_id":"x"}}"#),
+        ("two actions", r#"{"index":{"_id":"x"},"delete":{"_id":"x"}}"#),
         (
-            "through a pipeline",
+            "with a pipeline",
             r#"{"index":{"_index":"i","_id":"x","pipeline":"p"}}"#,
         ),
         ("with routing", r#"{"index":{"_index":"i","_id":"x","routing":"r"}}"#),
-        ("two ids", r#"{"index":{"_index":"i","_id":"x","_id":"y"}}"#),
-        ("no id", r#"{"index":{"_index":"i"}}"#),
-        ("an empty id", r#"{"index":{"_index":"i","_id":""}}"#),
+        ("two IDs", r#"{"index":{"_index":"i","_id":"x","_id":"y"}}"#),
+        ("no ID", r#"{"index":{"_index":"i"}}"#),
+        ("an empty ID", r#"{"index":{"_index":"i","_id":""}}"#),
         ("no index", r#"{"index":{"_id":"x"}}"#),
         ("an array", r#"["index"]"#),
     ] {
@@ -79,13 +79,13 @@ fn actions(cases: &mut Vec<Case>) {
     let line = ACTION.replace("\"x\"", &format!("\"{}\"", "x".repeat(20_000)));
     cases.push(Case::new(
         rule,
-        "an id of 20,000 bytes",
+        "an ID of 20,000 bytes",
         valid().append(INPUTS, format!("{line}\n{{}}\n").as_bytes()).pack(),
     ));
 }
 
 fn small(cases: &mut Vec<Case>) {
-    let rule = "an entry that is not JSON, or not of its form";
+    let rule = "an entry that is not JSON or has an invalid form";
     let parts = [
         CONFIG,
         SNAPSHOT,
@@ -95,7 +95,12 @@ fn small(cases: &mut Vec<Case>) {
         "_input_mapping.json",
     ];
     for part in parts {
-        for (name, text) in [("cut", "{\"a\" 1}"), ("empty", ""), ("a number", "1"), ("two", "{}{}")] {
+        for (name, text) in [
+            ("truncated", "{\"a\" 1}"),
+            ("empty", ""),
+            ("a number", "1"),
+            ("two", "{}{}"),
+        ] {
             cases.push(Case::new(
                 rule,
                 format!("{part}: {name}"),
@@ -110,26 +115,30 @@ fn small(cases: &mut Vec<Case>) {
         ));
     }
     for (name, part, text) in [
-        ("a filter without id", "_filters.json", r#"[{"items":[]}]"#),
+        ("a filter without ID", "_filters.json", r#"[{"items":[]}]"#),
         (
-            "a filter with two ids",
+            "a filter with two IDs",
             "_filters.json",
             r#"[{"filter_id":"a","filter_id":"b"}]"#,
         ),
         ("a filter that is an array", "_filters.json", r#"[["a"]]"#),
         (
-            "one filter twice",
+            "a duplicate filter",
             "_filters.json",
             r#"[{"filter_id":"a"},{"filter_id":"a"}]"#,
         ),
-        ("a filter of a bad id", "_filters.json", r#"[{"filter_id":"../x"}]"#),
         (
-            "a calendar of a bad id",
+            "a filter with an invalid ID",
+            "_filters.json",
+            r#"[{"filter_id":"../x"}]"#,
+        ),
+        (
+            "a calendar with an invalid ID",
             "_calendars.json",
             r#"[{"calendar_id":"a/b"}]"#,
         ),
         (
-            "one calendar twice",
+            "a duplicate calendar",
             "_calendars.json",
             r#"[{"calendar_id":"a"},{"calendar_id":"a"}]"#,
         ),
@@ -137,7 +146,7 @@ fn small(cases: &mut Vec<Case>) {
         cases.push(Case::new(rule, name, valid().set(part, text).pack()));
     }
     let datafeed = valid().json(CONFIG, |job| job["datafeed_config"]["datafeed_id"] = "../x".into());
-    cases.push(Case::new(rule, "a datafeed of a bad id", datafeed.pack()));
+    cases.push(Case::new(rule, "a datafeed with an invalid ID", datafeed.pack()));
     let indices = valid().json(CONFIG, |job| job["datafeed_config"]["indices"] = 1.into());
     cases.push(Case::new(rule, "a datafeed whose indices are a number", indices.pack()));
     let detectors = valid().json(CONFIG, |job| job["analysis_config"]["detectors"] = "none".into());

@@ -1,4 +1,4 @@
-//! Entries that are traps.
+//! Invalid entries.
 
 use tar::EntryType::{self, Block, Char, Directory, Fifo, GNUSparse, Link, Regular, Symlink};
 
@@ -11,13 +11,13 @@ pub fn cases() -> Vec<Case> {
     for (name, entry, kind) in [
         ("symbolic link", "x", Symlink),
         (
-            "symbolic link under a known name",
+            "symbolic link with a known name",
             "log-categories_filters.json",
             Symlink,
         ),
         ("hard link", "log-categories_filters2.json", Link),
         ("folder", "x/", Directory),
-        ("file whose name ends like a folder's", "x/", Regular),
+        ("file whose name ends with a slash", "x/", Regular),
         ("named pipe", "x", Fifo),
         ("block device", "x", Block),
         ("character device", "x", Char),
@@ -25,7 +25,7 @@ pub fn cases() -> Vec<Case> {
         ("unknown type", "x", EntryType::new(b'Z')),
     ] {
         cases.push(Case::new(
-            "an entry that is not a plain file",
+            "an entry that is not a regular file",
             name,
             valid().with_entry(entry, kind).pack(),
         ));
@@ -34,7 +34,7 @@ pub fn cases() -> Vec<Case> {
         ("absolute", "/etc/log-categories_x"),
         ("absolute and known", "/log-categories_filters.json"),
         ("`..`", "../x"),
-        ("`..` within", "a/../../x"),
+        ("`..` inside", "a/../../x"),
         ("`..` alone", ".."),
         ("backslash", "..\\x"),
         ("drive", "C:x"),
@@ -57,22 +57,22 @@ pub fn cases() -> Vec<Case> {
     cases.push(Case::new("absolute paths, `..`", "in a GNU long name", long));
     for (name, path) in [
         ("same name", "log-categories_config.json"),
-        ("same kind, another name", "other_config.json"),
-        ("same kind, in a folder", "x/log-categories_config.json"),
-        ("same number of inputs", "other_input_1.ndjson"),
+        ("same kind, different name", "other_config.json"),
+        ("same kind, in a directory", "x/log-categories_config.json"),
+        ("same number of input documents", "other_input_1.ndjson"),
         ("an unknown name", "log-categories_twice"),
     ] {
         let twice = valid()
             .with_entry("log-categories_twice", Regular)
             .with_entry(path, Regular);
-        cases.push(Case::new("duplicates of a known name", name, twice.pack()));
+        cases.push(Case::new("duplicate entries", name, twice.pack()));
     }
     headers(&mut cases);
     cases
 }
 
 fn headers(cases: &mut Vec<Case>) {
-    let rule = "a bad checksum";
+    let rule = "a wrong checksum";
     let mut spoiled = valid().blocks();
     spoiled[20] ^= 1;
     cases.push(Case::new(rule, "of a tar header", gzip(&spoiled)));
@@ -85,18 +85,22 @@ fn headers(cases: &mut Vec<Case>) {
     gzipped[last] ^= 1;
     cases.push(Case::new(rule, "of the gzip member's length", gzipped));
 
-    let rule = "a size that lies";
-    cases.push(Case::new(rule, "in a pax header, no number", pax("size", "many")));
+    let rule = "a wrong size";
+    cases.push(Case::new(rule, "in a pax header, not a number", pax("size", "many")));
     cases.push(Case::new(
         rule,
-        "in a pax header, beyond all",
+        "in a pax header, extremely large",
         pax("size", "18446744073709551615"),
     ));
-    cases.push(Case::new(rule, "in a pax header, a little more", pax("size", "2000")));
+    cases.push(Case::new(
+        rule,
+        "in a pax header, slightly too large",
+        pax("size", "2000"),
+    ));
     for (name, size) in [
         ("negative", [0xff_u8; 12]),
         ("not octal", *b"99999999999\0"),
-        ("10 GiB and nothing behind", size(10 << 30)),
+        ("10 GiB without content", size(10 << 30)),
         ("more than 10 GiB", size((10 << 30) + 1)),
     ] {
         let mut tar = valid().with_entry("log-categories_x", Regular).blocks();
@@ -108,17 +112,17 @@ fn headers(cases: &mut Vec<Case>) {
     let many: Vec<TarMember> = (0..6).map(|_| header(EntryType::XHeader, b"13 comment=x\n")).collect();
     let all = [many, valid().0].concat();
     cases.push(Case::new(
-        "metadata without end",
+        "too much metadata",
         "six pax headers in a row",
         gzip(&blocks(&all)),
     ));
     let large = metadata(EntryType::GNULongName, &[b'a'; 70 << 10]);
-    cases.push(Case::new("metadata without end", "a long name of 70 KiB", large));
+    cases.push(Case::new("too much metadata", "a long name of 70 KiB", large));
     let long = metadata(EntryType::GNULongName, &[b'a'; 2000]);
-    cases.push(Case::new("metadata without end", "a name of 2,000 bytes", long));
+    cases.push(Case::new("too much metadata", "a name of 2,000 bytes", long));
 }
 
-/// A size as tar writes large ones.
+/// Returns a size in tar's format for large files.
 fn size(bytes: u64) -> [u8; 12] {
     let mut field = [0; 12];
     field[0] = 0x80;
@@ -132,7 +136,7 @@ fn checksum(header: &mut [u8]) {
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
-/// A good archive and one more entry, with such a record before it.
+/// Returns a valid archive with an additional entry that has this pax record.
 fn pax(key: &str, value: &str) -> Vec<u8> {
     let rest = format!(" {key}={value}\n");
     let mut length = rest.len() + 1;

@@ -1,4 +1,4 @@
-//! Archives that can be imported, and that would like to reach what is not theirs.
+//! Archives that can be imported, but refer to data outside of the job.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Ids that Elasticsearch would not take, and documents of other jobs.
+//! IDs that Elasticsearch would refuse, and documents of other jobs.
 
 use super::Case;
 use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, NOTIFICATIONS, SNAPSHOT, valid};
@@ -30,14 +30,14 @@ pub fn cases() -> Vec<Case> {
     ] {
         let all = valid().json(CONFIG, |job| job["job_id"] = id.into());
         cases.push(Case::new(
-            "a job id that Elasticsearch would not take",
+            "an invalid job ID",
             id.escape_debug().to_string(),
             all.pack(),
         ));
     }
     for id in ["../x", "a/b", "*", "a,b", "", "1%2f2"] {
         let all = valid().json(SNAPSHOT, |snapshot| snapshot["snapshot_id"] = id.into());
-        cases.push(Case::new("a snapshot id that none has", id, all.pack()));
+        cases.push(Case::new("an invalid snapshot ID", id, all.pack()));
     }
     let rule = "documents of another job";
     for part in [SNAPSHOT, "_data_counts.json", CATEGORIES, ANNOTATIONS, NOTIFICATIONS] {
@@ -52,9 +52,9 @@ pub fn cases() -> Vec<Case> {
         cases.push(Case::new(rule, name, all.pack()));
     }
     for (name, id) in [
-        ("a category's id", "other_category_definition_1"),
-        ("an id of something else", "log-categories_model_snapshot_1"),
-        ("an id that is anything", "x"),
+        ("the ID of a category", "other_category_definition_1"),
+        ("the ID of another document", "log-categories_model_snapshot_1"),
+        ("an arbitrary ID", "x"),
     ] {
         let lines = format!("{{\"index\":{{\"_id\":\"{id}\"}}}}\n{{\"job_id\":\"log-categories\"}}\n");
         cases.push(Case::new(
@@ -65,11 +65,11 @@ pub fn cases() -> Vec<Case> {
     }
     for (name, line) in [
         (
-            "two ids in one annotation",
+            "two job IDs in one annotation",
             r#"{"job_id":"log-categories","job_id":"other"}"#,
         ),
-        ("an id that is a number", r#"{"job_id":7}"#),
-        ("an id in escapes", r#"{"\u006aob_id":"other"}"#),
+        ("a job ID that is a number", r#"{"job_id":7}"#),
+        ("an escaped job ID", r#"{"\u006aob_id":"other"}"#),
     ] {
         let all = valid().append(ANNOTATIONS, format!("{line}\n").as_bytes());
         cases.push(Case::new(rule, name, all.pack()));

@@ -1,4 +1,4 @@
-//! Manifests that lie.
+//! Manifests with wrong information.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub fn cases() -> Vec<Case> {
         with_manifest(|manifest| manifest["entries"][1]["bytes"] = 1.into()),
     );
     case(
-        "another number of documents",
+        "a different number of documents",
         with_manifest(|manifest| manifest["entries"][3]["documents"] = 1.into()),
     );
     case(
@@ -31,18 +31,18 @@ pub fn cases() -> Vec<Case> {
         with_manifest(|manifest| manifest["entries"][1]["name"] = "x".into()),
     );
     case(
-        "a name that steers a terminal",
+        "a name with control characters",
         with_manifest(|manifest| manifest["entries"][1]["name"] = "\u{1b}[2J\u{202e}".into()),
     );
     case(
-        "an entry that is not there",
+        "a missing entry",
         with_manifest(|manifest| {
             let entry = json!({"name": "more", "documents": 0, "bytes": 0, "sha256": ""});
             manifest["entries"].as_array_mut().unwrap().push(entry);
         }),
     );
     case(
-        "an entry twice",
+        "a duplicate entry",
         with_manifest(|manifest| {
             let entry = manifest["entries"][1].clone();
             manifest["entries"].as_array_mut().unwrap().push(entry);
@@ -50,7 +50,7 @@ pub fn cases() -> Vec<Case> {
     );
     case("no entries", with_manifest(|manifest| manifest["entries"] = json!([])));
     case(
-        "another job",
+        "a different job",
         with_manifest(|manifest| manifest["job_id"] = "other".into()),
     );
     case(
@@ -66,7 +66,7 @@ pub fn cases() -> Vec<Case> {
         with_manifest(|manifest| drop(manifest.as_object_mut().unwrap().remove("format_version"))),
     );
     case(
-        "options without end",
+        "very large options",
         with_manifest(|manifest| manifest["options"] = json!({"x": "y".repeat(100_000)})),
     );
     case(
@@ -78,20 +78,20 @@ pub fn cases() -> Vec<Case> {
         valid().set("esml_manifest.json", "{").renamed("esml_manifest.json"),
     );
 
-    // The same length, another letter: only the hash tells.
+    // The length is the same, so that only the hash differs.
     let config = exported()
         .text(CONFIG)
         .replace("log", "lag")
         .replace("lag-categories", "log-categories");
     case("a changed letter", exported().set(CONFIG, config));
-    case("an entry taken away", exported().without(ANNOTATIONS));
+    case("an entry removed", exported().without(ANNOTATIONS));
     case("an entry added before it", {
         let mut all = exported();
         all.0.insert(0, TarMember::file("x", "x"));
         all
     });
     case(
-        "an entry added behind it",
+        "an entry added after it",
         exported()
             .with_entry("log-categories_filters.json", tar::EntryType::Regular)
             .with_duplicate(),
@@ -104,13 +104,13 @@ fn with_manifest(change: impl FnOnce(&mut Value)) -> Entries {
 }
 
 impl Entries {
-    /// The entry last added, under that very name.
+    /// Renames the last entry.
     fn renamed(mut self, name: &str) -> Self {
         self.0.last_mut().unwrap().name = name.to_owned();
         self
     }
 
-    /// The entry last added, where one of its name was there, in its place behind the manifest alone.
+    /// Keeps only the last of the entries with its name, after the manifest.
     fn with_duplicate(mut self) -> Self {
         let last = self.0.pop().unwrap();
         self.0.retain(|member| member.name != last.name);

@@ -1,5 +1,5 @@
-//! Archives that are damaged, incomplete or made to harm: each is refused by both commands that read archives, in the
-//! same words, in bounded memory, and no cluster hears of it.
+//! Archives that are damaged, incomplete or hostile. Both commands that read archives must refuse each of them, with
+//! the same message, in limited memory, and without a request to a cluster.
 
 mod agreement;
 mod bombs;
@@ -21,12 +21,12 @@ use crate::import_safety::options;
 use crate::support::binary::{Binary, Run};
 use crate::support::test_cluster::TestCluster;
 
-/// KiB of memory that a run may have, held by the operating system: an allocation beyond it ends the program.
+/// The memory limit of a run in KiB, enforced by the operating system: an allocation that exceeds it ends the program.
 const MEMORY: u64 = 256 << 10;
-/// Where the number of archives stands for readers.
+/// The page that states the number of archives.
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reliability.md");
 
-/// An archive, and the rule that it breaks.
+/// An archive, and the rule that it violates.
 pub struct Case {
     rule: &'static str,
     name: String,
@@ -106,7 +106,7 @@ fn invalid_archives_are_refused_by_inspect_and_import_without_requests() {
     assert!(docs.contains(&told), "docs/reliability.md says {told}");
 }
 
-/// The column of an error changes with the number of digits in times.
+/// Removes the column of an error, which depends on the number of digits in times.
 fn without_column(line: &str) -> String {
     let mut parts = line.split("column ");
     let first = parts.next().unwrap_or_default().to_owned();
@@ -117,7 +117,7 @@ fn without_column(line: &str) -> String {
     })
 }
 
-/// What both commands say, or what is wrong with them.
+/// Returns the message of both commands, or an error.
 fn refused(binary: &Binary, cluster: &TestCluster, case: &Case) -> Result<String, String> {
     let archive = "hostile.tar.gz";
     std::fs::write(binary.path(archive), &case.bytes).unwrap();
@@ -126,7 +126,7 @@ fn refused(binary: &Binary, cluster: &TestCluster, case: &Case) -> Result<String
     let verified = run_in_bounded_memory(binary, &["inspect", archive, "--verify"], case);
     if verified.code != 4 {
         return Err(format!(
-            "inspect --verify ends with {}: {}",
+            "inspect --verify exited with {}: {}",
             verified.code, verified.stderr
         ));
     }
@@ -135,23 +135,23 @@ fn refused(binary: &Binary, cluster: &TestCluster, case: &Case) -> Result<String
     let requests = cluster.stand_in.requests().len();
     match (requests, imported.stdout.as_str()) {
         (0, "") if error == inspected => Ok(error),
-        (0, "") => Err(format!("inspect says {inspected}, import {error}")),
+        (0, "") => Err(format!("inspect reports {inspected}, import {error}")),
         (requests, stdout) => Err(format!("{requests} requests, and on stdout {stdout:?}")),
     }
 }
 
-/// The error of a run that ended as it must.
+/// Returns the error of a run with the expected exit code.
 fn error(run: &Run) -> Result<String, String> {
     let text = run
         .stderr
         .split_once("error: ")
         .map(|(_, text)| text)
         .filter(|_| run.code == 4);
-    let text = text.ok_or_else(|| format!("{} ends with {}: {}", run.args[0], run.code, run.stderr))?;
+    let text = text.ok_or_else(|| format!("{} exited with {}: {}", run.args[0], run.code, run.stderr))?;
     Ok(text.split("\nhint: ").next().unwrap_or(text).to_owned())
 }
 
-/// Runs in bounded memory, where the system can bound it.
+/// Runs a command with a memory limit, if the system supports it.
 fn run_in_bounded_memory(binary: &Binary, arguments: &[&str], case: &Case) -> Run {
     let mut all = arguments.to_vec();
     all.extend(case.options);
@@ -166,7 +166,7 @@ fn run_in_bounded_memory(binary: &Binary, arguments: &[&str], case: &Case) -> Ru
     }
 }
 
-/// The same command, with a bound on its memory: on Linux the data segment holds all that is allocated.
+/// Adds a memory limit to a command. On Linux, all allocations are in the data segment.
 pub fn with_memory_limit(command: Command) -> Command {
     if !cfg!(target_os = "linux") {
         return command;

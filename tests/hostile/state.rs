@@ -1,4 +1,4 @@
-//! State that no job could be restored from, or that belongs to another.
+//! State that cannot be restored, or that belongs to another job.
 
 use super::Case;
 use super::valid::{SNAPSHOT, STATE, valid};
@@ -33,28 +33,34 @@ fn of_another_job(cases: &mut Vec<Case>) {
     let rule = "a state document of another job or snapshot";
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
     let job = "log-categories_model";
-    case("all of another job", changed(|lines| model(lines, job, "other_model")));
     case(
-        "one of another job",
+        "all documents of another job",
+        changed(|lines| model(lines, job, "other_model")),
+    );
+    case(
+        "one document of another job",
         changed(|lines| swap(lines, 2, job, "other_model")),
     );
-    case("all of another snapshot", changed(|lines| model(lines, "#", "9#")));
     case(
-        "the categorizer's of another job",
+        "all documents of another snapshot",
+        changed(|lines| model(lines, "#", "9#")),
+    );
+    case(
+        "the categorizer documents of another job",
         changed(|lines| swap(lines, 6, "log-categories_cat", "other_cat")),
     );
     case(
-        "a job whose id holds this one's",
+        "a job whose ID contains this one",
         changed(|lines| model(lines, job, "log-categories_model_state_1_model")),
     );
     for (name, id) in [
         ("quantiles", "log-categories_quantiles"),
-        ("any id", "x"),
+        ("an arbitrary ID", "x"),
         ("a number with a sign", "log-categories_categorizer_state#+2"),
-        ("a number with zeros", "log-categories_categorizer_state#02"),
+        ("a number with leading zeros", "log-categories_categorizer_state#02"),
         ("no number", "log-categories_categorizer_state#"),
         (
-            "a number beyond all",
+            "a number that is too large",
             "log-categories_categorizer_state#99999999999999999999",
         ),
     ] {
@@ -71,7 +77,7 @@ fn numbers(cases: &mut Vec<Case>) {
     case("number 0", changed(|lines| swap(lines, 0, "#1", "#0")));
     case("a gap", changed(|lines| drop(lines.drain(2..4))));
     case(
-        "a gap in the categorizer's",
+        "a gap in the categorizer documents",
         changed(|lines| swap(lines, 6, "#1", "#2")),
     );
     case(
@@ -79,19 +85,19 @@ fn numbers(cases: &mut Vec<Case>) {
         changed(|lines| swap(lines, 4, "#3", "#9000000000")),
     );
     case("a duplicate", changed(|lines| lines.extend_from_within(2..4)));
-    let rule = "a number of them other than `snapshot_doc_count`";
+    let rule = "a number of documents other than `snapshot_doc_count`";
     let count = "\"snapshot_doc_count\":3";
     for (name, to) in [
-        ("one more", "\"snapshot_doc_count\":4"),
-        ("one less", "\"snapshot_doc_count\":2"),
+        ("one too many", "\"snapshot_doc_count\":4"),
+        ("one missing", "\"snapshot_doc_count\":2"),
         ("none", "\"snapshot_doc_count\":0"),
-        ("not said", "\"snapshot_doc\":3"),
+        ("no number", "\"snapshot_doc\":3"),
         ("negative", "\"snapshot_doc_count\":-3"),
         ("twice", "\"snapshot_doc_count\":3,\"snapshot_doc_count\":3"),
     ] {
         cases.push(Case::new(rule, name, valid().replaced(SNAPSHOT, count, to).pack()));
     }
-    let rule = "an `eos` missing or early";
+    let rule = "a missing or early `eos`";
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
     case("the last document missing", changed(|lines| drop(lines.drain(4..6))));
     case("missing", changed(|lines| swap(lines, 5, ",\"eos\":true", "")));
@@ -108,23 +114,23 @@ fn numbers(cases: &mut Vec<Case>) {
         let id = lines[0].replace("#1", "#4");
         lines.extend([id, r#"{"compressed":[""],"eos":true}"#.to_owned()]);
     });
-    case("a document behind it", behind);
+    case("a document after it", behind);
     case(
-        "the categorizer's missing",
+        "the categorizer's is missing",
         changed(|lines| swap(lines, 7, ",\"eos\":true", "")),
     );
 }
 
 fn decoding(cases: &mut Vec<Case>) {
-    let rule = "state that does not decode to its end";
+    let rule = "state that cannot be decoded";
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
-    case("no base64", changed(|lines| swap(lines, 3, "[\"", "[\"!!!!")));
+    case("not base64", changed(|lines| swap(lines, 3, "[\"", "[\"!!!!")));
     case(
-        "base64 of another alphabet",
+        "base64 with another alphabet",
         changed(|lines| swap(lines, 3, "[\"", "[\"-_-_")),
     );
     case(
-        "base64 padded in its midst",
+        "base64 with padding in the middle",
         changed(|lines| swap(lines, 1, "\"]", "AA==\"]")),
     );
     case("base64 cut", changed(|lines| swap(lines, 5, "\"],", "A\"],")));
@@ -136,10 +142,10 @@ fn decoding(cases: &mut Vec<Case>) {
         }),
     );
     case(
-        "bytes behind the gzip",
+        "bytes after the gzip data",
         changed(|lines| swap(lines, 5, "\"],", "\",\"AAAA\"],")),
     );
-    case("no gzip", changed(|lines| swap(lines, 1, "[\"", "[\"AAAA")));
+    case("not gzip", changed(|lines| swap(lines, 1, "[\"", "[\"AAAA")));
     case(
         "nothing",
         changed(|lines| lines[7] = r#"{"compressed":[],"eos":true}"#.to_owned()),
@@ -150,7 +156,7 @@ fn decoding(cases: &mut Vec<Case>) {
         changed(|lines| swap(lines, 3, "{", "{\"compressed\":[],")),
     );
     case(
-        "`compressed` a text",
+        "`compressed` is a text",
         changed(|lines| lines[7] = r#"{"compressed":"x","eos":true}"#.to_owned()),
     );
     case(

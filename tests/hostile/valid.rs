@@ -1,4 +1,4 @@
-//! A good archive, to be spoiled.
+//! Valid archives, to be changed.
 
 use std::sync::OnceLock;
 
@@ -18,16 +18,16 @@ pub const ANNOTATIONS: &str = "_annotations.ndjson";
 pub const NOTIFICATIONS: &str = "_notifications.ndjson";
 const MANIFEST: &str = "esml_manifest.json";
 
-/// The entries of an archive, each change giving the changed ones back.
+/// The entries of an archive. Each change returns the changed entries.
 #[derive(Clone)]
 pub struct Entries(pub Vec<TarMember>);
 
-/// As an export wrote them, with their manifest.
+/// Returns the entries as written by an export, with their manifest.
 pub fn exported() -> Entries {
     Entries(members(&archive_of(JOB)))
 }
 
-/// Without manifest, the model state in three documents.
+/// Returns the entries without a manifest, with the model state in three documents.
 pub fn valid() -> Entries {
     static VALID: OnceLock<Entries> = OnceLock::new();
     VALID.get_or_init(split).clone()
@@ -61,7 +61,7 @@ impl Entries {
         String::from_utf8(found.expect(part).content.clone()).unwrap()
     }
 
-    /// Another content; an entry that is not there is added.
+    /// Replaces the content of an entry, or adds the entry.
     pub fn set(mut self, part: &str, content: impl Into<Vec<u8>>) -> Self {
         match self.0.iter_mut().find(|member| member.name.contains(part)) {
             Some(member) => member.content = content.into(),
@@ -83,7 +83,7 @@ impl Entries {
         self
     }
 
-    /// Bytes put behind an entry's own.
+    /// Appends bytes to an entry.
     pub fn append(self, part: &str, bytes: &[u8]) -> Self {
         let content = [self.text(part).as_bytes(), bytes].concat();
         self.set(part, content)
@@ -96,21 +96,22 @@ impl Entries {
         self.set(part, content.replacen(from, to, 1))
     }
 
-    /// An entry that is one JSON text, changed.
+    /// Changes an entry with a single JSON text.
     pub fn json(self, part: &str, change: impl FnOnce(&mut Value)) -> Self {
         let mut value = serde_json::from_str(&self.text(part)).unwrap();
         change(&mut value);
         self.set(part, value.to_string())
     }
 
-    /// An entry's lines, changed. Of the state 0 and 1 are action and document of `#1`, 6 and 7 of the categorizer.
+    /// Changes the lines of an entry. In the state, lines 0 and 1 are action and document of `#1`, lines 6 and 7 those
+    /// of the categorizer.
     pub fn lines(self, part: &str, change: impl FnOnce(&mut Vec<String>)) -> Self {
         let mut lines = self.text(part).lines().map(str::to_owned).collect();
         change(&mut lines);
         self.set(part, lines.join("\n") + "\n")
     }
 
-    /// The manifest, changed; one is made where there is none.
+    /// Changes the manifest, or creates one.
     pub fn manifest(self, change: impl FnOnce(&mut Value)) -> Self {
         let all = match self.0.iter().any(|member| member.name == MANIFEST) {
             true => self,

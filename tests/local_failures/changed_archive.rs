@@ -39,7 +39,7 @@ fn archive_truncated_during_the_import_causes_a_rollback() {
     for to in [0, 100, 3000, 20_000] {
         let (run, there) = import_while_archive_changes(move |path| truncate(path, to));
         run.expect(4)
-            .expect_stderr("changed while it was read")
+            .expect_stderr("changed while it was being read")
             .expect_stderr("hint: ")
             .expect_stderr("Rolled back");
         assert!(!there, "cut to {to}");
@@ -53,7 +53,7 @@ fn archive_rewritten_during_the_import_is_detected() {
         std::fs::write(path, &other).unwrap();
     });
     run.expect(4)
-        .expect_stderr("changed while it was read")
+        .expect_stderr("changed while it was being read")
         .expect_stderr("Rolled back");
     assert!(!there);
     let (run, there) = import_while_archive_changes(|path| {

@@ -103,8 +103,11 @@ fn archive_that_is_not_a_file_is_refused() {
     for name in ["pipe", "folder", "/dev/null"] {
         let path = binary.path(name);
         let run = cluster.import(&binary, &path, &[]).expect(1);
-        run.expect_stderr("not a file");
-        binary.run(["inspect", name]).expect(1).expect_stderr("not a file");
+        run.expect_stderr("not a regular file");
+        binary
+            .run(["inspect", name])
+            .expect(1)
+            .expect_stderr("not a regular file");
     }
     let run = cluster.import(&binary, &binary.path("nothing"), &[]).expect(1);
     run.expect_stderr("nothing").expect_stderr("hint: ");

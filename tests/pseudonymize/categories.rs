@@ -1,4 +1,4 @@
-//! Categories: autodetect compares the lengths of messages, and tokens have other lengths than words.
+//! Categories: autodetect compares the lengths of messages, and tokens have different lengths than words.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
 
-/// A category as its state has it.
+/// A category in the state.
 #[derive(Debug, Default, PartialEq)]
 struct Category {
     message: String,
@@ -90,7 +90,8 @@ fn category_lengths_match_messages_with_tokens() {
     }
 }
 
-/// Two categories: of a message with letters beyond ASCII, and of one whose beginning of 20 bytes a filter removed.
+/// Two categories: one with a message that contains non-ASCII letters, and one with a filter that removed the first 20
+/// bytes.
 const STATE: &str = r#"{"a":"1","b":{"a":"größer","b":"1","a":"Benutzer","b":"1","a":"stopped","b":"1","c":{"a":"größer Benutzer","b":"0","c":"3","b":"1","c":"3","d":"40","j":"0","e":"2","f":"0","g":"3","f":"1","g":"3","h":"6","i":"1","k":"17"},"c":{"a":"stopped","b":"2","c":"3","d":"27","j":"0","e":"1","f":"2","g":"3","h":"3","i":"1","k":"27"},"d":"0"},"c":{"a":{"b":"1","c":"größer Benutzer"}}}"#;
 
 #[test]
@@ -113,7 +114,7 @@ fn category_lengths_count_bytes_and_filtered_text() {
     assert_eq!(lengths(&after[0]), (two, (40 * two).div_ceil(17)));
     let base = (27 * token).div_ceil(7);
     assert_eq!(lengths(&after[1]), (base, base));
-    // Definitions of other categories than those of the state grow as their examples do.
+    // Definitions of categories that are not in the state grow in proportion to their examples.
     for (id, definition) in definitions(&entries(&old)) {
         let sum = |definition: &Value| -> u64 {
             let examples = definition["examples"].as_array().unwrap();

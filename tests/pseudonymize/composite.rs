@@ -1,4 +1,5 @@
-//! Values that are objects or lists of numbers, and values that are numbers to the job too: no token can stand for them.
+//! Values that are objects or lists of numbers, and values that the job also reads as numbers. Tokens cannot replace
+//! them.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
-/// The job with a field `net.place` in its input documents, which is an influencer.
+/// Returns the job with an influencer `net.place` in its input documents.
 fn with_influencer(definition: &Value, value: &Value) -> Fixture {
     let mut fixture = Fixture::load("web-latency");
     fixture.input_mapping["properties"]["net"] = json!({"properties": {"place": definition}});
@@ -111,7 +112,7 @@ fn field_that_is_also_a_metric_is_refused() {
         .run(["pseudonymize", &old, "-o", "new.tar.gz"])
         .expect(3)
         .expect_stderr(
-            "the values of responsetime in the input documents cannot be replaced: the job reads them as numbers too",
+            "the values of responsetime in the input documents cannot be replaced: the job also reads them as numbers",
         );
     let old = std::path::PathBuf::from(old);
     let new = pseudonymized(&binary, &old, "new", &["--fields", "host,status,clientip"]);

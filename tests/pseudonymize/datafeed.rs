@@ -1,4 +1,4 @@
-//! What remains of the datafeed: its query stays, `match_all` replaces it, or the datafeed is left out.
+//! What happens to the datafeed: its query stays, `match_all` replaces it, or the datafeed is removed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::support::test_cluster::TestCluster;
 const JOB: &str = "web-latency";
 const HOST: &str = "web-05.iad.corp.example";
 
-/// The job's archive with this datafeed; its status is a number.
+/// Exports the job with this datafeed. Its status is a number.
 fn with_datafeed(binary: &Binary, feed: Value) -> PathBuf {
     edited(binary, JOB, |config, mapping| {
         let datafeed = config["datafeed_config"].as_object_mut().unwrap();
@@ -28,7 +28,7 @@ fn with_datafeed(binary: &Binary, feed: Value) -> PathBuf {
     })
 }
 
-/// The archive without its input documents.
+/// Returns the archive without its input documents.
 fn without_inputs(binary: &Binary, archive: &Path) -> PathBuf {
     let mut all = members(archive);
     all.retain(|member| !member.name.contains("_input_") && member.name != "esml_manifest.json");
@@ -42,7 +42,7 @@ fn datafeed(entries: &BTreeMap<String, String>) -> Value {
     config["datafeed_config"].clone()
 }
 
-/// The same target each time.
+/// Pseudonymizes an archive; the target is the same each time.
 fn pseudonymize_again(binary: &Binary, old: &Path) -> Pseudonymized {
     let key = binary.path("new.key.json").display().to_string();
     pseudonymized(binary, old, "new", &["--overwrite", "--key", &key])
@@ -74,14 +74,14 @@ fn query_without_replaced_fields_and_values_is_kept() {
 #[test]
 fn a_query_with_replaced_fields_or_values_becomes_match_all() {
     let binary = Binary::new();
-    // What only fields tell is told before anything is read.
+    // Problems that only depend on fields are reported before anything is read.
     let (archive, output) = (binary.path("edited.tar.gz").display().to_string(), "new.tar.gz");
     for (query, why) in [
         (
             json!({"bool": {"must_not": [{"wildcard": {"host.keyword": "db*"}}]}}),
             "it reads host",
         ),
-        (json!({"query_string": {"query": "web-05"}}), "not known"),
+        (json!({"query_string": {"query": "web-05"}}), "cannot be determined"),
         (json!({"ids": {"values": ["i000000"]}}), "IDs"),
         (json!({"term": {"team": HOST}}), "replaced value"),
         (
@@ -91,7 +91,10 @@ fn a_query_with_replaced_fields_or_values_becomes_match_all() {
     ] {
         with_datafeed(&binary, json!({"query": query}));
         let report = binary.run(["pseudonymize", &archive, "-o", output, "--dry-run", "--json"]);
-        let report = report.expect(0).expect_stderr("`match_all` replaces its query").json();
+        let report = report
+            .expect(0)
+            .expect_stderr("its query is replaced by `match_all`")
+            .json();
         assert_eq!(report["datafeed"]["result"], "match_all", "{query}");
         let reason = report["datafeed"]["reason"].as_str().unwrap();
         assert!(reason.contains(why), "{query}: {reason}");
@@ -101,7 +104,7 @@ fn a_query_with_replaced_fields_or_values_becomes_match_all() {
     let written = entries(&new.archive);
     assert_eq!(datafeed(&written)["query"], json!({"match_all": {}}));
     assert!(entry(&written, "esml_manifest.json").contains("\"datafeed-query\": \"replaced\""));
-    // It stays recorded.
+    // The manifest still records the replaced query.
     let next = pseudonymized(&binary, &new.archive, "next", &[]);
     assert!(entry(&entries(&next.archive), "esml_manifest.json").contains("\"datafeed-query\": \"replaced\""));
 }
@@ -110,13 +113,13 @@ fn a_query_with_replaced_fields_or_values_becomes_match_all() {
 fn datafeed_with_a_replaced_query_is_omitted_without_input_documents() {
     let binary = Binary::new();
     for query in [json!({"term": {"host": "x"}}), json!({"term": {"team": HOST}})] {
-        // Scripts that read values are no reason to refuse what is not written.
+        // Scripts that read values are not a reason for refusal if the datafeed is not written.
         let scripts = json!({"bad": {"script": "doc['host'].value"}});
         let old = with_datafeed(&binary, json!({"query": query, "script_fields": scripts}));
         let old = without_inputs(&binary, &old);
         pseudonymize(&binary, &old, &["--overwrite", "--key", "new.key.json"])
             .expect(0)
-            .expect_stderr("Datafeed: left out");
+            .expect_stderr("Datafeed: removed");
         let written = entries(&binary.path("new.tar.gz"));
         assert!(!entry(&written, "_config.json").contains("datafeed_config"), "{query}");
     }
@@ -205,7 +208,7 @@ fn unused_scripted_fields_are_omitted() {
                 "short": {"type": "keyword", "script": "emit(doc['host'].value.substring(0, 3))"},
                 "shorter": {"type": "keyword", "script": {"source": "emit(doc['short'].value.substring(0, 1))"}},
                 "named": {"type": "boolean", "script": "emit(doc['team'].value == 'web-05.iad.corp.example')"},
-                // A parameter that is used twice: nothing is compared any more.
+                // A parameter that is used twice no longer affects a comparison.
                 "twice": {"type": "boolean", "script": {
                     "source": "emit(doc['host'].value == params.h || doc['team'].value == params.h)", "params": {"h": HOST}}},
             },
@@ -258,7 +261,7 @@ fn aggregations_and_scripts_that_read_values_are_refused() {
         ),
         (
             json!({"aggs": {"a": {"composite": {"after": {"h": "x"}, "sources": [{"h": {"terms": {"field": "host"}}}]}}}}),
-            "`after` is made of values",
+            "`after` contains values",
         ),
         (
             json!({"aggs": {"a": {"histogram": {"field": "status", "interval": 100}}}}),
@@ -274,7 +277,7 @@ fn aggregations_and_scripts_that_read_values_are_refused() {
         ),
         (
             json!({"aggs": {"a": {"filter": {"ids": {"values": ["1"]}}}}}),
-            "IDs of documents",
+            "document IDs",
         ),
         (
             json!({"aggs": {"a": {"filter": {"term": {"team": HOST}}}}}),
@@ -286,15 +289,15 @@ fn aggregations_and_scripts_that_read_values_are_refused() {
         ),
         (
             json!({"aggs": {"a": {"new_kind": {"field": "responsetime"}}}}),
-            "is not known",
+            "it is unknown whether",
         ),
         (
             json!({"aggs": {"host": {"filters": {"filters": {"a": {"match_all": {}}}}}}}),
-            "its keys are values",
+            "its keys are replaced values",
         ),
         (
             json!({"runtime_mappings": {"host": {"type": "keyword", "script": "emit(doc['kind'].value)"}}}),
-            "the script of `host`: it makes values that are replaced",
+            "the script of `host`: it computes values that are replaced",
         ),
         (
             json!({"script_fields": {"responsetime": {"script": "doc['host'].value.length()"}}}),
@@ -302,7 +305,7 @@ fn aggregations_and_scripts_that_read_values_are_refused() {
         ),
         (
             json!({"script_fields": {"responsetime": {"script": {"id": "stored"}}}}),
-            "the script of `responsetime`: the fields that it reads are not known",
+            "the script of `responsetime`: the fields that it reads cannot be determined",
         ),
         (
             json!({"script_fields": {"responsetime": {"script": "doc['team'].value == '304' ? 1 : 0"}}}),
@@ -315,7 +318,7 @@ fn aggregations_and_scripts_that_read_values_are_refused() {
         refused.expect_stderr(expected).expect_stderr("--skip-datafeed");
         assert!(!refused.stderr.contains("web-05"), "{}", refused.stderr);
     }
-    // The hint is a way.
+    // The option in the hint must work.
     let old = with_datafeed(&binary, json!({"aggs": {"a": {"filter": {"prefix": {"host": "x"}}}}}));
     pseudonymize(&binary, &old, &["--skip-datafeed"]).expect(0);
     let written = entries(&binary.path("new.tar.gz"));
@@ -390,7 +393,7 @@ fn runtime_fields_of_the_mapping_that_read_values_are_omitted_or_refused() {
     );
 }
 
-/// What the imported datafeed selects by.
+/// Returns the query of the imported datafeed.
 fn imported_query(cluster: &TestCluster) -> Value {
     let answer = cluster.call("GET", "/_ml/datafeeds/datafeed-web-latency", "");
     answer.value()["datafeeds"][0]["query"].clone()

@@ -1,5 +1,5 @@
-//! Values that a detector counts in buckets that are open, with their hashes: no job of the fixtures has any, so its
-//! state is made here.
+//! Values that a detector counts in open buckets, with their hashes. The state is created here, since no job of the
+//! fixtures has such values.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
-/// Of every length that matters to the hash, and of several kinds.
+/// Values with all lengths that affect the hash, and of several kinds.
 const USERS: [&str; 8] = [
     "anna",
     "bert.muster",
@@ -34,7 +34,8 @@ fn text(text: &str) -> String {
 
 const STATE: &str = r#"{"a":"1","b":"34","detector":{"c":{"d":{"i":"0","a":"9","b":"0","g":"0","c":"user","d":"service","e":"","f":"host","h":"user","h":"host"}},"d":{"c":"web-host-1"},"e":{"b":{"a":{"a":"9","b":{"a":"login","b":"0","c":""},"c":{"b":"","c":""},"e":{"a":{"a":{"b":"1","k":{},"m":{}},"c":{"b":"0","a":{"b":"1","a":"0","h":{"b":{COUNTED},"a":{BY_USER},"a":{BY_HOST}}}}}}}}}}}"#;
 
-/// A detector of `distinct_count(user) by service partitionfield=host` with a bucket open; users and hosts influence.
+/// Returns a detector of `distinct_count(user) by service partitionfield=host` with an open bucket; users and hosts are
+/// influencers.
 fn state(first_hash: u64) -> String {
     state_of(STATE, first_hash)
 }
@@ -96,7 +97,7 @@ fn hashes_of_distinct_values_become_those_of_tokens() {
     let token = |value: &str| new.tokens.iter().find(|(_, of)| *of == value).unwrap().0.as_str();
     let expected: BTreeSet<u64> = USERS.into_iter().map(|user| hash(&[token(user)])).collect();
     assert_eq!(counted_hashes(&new_entries), expected);
-    // Everything in its place: each value behind its hash, each influencer before those that it has a share in.
+    // Each value follows its hash, and each influencer precedes the values that it has a share in.
     let states = states(&new_entries);
     let tree = Tree::parse(states.values().next().unwrap());
     let texts = tree.texts().into_iter().filter(|(path, _)| path.starts_with(PATH));
@@ -120,11 +121,11 @@ fn distinct_values_with_equal_hashes_are_refused() {
     let binary = Binary::new();
     let old = exported(&binary, &state(hash(&["bert"])));
     let run = binary.run(["pseudonymize", &old.display().to_string(), "-o", "new.tar.gz"]);
-    run.expect(1).expect_stderr("hash is that of another text");
+    run.expect(1).expect_stderr("whose hash does not match");
     assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
 }
 
-/// The same with a rule that the detector has applied for good.
+/// The same state with a rule that the detector has permanently applied.
 fn state_with_rule_checksum() -> String {
     let applied = r#"{BY_HOST}}}}}}},"b":{"d":{"a":{"a":"1","k":{"a":"7717","d":"1"}},"b":{}}}"#;
     state_of(&STATE.replacen("{BY_HOST}}}}}}}", applied, 1), hash(&["anna"]))
@@ -148,7 +149,7 @@ fn checksums_of_rules_without_a_scope_are_kept() {
         let old = TestCluster::seeded(newest(), &fixture).export(&binary, "web-latency", "original", &[]);
         if scoped {
             let run = binary.run(["pseudonymize", &old.display().to_string(), "-o", "new.tar.gz"]);
-            run.expect(1).expect_stderr("checksums of rules");
+            run.expect(1).expect_stderr("checksums of permanently applied rules");
             continue;
         }
         let new = pseudonymized(&binary, &old, "new", &[]);

@@ -1,6 +1,5 @@
-//! Generated jobs whose values are the worst that a cluster holds: none of them may leave a value or a hash of one in
-//! the new archive, or the run is refused with the reason. The judge is written for these jobs and shares nothing with
-//! the search of the program.
+//! Generated jobs with unusual values. The new archive must not contain a value or the hash of one, or the run must be
+//! refused with the reason. The check is written for these jobs and is independent of the program's own search.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,14 +12,14 @@ use super::leak_check::{counted_hashes, explained_keys, hash, scope_keys};
 use crate::support::archive::{TarMember, blocks, entries, gzip};
 use crate::support::binary::Binary;
 
-/// How many, where the variable names no other number.
+/// The number of jobs, unless the environment variable sets another one.
 const JOBS: u64 = 50;
 const JOBS_VARIABLE: &str = "ESML_TEST_GENERATED_JOBS";
 const JOB: &str = "gen";
 const FIELDS: [&str; 3] = ["host", "service", "user"];
 const INDEX: &str = "gen-1";
 
-/// Values of the three fields, and the archive of a job that knows them.
+/// The values of three fields, and the archive of a job that contains them.
 struct Generated {
     values: BTreeMap<&'static str, Vec<String>>,
     members: Vec<TarMember>,
@@ -100,7 +99,7 @@ fn choose<'a>(rng: &mut Rng, values: &'a [String]) -> &'a str {
     &values[rng.usize(..values.len())]
 }
 
-/// As a number where it can be one, by chance.
+/// Returns a number at random if the text can be a number.
 fn maybe_number(rng: &mut Rng, text: &str) -> Value {
     match text.parse::<u64>() {
         Ok(number) if number.to_string() == text && rng.bool() => number.into(),
@@ -127,12 +126,12 @@ impl Generated {
         made.state(rng);
         made.documents(rng);
         made.configuration(rng);
-        // The snapshot document is the first entry.
+        // The snapshot document must be the first entry.
         made.members.sort_by_key(|member| !member.name.starts_with("ml-"));
         made
     }
 
-    /// Its values, the long ones cut.
+    /// Returns the values, with long ones truncated.
     fn summary(&self) -> String {
         let all = self.values.iter().map(|(field, values)| {
             let values = values.iter().map(|value| value.chars().take(40).collect::<String>());
@@ -150,7 +149,7 @@ impl Generated {
         self.random_value(rng, field)
     }
 
-    /// The values that are replaced wherever they are.
+    /// Returns the values that are replaced everywhere.
     fn originals(&self) -> BTreeSet<String> {
         let all = self.values.values().flatten();
         let stays = ["", "true", "false", "-"];
@@ -228,7 +227,7 @@ impl Generated {
             let mut document = Map::new();
             document.insert("@timestamp".to_owned(), (1_704_067_212_000_u64 + number).into());
             for field in FIELDS {
-                // Each of them in some document: what is the value of no field is none to replace.
+                // Each value must be in a document, since values of no field are not replaced.
                 let all = &self.values[field];
                 let value = all[usize::try_from(number).unwrap() % all.len()].clone();
                 document.insert(field.to_owned(), maybe_number(rng, &value));
@@ -327,13 +326,13 @@ impl Generated {
     }
 }
 
-/// Whether a value is so distinctive that it may be part of no text.
+/// Whether a value is so distinctive that no text may contain it.
 fn is_distinctive(value: &str, known: &BTreeSet<String>) -> bool {
     let short = value.chars().count() < 6;
     !short && value.parse::<f64>().is_err() && !known.iter().any(|text| text.contains(value))
 }
 
-/// Every name, text and number of the archive, with the entry and the path.
+/// Returns every name, text and number of the archive, with the entry and the path.
 fn texts(new: &BTreeMap<String, String>) -> Vec<(String, String, String, bool)> {
     let mut found = Vec::new();
     for (name, tree) in super::json_tree::documents(new) {
@@ -347,7 +346,7 @@ fn texts(new: &BTreeMap<String, String>) -> Vec<(String, String, String, bool)> 
     found
 }
 
-/// An original, or a hash of one, that is left.
+/// Returns a value, or the hash of one, that remains.
 fn find_leak(job: &Generated, new: &BTreeMap<String, String>, known: &BTreeSet<String>) -> Option<String> {
     let originals = job.originals();
     let (distinctive, ambiguous): (Vec<&String>, Vec<&String>) =
@@ -409,7 +408,7 @@ fn find_leak(job: &Generated, new: &BTreeMap<String, String>, known: &BTreeSet<S
     None
 }
 
-/// Texts of a job that are no values.
+/// Returns texts of a job that are not values.
 fn known_texts() -> BTreeSet<String> {
     let mut job = Generated::new(0);
     for values in job.values.values_mut() {
@@ -430,13 +429,13 @@ fn known_texts() -> BTreeSet<String> {
     texts.chain(["data_description".to_owned()]).collect()
 }
 
-/// How a job ended that left no value.
+/// The outcome of a job without remaining values.
 enum Outcome {
     Pseudonymized,
     Refused(String),
 }
 
-/// Pseudonymizes one job, and judges the outcome.
+/// Pseudonymizes one job and checks the outcome.
 fn pseudonymize(seed: u64, known: &BTreeSet<String>) -> Result<Outcome, String> {
     let (job, binary) = (Generated::new(seed), Binary::new());
     let new = binary.path("new.tar.gz");

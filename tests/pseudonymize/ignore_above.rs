@@ -1,4 +1,4 @@
-//! Values that were too long to be indexed: neither the job nor its query saw them.
+//! Values that were too long to be indexed: neither the job nor its query read them.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,8 @@ fn documents(text: &str) -> Vec<Value> {
     documents.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Of each document the field, before and after: where it is too long, it is gone, and elsewhere it has a token.
+/// Checks the field in each document, before and after: values that are too long are removed, and others are replaced
+/// by tokens.
 fn check_ignore_above(fixture: &Fixture, field: &str, limit: usize) {
     let binary = Binary::new();
     let old = exported_of(&binary, fixture);
@@ -40,7 +41,7 @@ fn check_ignore_above(fixture: &Fixture, field: &str, limit: usize) {
     TestCluster::new(newest()).import(&binary, &new.archive, &[]).expect(0);
 }
 
-/// The fixture's own query asks for documents where `host` exists, which is where it is indexed.
+/// The fixture's own query selects documents with an indexed `host`.
 fn fixture_with_match_all() -> Fixture {
     let mut fixture = Fixture::load("web-latency");
     fixture.job["datafeed_config"]["query"] = json!({"match_all": {}});

@@ -1,4 +1,4 @@
-//! Ctrl-C while nothing but computing is under way: it ends the program within a second, and nothing is left behind.
+//! Ctrl-C during computations: it ends the program within a second, and no files remain.
 #![cfg(unix)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -18,21 +18,21 @@ use crate::support::binary::Binary;
 
 const JOB: &str = "web-latency";
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
-/// A machine that is busy with other tests may need longer once, not each time.
+/// On a machine that is busy with other tests, single attempts may take longer.
 const ATTEMPTS: usize = 4;
-/// From the start of a command until it handles signals and computes.
+/// The time from the start of a command until it handles signals and computes.
 const START_DELAY: Duration = Duration::from_millis(400);
-/// Into a stage that a command announced. The fastest machines are through with it soon.
+/// The time after the start of a stage. On fast machines, stages are short.
 const STAGE_DELAY: Duration = Duration::from_millis(50);
 
-/// A binary in whose folder temporary files are stored too.
+/// Returns a binary that stores temporary files in its own directory.
 fn binary() -> Binary {
     let binary = Binary::new();
     let folder = binary.directory().display().to_string();
     binary.with_env("TMPDIR", &folder)
 }
 
-/// An archive of some MiB with a state of so many MiB.
+/// Writes an archive of a few MiB with a state of this size in MiB.
 fn large_state(binary: &Binary, size: usize) {
     let members = |number| format!("\"h\":\"{}\",\"j\":\"1706657400\",", number / 16);
     let piece: String = (0..40_000).map(members).collect();
@@ -54,7 +54,7 @@ fn large_state(binary: &Binary, size: usize) {
     });
 }
 
-/// Values of two fields, of which any two may have a hash together: some millions are tried.
+/// Creates values of two fields that may be hashed in pairs, so that millions of pairs are tried.
 fn many_values(binary: &Binary) {
     edited_entries(binary, JOB, |name, content| {
         if name.ends_with("_config.json") {
@@ -81,7 +81,8 @@ fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Sends SIGINT a while after the line (the start, where it is empty); returns how long the command then goes on.
+/// Sends SIGINT some time after the line, or after the start if it is empty, and returns how long the command
+/// continues.
 #[track_caller]
 fn time_to_stop(binary: &Binary, args: &[&str], line: &str, after: Duration) -> Duration {
     let before = files(binary.directory());
@@ -106,7 +107,7 @@ fn interrupt(binary: &Binary, args: &[&str], line: &str, after: Duration) {
     let mut times = (0..ATTEMPTS).map(|_| time_to_stop(binary, args, line, after));
     assert!(
         times.any(|took| took < STOP_TIMEOUT),
-        "{args:?} after {line}: never within {STOP_TIMEOUT:?}"
+        "{args:?} after {line}: not within {STOP_TIMEOUT:?}"
     );
 }
 
@@ -116,7 +117,11 @@ fn ctrl_c_stops_pseudonymizing_a_large_state() {
     large_state(&binary, 12);
     let args = ["pseudonymize", "edited.tar.gz", "-o", "new.tar.gz"];
     interrupt(&binary, &args, "", START_DELAY);
-    for line in ["Checked the archive", "Values to replace", "Written with tokens"] {
+    for line in [
+        "Checked the archive",
+        "Found values to replace",
+        "Replaced values with tokens",
+    ] {
         interrupt(&binary, &args, line, STAGE_DELAY);
     }
 }
@@ -126,7 +131,7 @@ fn ctrl_c_stops_searching_for_hashes() {
     let binary = binary();
     many_values(&binary);
     let args = ["pseudonymize", "edited.tar.gz", "-o", "new.tar.gz"];
-    for line in ["Checked the archive", "Written with tokens"] {
+    for line in ["Checked the archive", "Replaced values with tokens"] {
         interrupt(&binary, &args, line, STAGE_DELAY);
     }
 }

@@ -1,4 +1,4 @@
-//! JSON with repeated names, and the states of an archive, read by nothing of the program.
+//! Reads JSON with duplicate names, and the states of an archive, independently of the program.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::support::archive::entry;
 
-/// A value; members in their order, repeated ones too.
+/// A value. Members are in order, including duplicates.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tree {
     Text(String),
@@ -27,7 +27,7 @@ impl Tree {
         serde_json::from_str(json).unwrap()
     }
 
-    /// Every text with its path; items of lists have the path of their list.
+    /// Returns every text with its path. Items of a list have the path of the list.
     pub fn texts(&self) -> Vec<(String, &str)> {
         let mut found = Vec::new();
         self.visit("", &mut |path, leaf| {
@@ -38,7 +38,7 @@ impl Tree {
         found
     }
 
-    /// The same with numbers, truth values and `null`.
+    /// Also returns numbers, Booleans and `null`.
     pub fn values(&self) -> Vec<(String, &str)> {
         let mut found = Vec::new();
         self.visit("", &mut |path, leaf| {
@@ -49,7 +49,7 @@ impl Tree {
         found
     }
 
-    /// Every member's name with its path.
+    /// Returns the name of every member with its path.
     pub fn names(&self) -> Vec<(String, &str)> {
         let mut found = Vec::new();
         let mut trees = vec![(String::new(), self)];
@@ -140,7 +140,7 @@ fn inflated(base64: &str) -> String {
     json
 }
 
-/// The one document of a state that is small.
+/// Returns the single document of a small state.
 pub fn state_document(json: &str) -> String {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(json.as_bytes()).unwrap();
@@ -148,14 +148,14 @@ pub fn state_document(json: &str) -> String {
     format!(r#"{{"compressed" : [ "{base64}"],"eos":true}}"#)
 }
 
-/// Text as a state holds it.
+/// Returns a text as stored in a state.
 pub fn compressed(json: &str) -> String {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(json.as_bytes()).unwrap();
     STANDARD.encode(gzip.finish().unwrap())
 }
 
-/// Decoded states by what stands before `#` in their ids, in whatever order their documents come.
+/// Returns decoded states by the part of their IDs before `#`. Their documents can be in any order.
 pub fn states(entries: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let lines: Vec<&str> = entry(entries, "_snapshot_docs.ndjson").lines().collect();
     let mut texts: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
@@ -184,7 +184,7 @@ pub fn states(entries: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The form that autodetect gives to documents of state.
+/// Checks that state documents have the form that autodetect uses.
 pub fn assert_autodetect_format(entries: &BTreeMap<String, String>) {
     for document in entry(entries, "_snapshot_docs.ndjson").lines().skip(1).step_by(2) {
         assert!(document.len() <= 16_777_220 && document.starts_with("{\"compressed\" : [ \""));
@@ -195,7 +195,7 @@ pub fn assert_autodetect_format(entries: &BTreeMap<String, String>) {
     }
 }
 
-/// The decoded quantiles.
+/// Returns the decoded quantiles.
 pub fn quantiles(entries: &BTreeMap<String, String>) -> String {
     let snapshot = entries
         .iter()
@@ -204,7 +204,7 @@ pub fn quantiles(entries: &BTreeMap<String, String>) -> String {
     inflated(snapshot["quantiles"]["quantile_state"].as_str().unwrap())
 }
 
-/// Every JSON text of an archive: its lines, entries, decoded states and quantiles.
+/// Returns every JSON text of an archive: its lines, entries, decoded states and quantiles.
 pub fn documents(entries: &BTreeMap<String, String>) -> Vec<(String, Tree)> {
     let mut all = Vec::new();
     for (name, text) in entries {

@@ -1,5 +1,5 @@
-//! What an archive gives away, looked for by nothing of the program: where values stand is written down here once
-//! more, and so is the hash.
+//! Searches an archive for values independently of the program. The paths of values and the hash are implemented again
+//! here.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::json_tree::{Tree, documents, quantiles, states};
 use crate::support::archive::entry;
 
-/// The places of a decoded model state where values of fields stand.
+/// The paths of field values in a decoded model state.
 const VALUE_PATHS: [&str; 11] = [
     "detector.d.c",
     "detector.e.b.a.b.a",
@@ -18,13 +18,13 @@ const VALUE_PATHS: [&str; 11] = [
     "detector.e.b.a.e.a.c.a.h.b.b",
     "detector.e.b.a.e.a.c.a.h.a.a",
     "detector.e.b.a.e.b.h.a.c.b.e.a.b",
-    // Of a categorizer.
+    // In the state of a categorizer.
     "e.a",
     "b.a",
     "c.a.c",
 ];
 
-/// Fields of a job that name something, and the field of its messages.
+/// The fields of a job that contain names, and its message field.
 pub struct Names {
     pub fields: BTreeSet<String>,
     pub messages: Option<String>,
@@ -59,7 +59,7 @@ impl Names {
     }
 }
 
-/// Texts of each document with paths.
+/// Returns the texts of each document with their paths.
 fn leaves(entries: &BTreeMap<String, String>) -> Vec<(String, String, String)> {
     let all = documents(entries);
     let texts = all.iter().flat_map(|(name, tree)| {
@@ -73,7 +73,7 @@ fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok()
 }
 
-/// Values of the fields: of state, inputs, annotations and filters.
+/// Returns the values of the fields in state, input documents, annotations and filters.
 pub fn values(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
     let names = Names::of(entries);
     let mut found = BTreeSet::new();
@@ -100,7 +100,7 @@ fn is_metric_influencer(path: &str) -> bool {
     rest.is_some_and(|rest| rest.ends_with(".a.c.b.d.a.a") || rest.ends_with(".a.c.b.e.a.b"))
 }
 
-/// Names of users, what people wrote, and the words of messages.
+/// Returns names of users, texts written by users, and the words of messages.
 pub fn texts(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
     let names = Names::of(entries);
     let mut found = BTreeSet::new();
@@ -125,8 +125,9 @@ pub fn texts(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
     found
 }
 
-/// Fails where one of the values stands in the archive: whole in any text, within any text where it has six characters
-/// and is no number. Names of members are not searched, nor what names the job's own fields and Elasticsearch's choices.
+/// Fails if the archive contains one of the values: as a complete text, or within a text if it has six characters or
+/// more and is not a number. Names of members, names of the job's own fields and options of Elasticsearch are not
+/// searched.
 pub fn assert_no_leak(what: &str, entries: &BTreeMap<String, String>, originals: &BTreeSet<String>) {
     let names = Names::of(entries);
     let mut long: HashMap<&[u8], Vec<&str>> = HashMap::new();
@@ -156,7 +157,7 @@ pub fn assert_no_leak(what: &str, entries: &BTreeMap<String, String>, originals:
         if named && !names.fields.contains(&path) {
             continue;
         }
-        // Numbers stand everywhere in a state; where those of values do is looked at below.
+        // Numbers are common in a state. The paths of values are checked below.
         assert!(
             is_number(&text) || !originals.contains(&text),
             "{what}: {name} {path} holds a value: {text}"
@@ -177,7 +178,7 @@ pub fn assert_no_leak(what: &str, entries: &BTreeMap<String, String>, originals:
     assert!(both.is_empty(), "{what}: values that stayed: {both:?}");
 }
 
-/// MurmurHash64A, each text's hash the seed of the next.
+/// Computes MurmurHash64A. The hash of each text is the seed for the next one.
 pub fn hash(texts: &[&str]) -> u64 {
     let m = 0xc6a4_a793_5bd1_e995_u64;
     texts.iter().fold(472_882_027, |seed, text| {
@@ -198,7 +199,7 @@ pub fn hash(texts: &[&str]) -> u64 {
     })
 }
 
-/// Scope keys of the quantiles.
+/// Returns the scope hashes in the quantiles.
 pub fn scope_keys(entries: &BTreeMap<String, String>) -> BTreeSet<u64> {
     let tree = Tree::parse(&quantiles(entries));
     let texts = tree.texts();
@@ -206,7 +207,7 @@ pub fn scope_keys(entries: &BTreeMap<String, String>) -> BTreeSet<u64> {
     keys.map(|(_, key)| key.parse().unwrap()).collect()
 }
 
-/// Words of counted values, and the values beside them.
+/// Returns the hashes of counted values, and the values next to them.
 pub fn counted_hashes(entries: &BTreeMap<String, String>) -> BTreeSet<u64> {
     let mut found = BTreeSet::new();
     for state in states(entries).values() {
@@ -219,7 +220,7 @@ pub fn counted_hashes(entries: &BTreeMap<String, String>) -> BTreeSet<u64> {
     found
 }
 
-/// Every key that these values explain; `empty` are those of names alone.
+/// Returns every hash that matches these values; `empty` are those of names alone.
 pub fn explained_keys(names: &Names, values: &BTreeSet<String>) -> (BTreeSet<u64>, BTreeSet<u64>) {
     let mut empty: BTreeSet<u64> = [0, hash(&["", "", "", ""]), hash(&["", "", "bucket_time", ""])].into();
     let mut keys = BTreeSet::new();

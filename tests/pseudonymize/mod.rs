@@ -1,4 +1,4 @@
-//! An archive without names, and the key file that gives them back.
+//! Archives with tokens, and key files that resolve them.
 
 mod categories;
 mod composite;
@@ -40,7 +40,7 @@ fn newest() -> MlVersion {
     MlVersion::new(9, 2, 0)
 }
 
-/// Nothing of the first archive stands in the second, and nothing else of it changed.
+/// Checks that the second archive contains no value of the first one, and that nothing else changed.
 fn check_pseudonymized(what: &str, binary: &Binary, old: &Path, made: &Pseudonymized) {
     let (old, new) = (entries(old), entries(&made.archive));
     let (output, tokens) = (&made.output, &made.tokens);
@@ -83,7 +83,7 @@ fn assert_no_hash_of_a_value(
     for key in keys.difference(&empty) {
         assert!(
             explained_by_tokens.contains(key),
-            "{what}: {key} is explained by no token"
+            "{what}: {key} does not match a token"
         );
         assert!(!explained_by_values.contains(key), "{what}: {key} is of a value");
     }
@@ -93,7 +93,7 @@ fn assert_no_hash_of_a_value(
     assert!(!scope_keys(old).is_subset(&empty), "{what}");
 }
 
-/// Which entries are gone. What stands in the place of another text, in the state or elsewhere, is revealed as that text.
+/// Returns the dropped entries. Every replaced text, in the state or elsewhere, must be revealed as the original one.
 fn compare_states(
     what: &str,
     binary: &Binary,
@@ -172,7 +172,7 @@ fn equal_keys_give_equal_tokens() {
     let old = exported(&binary, "web-latency");
     let first = shared_pseudonymized(&binary, "web-latency");
     let (key, tokens) = (first.key.display().to_string(), first.tokens);
-    // The second one knows fewer values: no inputs, and another order.
+    // The second run finds fewer values, in a different order, since there are no input documents.
     let complete = from_python("complete");
     let second = pseudonymized(&binary, &complete, "second", &["--key", &key]);
     assert!(
@@ -189,7 +189,7 @@ fn equal_keys_give_equal_tokens() {
         filters[0]["items"].clone()
     };
     assert!(filters(&first)[0].as_str().unwrap().starts_with("t_"));
-    // Another key makes other tokens.
+    // A different key results in different tokens.
     let third = pseudonymized(&binary, &old, "third", &[]);
     let mut both = tokens.keys().filter(|token| third.tokens.contains_key(*token));
     assert!(both.all(|token| token.parse::<u64>().is_ok()));

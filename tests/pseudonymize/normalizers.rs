@@ -1,4 +1,4 @@
-//! Inputs that spell values otherwise than the job sees them.
+//! Input documents with values that are spelled differently from what the job reads.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,8 @@ use crate::support::cluster::ml::MlOptions;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
-/// The job whose hosts pass the normalizer `alike` of this analysis; some of the inputs shout them.
+/// Returns the job with the normalizer `alike` of this analysis for hosts. In some input documents, hosts are in
+/// uppercase.
 fn fixture_with_normalizer(analysis: &Value) -> Fixture {
     let mut fixture = Fixture::load("web-latency");
     fixture.input_mapping["properties"]["host"] = json!({"type": "keyword", "normalizer": "alike"});

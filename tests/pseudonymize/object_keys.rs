@@ -1,4 +1,4 @@
-//! Names of members that are values, and what only the search finds.
+//! Names of members that are values, and values that only the search finds.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::support::test_cluster::TestCluster;
 const HOST: &str = "web-05.iad.corp.example";
 const CLIENT: &str = "10.1.139.226";
 
-/// The lines of an entry, each changed.
+/// Changes each line of an entry.
 fn lines(content: &[u8], mut change: impl FnMut(usize, &mut Value)) -> Vec<u8> {
     let text = String::from_utf8_lossy(content);
     let lines = text.lines().enumerate().map(|(number, line)| {
@@ -31,7 +31,7 @@ fn object_keys_that_are_values_become_tokens() {
                 1 => document["labels"] = json!({ HOST: 1, "of": { HOST: [{ CLIENT: "x" }] } }),
                 3 => document["counts"] = json!({ CLIENT: 2, "304": 5 }),
                 5 => document[format!("seen.{HOST}.on")] = json!(1),
-                // Every part of the client's token is a value itself, and must not be replaced again.
+                // Every part of the client's token is itself a value, and must not be replaced again.
                 22..512 if number % 2 == 1 && ![139, 226].contains(&(number / 2)) => {
                     document["status"] = json!(number / 2)
                 }
@@ -108,7 +108,7 @@ fn leak_search_finds_values_that_were_not_replaced() {
         let old = old.display().to_string();
         let run = binary.run(["pseudonymize", &old, "-o", "new.tar.gz"]).expect(1);
         run.expect_stderr(place)
-            .expect_stderr("a value that was replaced is still in the new archive");
+            .expect_stderr("a replaced value is still in the new archive");
         assert!(!run.stderr.contains(HOST), "{}", run.stderr);
         assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
     }

@@ -1,4 +1,4 @@
-//! What is printed: the summary, and what `reveal` shows.
+//! The printed report, and the output of `reveal`.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -22,7 +22,7 @@ fn summary_names_the_message_field() {
         "--skip-datafeed",
     ]);
     run.expect(0)
-        .expect_stderr("values: the words of message, and names and texts that contain them");
+        .expect_stderr("values: words in message, names and texts that contain them");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is refused, what is asked, and what is left behind.
+//! Refusals, questions, and files that remain.
 
 use serde_json::json;
 
@@ -75,7 +75,7 @@ fn pseudonymize_checks_its_arguments() {
         .expect(2)
         .expect_stderr("clientip, host, status");
     let dry = run(&["-o", "a.tar.gz", "--dry-run"]).expect(0);
-    assert_eq!(dry.stdout.trim_end(), "would write a.tar.gz and a.key.json");
+    assert_eq!(dry.stdout.trim_end(), "Would write a.tar.gz and a.key.json");
     assert!(std::fs::read_dir(binary.directory()).unwrap().next().is_none());
     binary
         .run([
@@ -108,7 +108,7 @@ fn tokens_are_revealed_in_texts() {
     binary
         .run(["reveal", key, "t_unknown"])
         .expect(1)
-        .expect_stderr("contains no token");
+        .expect_stderr("does not contain a token");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn names_that_contain_values_must_be_accepted() {
 #[test]
 fn export_can_pseudonymize_directly() {
     let (binary, fixture) = (Binary::new(), Fixture::load("web-latency"));
-    // Before the other, since worlds on one Elasticsearch wait for one another.
+    // Exported first, since clusters on the same Elasticsearch node wait for each other.
     let old = entries(&exported(&binary, "web-latency"));
     let cluster = TestCluster::seeded(newest(), &fixture);
     let run = |more: &[&str]| {

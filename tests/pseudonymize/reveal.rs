@@ -1,4 +1,4 @@
-//! What stands in the place of a value, asked of `reveal`: all of an archive in one run.
+//! Resolves all tokens of an archive with `reveal`, in one run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -11,10 +11,10 @@ use super::json_tree::Tree;
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
 
-/// Texts of the old archive with those that stand in their places in the new one.
+/// Pairs of texts: in the old archive, and at the same place in the new one.
 pub type Pairs = BTreeSet<(String, String)>;
 
-/// All that was replaced in entries other than the state, but for ids of inputs and for hashes.
+/// Returns all replaced texts in entries other than the state, except for IDs of input documents and hashes.
 pub fn replaced_texts(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Pairs {
     assert!(old.keys().eq(new.keys()));
     let mut pairs = Pairs::new();
@@ -53,7 +53,7 @@ pub fn replaced_texts(old: &BTreeMap<String, String>, new: &BTreeMap<String, Str
                 let id = name.contains("_input_") && path == "index._id";
                 let number = matches!(path.as_str(), "snapshot_doc_count" | "max_matching_length");
                 if !id && path != "quantiles.quantile_state" && !number {
-                    // Of a pattern the words are revealed, without the backslashes that a pattern needs.
+                    // For patterns, the words are revealed without escapes.
                     let pattern = matches!(path.as_str(), "regex" | "grok_pattern");
                     let plain = |text: &str| text.replace(if pattern { "\\" } else { "\0" }, "");
                     pairs.insert((plain(old), plain(new)));
@@ -65,7 +65,7 @@ pub fn replaced_texts(old: &BTreeMap<String, String>, new: &BTreeMap<String, Str
     pairs
 }
 
-/// Items of all filters.
+/// Returns the items of all filters.
 pub fn filter_items(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
     let filters: Value = serde_json::from_str(entry(entries, "_filters.json")).unwrap();
     let filters = filters.as_array().unwrap().iter();
@@ -73,7 +73,7 @@ pub fn filter_items(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
     items.map(|item| item.as_str().unwrap().to_owned()).collect()
 }
 
-/// What `reveal` says of all these texts, in one run; each is one line or more.
+/// Returns the output of `reveal` for all these texts in one run. Each has one line or more.
 pub fn reveal(binary: &Binary, key: &Path, texts: &[&str]) -> Vec<String> {
     if texts.is_empty() {
         return Vec::new();
@@ -89,7 +89,7 @@ pub fn reveal(binary: &Binary, key: &Path, texts: &[&str]) -> Vec<String> {
     revealed.lines().map(str::to_owned).collect()
 }
 
-/// Fails where one of the new texts does not give the old one back.
+/// Fails if one of the new texts is not resolved to the old one.
 pub fn assert_all_revealed(what: &str, binary: &Binary, key: &Path, pairs: &Pairs) {
     let texts: Vec<&str> = pairs.iter().map(|(_, new)| new.as_str()).collect();
     let revealed = reveal(binary, key, &texts);

@@ -1,4 +1,4 @@
-//! What goes by values: filters, the rules that use them, and the datafeed.
+//! Filters, the rules that use them, and the datafeed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +15,14 @@ use crate::support::test_cluster::TestCluster;
 
 const HOSTS: &str = "detector.d.c";
 
-/// The job with other items in the filter that its rule includes hosts by.
+/// Returns the job with other items in the filter that its rule applies to hosts.
 fn fixture_with_filter_items(items: Value) -> Fixture {
     let mut fixture = Fixture::load("web-latency");
     fixture.filters[0]["items"] = items;
     fixture
 }
 
-/// Hosts that the model knows.
+/// Returns the hosts in the model.
 fn hosts(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
     let states = states(entries);
     let tree = Tree::parse(states.values().next().unwrap());
@@ -31,7 +31,7 @@ fn hosts(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
     hosts.filter(|host| !host.is_empty()).collect()
 }
 
-/// The filter as the cluster has it after an import.
+/// Returns the items of the filter on the cluster after an import.
 fn imported_items(binary: &Binary, new: &Pseudonymized) -> BTreeSet<String> {
     let cluster = TestCluster::new(newest());
     cluster.import(binary, &new.archive, &[]).expect(0);

@@ -1,4 +1,4 @@
-//! Archives that several tests look at, made once.
+//! Archives that several tests use.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,17 +12,17 @@ use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, from_python};
 use crate::support::test_cluster::TestCluster;
 
-/// What is made once, by the job's name.
+/// Values that are created once for each job.
 type OncePerJob<T> = Mutex<BTreeMap<String, Arc<OnceLock<T>>>>;
 
-/// Of one job: the archive with tokens, the key file, and its output.
+/// The pseudonymized archive of a job, the key file, and the output.
 struct CachedArchive {
     archive: Vec<u8>,
     key: Vec<u8>,
     output: Value,
 }
 
-/// An archive with tokens, and the values by token.
+/// A pseudonymized archive, and the values by token.
 pub struct Pseudonymized {
     pub archive: PathBuf,
     pub key: PathBuf,
@@ -35,7 +35,8 @@ fn cell_of<T>(all: &OncePerJob<T>, job: &str) -> Arc<OnceLock<T>> {
     Arc::clone(all.entry(job.to_owned()).or_default())
 }
 
-/// The job's archive with its inputs. Not while a test cluster exists: on one node they would wait for one another.
+/// Exports the job with its input documents. Must not be called while a test cluster exists, since on a real node each
+/// would wait for the other.
 pub fn exported(binary: &Binary, job: &str) -> PathBuf {
     static EXPORTED: OncePerJob<Vec<u8>> = Mutex::new(BTreeMap::new());
     let made = cell_of(&EXPORTED, job);
@@ -48,12 +49,12 @@ pub fn exported(binary: &Binary, job: &str) -> PathBuf {
     path
 }
 
-/// The archive of a job that only one test knows.
+/// Exports a job that only one test uses.
 pub fn exported_of(binary: &Binary, fixture: &Fixture) -> PathBuf {
     TestCluster::seeded(newest(), fixture).export(binary, fixture.id(), "original", &["--include-inputs"])
 }
 
-/// The job's archive with tokens in the place of values, as it is without options. As [`exported`] makes it.
+/// Returns the job's archive, pseudonymized without options. See [`exported`].
 pub fn shared_pseudonymized(binary: &Binary, job: &str) -> Pseudonymized {
     static PSEUDONYMIZED: OncePerJob<CachedArchive> = Mutex::new(BTreeMap::new());
     let made = cell_of(&PSEUDONYMIZED, job);
@@ -78,7 +79,7 @@ pub fn shared_pseudonymized(binary: &Binary, job: &str) -> Pseudonymized {
     }
 }
 
-/// Writes `<name>.tar.gz` and `<name>.key.json`, unless the options name another key file.
+/// Writes `<name>.tar.gz` and `<name>.key.json`, unless the options specify another key file.
 pub fn pseudonymized(binary: &Binary, archive: &Path, name: &str, options: &[&str]) -> Pseudonymized {
     let (archive, target) = (archive.display().to_string(), binary.path(&format!("{name}.tar.gz")));
     let output = target.display().to_string();
@@ -101,10 +102,10 @@ fn tokens(key: &Path) -> BTreeMap<String, String> {
     tokens.collect()
 }
 
-/// The job's archive with what `edit` makes of the text of each entry. As [`exported`] makes it.
+/// Returns the job's archive with the text of each entry changed by `edit`. See [`exported`].
 pub fn rewritten(binary: &Binary, job: &str, edit: impl Fn(&str, &str) -> String) -> PathBuf {
     let mut all = members(&exported(binary, job));
-    // It has the checksums of what was there before.
+    // Its checksums are those of the original entries.
     all.retain(|member| member.name != "esml_manifest.json");
     for member in &mut all {
         let text = String::from_utf8(std::mem::take(&mut member.content)).unwrap();
@@ -115,7 +116,7 @@ pub fn rewritten(binary: &Binary, job: &str, edit: impl Fn(&str, &str) -> String
     path
 }
 
-/// The job's archive with what `edit` makes of each entry's content. As [`exported`] makes it.
+/// Returns the job's archive with the content of each entry changed by `edit`. See [`exported`].
 pub fn edited_entries(binary: &Binary, job: &str, mut edit: impl FnMut(&str, &mut Vec<u8>)) -> PathBuf {
     const MANIFEST: &str = "esml_manifest.json";
     let mut all = members(&exported(binary, job));
@@ -124,7 +125,7 @@ pub fn edited_entries(binary: &Binary, job: &str, mut edit: impl FnMut(&str, &mu
         .for_each(|member| edit(&member.name, &mut member.content));
     let changed = |(old, new): (&TarMember, &TarMember)| old.name != MANIFEST && old.content != new.content;
     if before.iter().zip(&all).any(changed) {
-        // It has the checksum of what was there before.
+        // Its checksums are those of the original entries.
         all.retain(|member| member.name != MANIFEST);
     }
     let path = binary.path("edited.tar.gz");
@@ -132,10 +133,11 @@ pub fn edited_entries(binary: &Binary, job: &str, mut edit: impl FnMut(&str, &mu
     path
 }
 
-/// The job's archive with what `edit` makes of its configuration and of its inputs' mapping. As [`exported`] makes it.
+/// Returns the job's archive with its configuration and the mapping of its input documents changed by `edit`. See
+/// [`exported`].
 pub fn edited(binary: &Binary, job: &str, edit: impl FnOnce(&mut Value, &mut Value)) -> PathBuf {
     let mut all = members(&exported(binary, job));
-    // It has the checksum of what was there before.
+    // Its checksums are those of the original entries.
     all.retain(|member| member.name != "esml_manifest.json");
     let parsed = |ending: &str| {
         let member = all.iter().find(|member| member.name.ends_with(ending)).unwrap();
@@ -155,7 +157,7 @@ pub fn edited(binary: &Binary, job: &str, edit: impl FnOnce(&mut Value, &mut Val
     path
 }
 
-/// The lock is held here, as by another run, until that run has published what it added.
+/// The lock is held here, as if by another run, until that run has published its additions.
 #[test]
 fn concurrent_runs_with_one_key_file_keep_each_others_tokens() {
     use std::io::{BufRead as _, BufReader};

@@ -1,21 +1,21 @@
-//! Two decoded states side by side: what differs, and nothing else than what may.
+//! Compares two decoded states, and fails if anything differs that must not.
 
 use super::json_tree::Tree;
 
-/// What differs.
+/// The differences.
 #[derive(Debug, Default)]
 pub struct Differences {
-    /// Texts: old and new.
+    /// Texts, old and new.
     pub replaced: Vec<(String, String)>,
-    /// Lengths in categories.
+    /// The number of lengths in categories.
     pub lengths: usize,
-    /// Scope keys: old and new.
+    /// The number of scope hashes, old and new.
     pub keys: usize,
-    /// Entries that are gone.
+    /// The number of dropped entries.
     pub removed: usize,
 }
 
-/// Compares; panics where anything else differs than a text.
+/// Compares two states. Panics if anything other than a text differs.
 pub fn compare(old: &Tree, new: &Tree) -> Differences {
     let mut differences = Differences::default();
     side_by_side(old, new, "", &mut differences);
@@ -29,7 +29,7 @@ fn side_by_side(old: &Tree, new: &Tree, path: &str, differences: &mut Difference
                 return;
             }
             if matches!(path, ".b.c.d" | ".b.c.k") {
-                // Lengths of a category, which follow from its message: see `categories`.
+                // The lengths of a category depend on its message: see `categories`.
                 differences.lengths += 1;
             } else if path == ".a.g.a.a" {
                 differences.keys += 1;
@@ -55,7 +55,7 @@ fn side_by_side(old: &Tree, new: &Tree, path: &str, differences: &mut Difference
     }
 }
 
-/// The number of entries, then the entries: some may be gone, those that are left have the scores that they had.
+/// Compares the number of entries and the entries. Some may be dropped; the others must have their original scores.
 fn largest_scores(old: &[(String, Tree)], new: &[(String, Tree)], path: &str, differences: &mut Differences) {
     let (size, entries) = new.split_first().unwrap();
     assert_eq!(size, &("d".to_owned(), Tree::Text(entries.len().to_string())), "{path}");

@@ -1,4 +1,4 @@
-//! Surrogates without a partner: Elasticsearch accepts them in documents, and so do export and import.
+//! Unpaired surrogates: Elasticsearch accepts them in documents, and so do export and import.
 
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ fn value_with_a_lone_surrogate_has_a_token() {
     let old = rewritten(&binary, "web-latency", |name, text| match name {
         name if name.contains("_input_") => text.replace("\"web-05.iad.corp.example\"", "\"web\\ud800\""),
         name if name.ends_with("_annotations.ndjson") => {
-            // Who wrote it decides what becomes of the text.
+            // The author determines how the text is treated.
             text.replace("\"create_username\": \"_xpack\"", "\"create_username\": \"\\ud800\"")
         }
         _ => text.to_owned(),

@@ -1,4 +1,4 @@
-//! What people wrote in configuration, mapping, settings and calendars is replaced or left out.
+//! Texts written by users in configuration, mapping, settings and calendars are replaced or removed.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! The archive that comes along for a first look: `docs/sample/web-latency_state.tar.gz`.
-//! A run of these tests with `UPDATE_DOCS=1` writes it again, and the picture of it in the README.
+//! The sample archive: `docs/sample/web-latency_state.tar.gz`.
+//! These tests write it, and its picture in the README, again if `UPDATE_DOCS=1` is set.
 
 #[cfg(unix)]
 mod picture;
@@ -15,7 +15,7 @@ use crate::support::pseudo_terminal::TerminalSession;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
-/// More would be a burden on everyone who clones.
+/// A larger file would slow down every clone of the repository.
 const MAX_BYTES: u64 = 500_000;
 
 fn sample() -> PathBuf {

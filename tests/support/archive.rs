@@ -1,4 +1,4 @@
-//! An archive's entries, read by the tar and gzip libraries alone.
+//! Reads the entries of an archive using only the tar and gzip libraries.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::binary::Binary;
 
-/// Every entry's text by name.
+/// Returns the text of every entry by name.
 pub fn entries(path: &Path) -> BTreeMap<String, String> {
     let file = std::fs::File::open(path).expect("the archive");
     let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(file));
@@ -26,7 +26,7 @@ pub fn entries(path: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The entry whose name ends so.
+/// Returns the entry whose name has this ending.
 #[track_caller]
 pub fn entry<'a>(entries: &'a BTreeMap<String, String>, ending: &str) -> &'a str {
     let found: Vec<&String> = entries
@@ -38,7 +38,7 @@ pub fn entry<'a>(entries: &'a BTreeMap<String, String>, ending: &str) -> &'a str
     found[0]
 }
 
-/// Documents by the id in their action line.
+/// Returns documents by the ID in their action line.
 pub fn by_id(text: &str) -> BTreeMap<String, String> {
     let lines: Vec<&str> = text.lines().collect();
     lines
@@ -55,7 +55,7 @@ pub fn by_id(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// An entry to be changed: name, content, type.
+/// An entry that can be changed: name, content and type.
 #[derive(Clone, Debug)]
 pub struct TarMember {
     pub name: String,
@@ -73,7 +73,7 @@ impl TarMember {
     }
 }
 
-/// The entries in order.
+/// Returns the entries in order.
 pub fn members(path: &Path) -> Vec<TarMember> {
     let file = std::fs::File::open(path).expect("the archive");
     let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(file));
@@ -90,7 +90,7 @@ pub fn members(path: &Path) -> Vec<TarMember> {
     tar.entries().expect("a tar").map(member).collect()
 }
 
-/// The blocks of a tar of these entries, whatever their names.
+/// Returns the tar blocks of these entries, with any names.
 pub fn blocks(members: &[TarMember]) -> Vec<u8> {
     let mut tar = Vec::new();
     for member in members {
@@ -108,20 +108,20 @@ pub fn blocks(members: &[TarMember]) -> Vec<u8> {
     tar
 }
 
-/// One gzip member.
+/// Compresses bytes as one gzip member.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(bytes).expect("memory");
     gzip.finish().expect("memory")
 }
 
-/// An archive that tests share: its bytes are kept for the whole run, its file while a test uses it.
+/// An archive that tests share. Its bytes are kept in memory, and its file exists while a test uses it.
 pub struct SharedArchive {
     bytes: OnceLock<Vec<u8>>,
     file: Mutex<Weak<ArchiveFile>>,
 }
 
-/// Removed when it is dropped. A static would never be.
+/// A file that is removed when it is dropped. A static would never be dropped.
 pub struct ArchiveFile {
     path: PathBuf,
     _directory: tempfile::TempDir,
@@ -135,7 +135,7 @@ impl SharedArchive {
         }
     }
 
-    /// `export` writes the archive, once.
+    /// `export` writes the archive once.
     pub fn file(&self, export: impl FnOnce(&Binary) -> PathBuf) -> Arc<ArchiveFile> {
         let bytes = self.bytes.get_or_init(|| {
             let binary = Binary::new();

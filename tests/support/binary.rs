@@ -1,10 +1,10 @@
-//! The built binary, run as a user would: own environment, own directory, nothing inherited that could matter.
+//! Runs the compiled binary as a user would, with its own environment and directory.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// One run that has ended.
+/// A completed run.
 #[derive(Clone, Debug)]
 pub struct Run {
     pub args: Vec<String>,
@@ -13,7 +13,7 @@ pub struct Run {
     pub stderr: String,
 }
 
-/// A binary with a directory to work in.
+/// A binary with a working directory.
 pub struct Binary {
     directory: tempfile::TempDir,
     environment: Vec<(String, String)>,
@@ -27,13 +27,13 @@ impl Binary {
         }
     }
 
-    /// Sets a variable for all runs.
+    /// Sets an environment variable for all runs.
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// A path in the directory.
+    /// Returns a path in the directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -42,7 +42,7 @@ impl Binary {
         self.directory.path()
     }
 
-    /// The command, ready to be started, for tests that send signals or read along.
+    /// Returns the command, for tests that send signals or read its output while it runs.
     pub fn command<I, S>(&self, args: I) -> Command
     where
         I: IntoIterator<Item = S>,
@@ -66,7 +66,7 @@ impl Binary {
         command
     }
 
-    /// Runs to the end.
+    /// Runs the binary to its end.
     pub fn run<I, S>(&self, args: I) -> Run
     where
         I: IntoIterator<Item = S>,
@@ -83,8 +83,8 @@ impl Binary {
     }
 }
 
-/// Sizes for every export and import that names none of its own, in the form of the command line: whatever they are,
-/// the same must come out (`ESML_TEST_SIZES="--slices 3 --page-size 23 --bulk-size 4kb --bulk-concurrency 5"`).
+/// Sets sizes for every export and import that does not set its own, as on the command line. They must not affect the
+/// result (`ESML_TEST_SIZES="--slices 3 --page-size 23 --bulk-size 4kb --bulk-concurrency 5"`).
 fn add_sizes(args: &mut Vec<OsString>) {
     let Ok(sizes) = std::env::var("ESML_TEST_SIZES") else {
         return;
@@ -103,7 +103,7 @@ fn add_sizes(args: &mut Vec<OsString>) {
 }
 
 impl Run {
-    /// The run itself, after seeing that it ended so; otherwise its output.
+    /// Returns the run if it has this exit code. Otherwise panics with its complete output.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(
@@ -117,16 +117,20 @@ impl Run {
         self
     }
 
-    /// The one JSON document on stdout.
+    /// Parses the single JSON document on stdout.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 
-    /// Sees that stderr has the text.
+    /// Checks that stderr contains the text.
     #[track_caller]
     pub fn expect_stderr(&self, text: &str) -> &Self {
-        assert!(self.stderr.contains(text), "stderr lacks `{text}`:\n{}", self.stderr);
+        assert!(
+            self.stderr.contains(text),
+            "stderr does not contain `{text}`:\n{}",
+            self.stderr
+        );
         self
     }
 }

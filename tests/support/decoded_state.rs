@@ -1,4 +1,4 @@
-//! The decoded state, read by nothing of the program.
+//! Decodes state independently of the program.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::fixtures::Fixture;
 
-/// Every string that is a value in the decoded state of a kind; names are not values.
+/// Returns every string value, except names, in the decoded state of a kind.
 pub fn strings_in_state(fixture: &Fixture, kind: &str) -> BTreeSet<String> {
     let mut documents: Vec<(u64, Value)> = fixture
         .state

@@ -1,4 +1,4 @@
-//! Jobs that have learned: real model state, and how it gets onto a stand-in cluster as if learned there.
+//! Jobs with real model state, and functions to put them on a stand-in cluster.
 
 mod changed;
 mod seed;
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 pub use seed::load;
 
-/// A document with its id, byte for byte as it was stored.
+/// A document with its ID, with its bytes as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredDocument {
-    /// The index that it is stored in, where the fixture decides that (inputs); else empty.
+    /// The index of the document if the fixture determines it (input documents); otherwise empty.
     pub index: String,
     /// `_id`.
     pub id: String,
@@ -22,18 +22,18 @@ pub struct StoredDocument {
     pub source: String,
 }
 
-/// A job with all that belongs to it. Builders change it before it is seeded; fields say what was (to be) stored.
+/// A job with everything that belongs to it. Tests can change it before it is put on a cluster.
 #[derive(Clone, Debug)]
 pub struct Fixture {
-    /// The job as `GET` shows it, its datafeed inside.
+    /// The job as `GET` returns it, including its datafeed.
     pub job: Value,
-    /// Snapshot documents, the newest last or alone.
+    /// Snapshot documents, the newest one last.
     pub snapshots: Vec<StoredDocument>,
     /// Model and categorizer state documents.
     pub state: Vec<StoredDocument>,
-    /// The users' and the job's own annotations.
+    /// Annotations of users and of the job.
     pub annotations: Vec<StoredDocument>,
-    /// Notifications; their ids are made here.
+    /// Notifications. Their IDs are generated here.
     pub notifications: Vec<StoredDocument>,
     /// Category definitions, stored as `<job>_category_definition_<n>`.
     pub categories: Vec<StoredDocument>,
@@ -43,31 +43,31 @@ pub struct Fixture {
     pub filters: Vec<Value>,
     /// Calendars with `events`.
     pub calendars: Vec<Value>,
-    /// Mapping of each source index.
+    /// The mapping of each source index.
     pub input_mapping: Value,
-    /// Settings of each source index, besides shards and replicas.
+    /// The settings of each source index, in addition to shards and replicas.
     pub input_settings: Value,
-    /// Sources whose mapping is another.
+    /// Source indices with different mappings.
     pub other_mappings: Vec<(String, Value)>,
-    /// Sources that wildcards do not match unless they ask for hidden ones.
+    /// Source indices that wildcards match only if hidden indices are requested.
     pub hidden_sources: Vec<String>,
-    /// Documents of the source indices.
+    /// The documents of the source indices.
     pub inputs: Vec<StoredDocument>,
-    /// Source indices, in the order in which the datafeed names them.
+    /// The source indices in the order of the datafeed.
     pub sources: Vec<String>,
-    /// Results of another job in the same index, which nobody may touch.
+    /// Results of another job in the same index, which must not be changed.
     pub bystanders: Vec<StoredDocument>,
 }
 
-/// The job whose results lie in the same index.
+/// The job whose results are in the same index.
 pub const OTHER_JOB: &str = "bystander";
 
-/// The directory of the fixtures.
+/// Returns the directory of the fixtures.
 pub fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// An archive that the Python scripts wrote, such as `complete`.
+/// Returns the path of an archive that the Python scripts wrote, such as `complete`.
 pub fn from_python(name: &str) -> PathBuf {
     directory().join("from-python").join(format!("{name}.tar.gz"))
 }
@@ -99,7 +99,7 @@ fn parsed<T: serde::de::DeserializeOwned>(job: &str, file: &str) -> T {
     serde_json::from_str(&text(job, file)).unwrap_or_else(|why| panic!("{job}/{file}: {why}"))
 }
 
-/// Action lines and documents in turn.
+/// Parses alternating action lines and documents.
 fn bulk(job: &str, file: &str) -> Vec<StoredDocument> {
     let text = text(job, file);
     let lines: Vec<&str> = text.lines().collect();
@@ -118,7 +118,7 @@ fn bulk(job: &str, file: &str) -> Vec<StoredDocument> {
         .collect()
 }
 
-/// Documents without ids.
+/// Parses documents without IDs.
 fn lines(job: &str, file: &str, id: impl Fn(usize, &str) -> String) -> Vec<StoredDocument> {
     let text = text(job, file);
     let stored = |(number, line): (usize, &str)| StoredDocument {
@@ -130,7 +130,7 @@ fn lines(job: &str, file: &str, id: impl Fn(usize, &str) -> String) -> Vec<Store
 }
 
 impl Fixture {
-    /// `web-latency`, `log-categories`, `user-population` or `log-categories-multisnap`.
+    /// Loads `web-latency`, `log-categories`, `user-population` or `log-categories-multisnap`.
     pub fn load(name: &str) -> Self {
         let job: Value = parsed(name, "job.json");
         let names = job["datafeed_config"]["indices"].as_array().into_iter().flatten();
@@ -161,23 +161,23 @@ impl Fixture {
         }
     }
 
-    /// The job's id.
+    /// Returns the ID of the job.
     pub fn id(&self) -> &str {
         self.job["job_id"].as_str().unwrap()
     }
 
-    /// The id of the snapshot that the job stands on.
+    /// Returns the ID of the snapshot that the job uses.
     pub fn snapshot_id(&self) -> &str {
         self.job["model_snapshot_id"].as_str().unwrap()
     }
 
-    /// The stored document of the snapshot that the job stands on.
+    /// Returns the snapshot document that the job uses.
     pub fn snapshot(&self) -> &StoredDocument {
         let id = format!("{}_model_snapshot_{}", self.id(), self.snapshot_id());
         self.snapshots.iter().find(|snapshot| snapshot.id == id).unwrap()
     }
 
-    /// `<job>_quantiles`, the bytes of the snapshot's own.
+    /// Returns `<job>_quantiles` with the bytes in the snapshot document.
     pub fn quantiles(&self) -> StoredDocument {
         let snapshot: WithQuantiles = serde_json::from_str(&self.snapshot().source).unwrap();
         StoredDocument {
@@ -188,7 +188,7 @@ impl Fixture {
     }
 }
 
-/// A bucket and a record before and after every snapshot, data counts and a state of another job.
+/// Returns results of another job, before and after every snapshot, with its data counts and state.
 fn other_job_documents() -> Vec<StoredDocument> {
     let mut stored = Vec::new();
     for timestamp in [1_700_000_000_000_i64, 1_800_000_000_000] {

@@ -1,4 +1,4 @@
-//! The library run in this process as the binary runs it, with time, signals and streams of the test's.
+//! Runs the library in this process like the binary, with time, signals and streams controlled by the test.
 
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::binary::Run;
 
-/// Time that passes in pauses, at once, and where the test lets it pass.
+/// A clock on which pauses end at once, and which the test can advance.
 pub struct TestClock {
     now: watch::Sender<Duration>,
     pause_hook: Mutex<Option<Box<dyn Fn() + Send>>>,
@@ -33,12 +33,12 @@ impl TestClock {
         }
     }
 
-    /// Runs this whenever a pause begins.
+    /// Calls this function at the start of every pause.
     pub fn on_pause(&self, run: impl Fn() + Send + 'static) {
         *self.pause_hook.lock().unwrap() = Some(Box::new(run));
     }
 
-    /// Lets time pass: whoever waited for so long is called.
+    /// Advances the time and ends waits that are due.
     pub fn advance(&self, time: Duration) {
         self.now.send_modify(|now| *now += time);
     }
@@ -66,7 +66,7 @@ impl Clock for TestClock {
     }
 }
 
-/// One run to be.
+/// A run that is being prepared.
 pub struct InProcess {
     pub clock: Arc<TestClock>,
     stop: watch::Sender<Option<ExitCode>>,
@@ -80,7 +80,7 @@ impl InProcess {
         }
     }
 
-    /// What a hook calls to interrupt the run.
+    /// Returns a function that interrupts the run, for hooks.
     pub fn interrupter(&self) -> impl Fn(ExitCode) + Send + Sync + 'static {
         let stop = self.stop.clone();
         move |code| {
@@ -88,7 +88,7 @@ impl InProcess {
         }
     }
 
-    /// Runs to the end.
+    /// Runs the program to its end.
     pub fn run(&self, args: &[&str]) -> Run {
         let (stdout, stderr) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<Mutex<Vec<u8>>>::default());
         let context = RunContext {

@@ -1,5 +1,5 @@
-//! What the tests stand on.
-#![allow(dead_code, unused_imports, reason = "each user needs another part")]
+//! Support code for tests.
+#![allow(dead_code, unused_imports, reason = "each user needs a different part")]
 
 pub mod archive;
 pub mod binary;

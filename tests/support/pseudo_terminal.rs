@@ -1,4 +1,4 @@
-//! A person at a terminal: the binary's stdin and stderr are one end of a pseudo-terminal, the test holds the other.
+//! Runs the binary on a pseudo-terminal, which the test controls like a user.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -11,9 +11,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::LocalModes;
 
-/// Far more than any prompt takes.
+/// Far longer than any prompt should take.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// What a program wrote before its end is read by then.
+/// The time to read what a program wrote before it ended.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A run on a terminal.
@@ -22,28 +22,29 @@ pub struct TerminalSession {
     keyboard: File,
     screen: Arc<(Mutex<String>, Condvar)>,
     reader_thread: std::thread::JoinHandle<()>,
-    /// How much of the screen has been read by [`Session::expect`].
+    /// The position on the screen up to which [`Session::expect`] has read.
     read: usize,
 }
 
-/// How it ended.
+/// The end of a session.
 pub struct TerminalOutput {
     pub code: i32,
     pub stdout: String,
-    /// Everything that the terminal showed, escape codes included.
+    /// Everything that the terminal displayed, including escape codes.
     pub screen: String,
-    /// Whether the terminal shows what is typed.
+    /// Whether the terminal displays input.
     echoes: bool,
 }
 
 impl TerminalOutput {
-    /// What was said last.
+    /// Returns the last line of the output.
     pub fn last_line(&self) -> String {
         let plain = console::strip_ansi_codes(&self.screen);
         plain.trim_end().lines().last().unwrap_or_default().to_owned()
     }
 
-    /// Sees that the terminal is as it was: what is typed is shown, and so is the cursor, at the beginning of a line.
+    /// Checks that the terminal was restored: input is displayed, and the cursor is visible and at the beginning of a
+    /// line.
     #[track_caller]
     pub fn assert_restored(&self) {
         assert!(self.echoes, "what is typed is not shown:\n{}", self.screen);
@@ -54,12 +55,12 @@ impl TerminalOutput {
 }
 
 impl TerminalSession {
-    /// Starts the command with a terminal; stdout stays a pipe.
+    /// Starts the command on a terminal; stdout is a pipe.
     pub fn start(command: Command) -> Self {
         Self::spawn(command, false)
     }
 
-    /// Starts the command with a terminal that is its stdout too.
+    /// Starts the command on a terminal, including its stdout.
     pub fn start_with_stdout(command: Command) -> Self {
         Self::spawn(command, true)
     }
@@ -78,7 +79,7 @@ impl TerminalSession {
         };
         command.env("TERM", "xterm").stdin(stdin).stdout(stdout).stderr(stderr);
         let child = command.spawn().expect("the binary starts");
-        // The command holds this side of the terminal until it is dropped.
+        // The command keeps this side of the terminal open until it is dropped.
         drop(command);
         let screen = Arc::new((Mutex::new(String::new()), Condvar::new()));
         let keyboard = File::from(master);
@@ -86,7 +87,7 @@ impl TerminalSession {
         let seen = Arc::clone(&screen);
         let reading = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // The last one to close the other end is seen as an error.
+            // The terminal reports an error after the other end is closed.
             while let Ok(length @ 1..) = reader.read(&mut buffer) {
                 seen.0
                     .lock()
@@ -104,7 +105,7 @@ impl TerminalSession {
         }
     }
 
-    /// Waits until the text is shown, after what was expected before.
+    /// Waits until the text is displayed after the previously expected text.
     #[track_caller]
     pub fn expect(&mut self, text: &str) -> &mut Self {
         let until = Instant::now() + TIMEOUT;
@@ -121,7 +122,7 @@ impl TerminalSession {
         }
     }
 
-    /// Waits until the terminal no longer shows what is typed: what was typed before that is thrown away.
+    /// Waits until the terminal no longer displays input. Earlier input is discarded.
     #[track_caller]
     pub fn expect_no_echo(&mut self) -> &mut Self {
         let until = Instant::now() + TIMEOUT;
@@ -137,7 +138,7 @@ impl TerminalSession {
         settings.local_modes.contains(LocalModes::ECHO)
     }
 
-    /// Types.
+    /// Sends input.
     pub fn send_keys(&mut self, keys: &str) -> &mut Self {
         self.keyboard.write_all(keys.as_bytes()).expect("a keyboard");
         self
@@ -149,15 +150,15 @@ impl TerminalSession {
         rustix::process::kill_process(id, signal).expect("a running program");
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the program.
     pub fn wait(mut self) -> TerminalOutput {
         let mut stdout = String::new();
         if let Some(mut pipe) = self.child.stdout.take() {
             pipe.read_to_string(&mut stdout).expect("text");
         }
         let status = self.child.wait().expect("an end");
-        // What was written last is still on its way to the reading thread. A process that another test began in that
-        // moment may hold the other end open.
+        // The last output may not have reached the reading thread. A process that another test started at the same time
+        // may keep the other end open.
         let until = Instant::now() + DRAIN_TIMEOUT;
         while !self.reader_thread.is_finished() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(5));

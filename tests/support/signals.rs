@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM at a chosen request.
+//! Sends Ctrl-C and SIGTERM at a selected request.
 
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -7,7 +7,7 @@ use std::time::Duration;
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
-/// A child whose life the stand-in's hooks can follow.
+/// A child process that hooks of the stand-in can signal and wait for.
 #[derive(Clone, Default)]
 pub struct SignalTarget(Arc<(Mutex<State>, Condvar)>);
 
@@ -43,7 +43,7 @@ impl SignalTarget {
         let _ = kill_process(Pid::from_raw(id as i32).unwrap(), signal);
     }
 
-    /// Waits until the child has ended; `false` where it does not.
+    /// Waits until the child has ended; false after a timeout.
     pub fn wait(&self, timeout: Duration) -> bool {
         let state = self.0.0.lock().unwrap();
         let (state, _) = self

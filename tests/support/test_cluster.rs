@@ -1,4 +1,4 @@
-//! A cluster with a job, and the binary beside it.
+//! A cluster with a job, and the binary to run against it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,23 +17,23 @@ use super::cluster::tls::Tls;
 use super::cluster::{Answer, Documents};
 use super::fixtures::Fixture;
 
-/// What many runs begin with.
+/// The initial state that many runs share.
 pub struct Template {
     ml: MlApi,
     documents: Arc<InMemory>,
 }
 
 impl Template {
-    /// A cluster that holds this; with `tls` behind a secured port.
+    /// Creates a cluster in this state; with `tls`, its port is secured.
     pub fn cluster(&self, tls: Option<Tls>) -> TestCluster {
         TestCluster::of(self.ml.fork(), Arc::new(self.documents.fork()), tls)
     }
 }
 
-/// Every document by index and id, byte for byte.
+/// Every document, as stored, by index and ID.
 pub type Contents = BTreeMap<(String, String), String>;
 
-/// A stand-in cluster of some version. Against a real Elasticsearch there is one at a time.
+/// A stand-in cluster of a version. With a real Elasticsearch, there is only one at a time.
 pub struct TestCluster {
     pub ml: MlApi,
     pub documents: Arc<dyn Documents>,
@@ -62,7 +62,7 @@ pub struct Hit<'a> {
 }
 
 impl TestCluster {
-    /// A cluster where no job was ever opened.
+    /// Creates a cluster where no job was ever opened.
     pub fn new(version: MlVersion) -> Self {
         Self::with(MlOptions::new(version))
     }
@@ -71,12 +71,12 @@ impl TestCluster {
         Self::on(documents_for_tests(), options)
     }
 
-    /// The same, in memory even when the suite is about a real node: for tests with very many runs.
+    /// Creates a cluster in memory even if the tests use a real node, for tests with many runs.
     pub fn in_memory(options: MlOptions) -> Self {
         Self::on(Arc::new(InMemory::new()), options)
     }
 
-    /// A cluster in memory that can be had again and again as it is.
+    /// Creates a cluster in memory that can be copied.
     pub fn template(options: MlOptions, seed: impl FnOnce(&Self)) -> Template {
         let (ml, documents) = (MlApi::new(options), Arc::new(InMemory::new()));
         seed(&Self::of(ml.clone(), documents.clone(), None));
@@ -100,7 +100,7 @@ impl TestCluster {
         Self::of(MlApi::new(options), documents, None)
     }
 
-    /// A cluster where the job has learned.
+    /// Creates a cluster with a job and its model.
     pub fn seeded(version: MlVersion, fixture: &Fixture) -> Self {
         let cluster = Self::new(version);
         cluster.seed(fixture);
@@ -131,7 +131,7 @@ impl TestCluster {
         path
     }
 
-    /// Imports, however that ends.
+    /// Runs an import with any result.
     pub fn import(&self, binary: &Binary, archive: &Path, more: &[&str]) -> Run {
         let archive = archive.display().to_string();
         let mut args = vec!["import", &archive, "--yes"];
@@ -139,7 +139,7 @@ impl TestCluster {
         self.run(binary, &args)
     }
 
-    /// Any command that needs a cluster, with this one's address.
+    /// Runs any command with the address of this cluster.
     pub fn run(&self, binary: &Binary, args: &[&str]) -> Run {
         let url = self.stand_in.url();
         let mut all = args.to_vec();
@@ -147,7 +147,7 @@ impl TestCluster {
         binary.run(all)
     }
 
-    /// Every document of every index, for comparing before and after.
+    /// Returns every document of every index, for comparisons.
     pub fn contents(&self) -> Contents {
         let indices = self
             .call("GET", "/_cat/indices?format=json&expand_wildcards=all", "")
@@ -161,7 +161,7 @@ impl TestCluster {
         names.iter().flat_map(|name| self.documents_of(name)).collect()
     }
 
-    /// Every document behind an index or alias.
+    /// Returns every document of an index or alias.
     pub fn documents_of(&self, index: &str) -> Contents {
         self.call("POST", &format!("/{index}/_refresh"), "");
         let answer = self.call(
@@ -181,12 +181,12 @@ impl TestCluster {
             .collect()
     }
 
-    /// The job as the API shows it.
+    /// Returns the job from the API.
     pub fn job(&self, job: &str) -> Value {
         self.call("GET", &format!("/_ml/anomaly_detectors/{job}"), "").value()["jobs"][0].clone()
     }
 
-    /// `data_counts.latest_record_timestamp` of the job's stats.
+    /// Returns `data_counts.latest_record_timestamp` from the job's statistics.
     pub fn latest_record(&self, job: &str) -> Option<i64> {
         let stats = self
             .call("GET", &format!("/_ml/anomaly_detectors/{job}/_stats"), "")

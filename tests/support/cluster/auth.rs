@@ -1,4 +1,4 @@
-//! Who may come in, and how a secured cluster refuses everybody else.
+//! Authentication, and how a secured cluster refuses requests.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Answer, Call};
 
-/// The credentials a secured cluster knows.
+/// The credentials that a secured cluster accepts.
 #[derive(Clone, Debug, Default)]
 pub struct Auth {
     basic: Vec<(String, String)>,
@@ -15,33 +15,33 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Nobody yet.
+    /// No credentials.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// And a user with a password.
+    /// Adds a user with a password.
     #[must_use]
     pub fn basic(mut self, user: &str, password: &str) -> Self {
         self.basic.push((user.to_owned(), password.to_owned()));
         self
     }
 
-    /// And an API key: its id and its secret.
+    /// Adds an API key with its ID and secret.
     #[must_use]
     pub fn api_key(mut self, id: &str, key: &str) -> Self {
         self.api_keys.push((id.to_owned(), key.to_owned()));
         self
     }
 
-    /// And a bearer token.
+    /// Adds a bearer token.
     #[must_use]
     pub fn bearer(mut self, token: &str) -> Self {
         self.bearer.push(token.to_owned());
         self
     }
 
-    /// `Some`: the refusal.
+    /// Returns the response if the request is refused.
     pub(super) fn refuse(&self, call: &Call) -> Option<Answer> {
         let missing = || format!("missing authentication credentials for REST request [{}]", call.uri());
         let Some(header) = call.header("authorization") else {

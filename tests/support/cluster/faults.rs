@@ -1,4 +1,4 @@
-//! What goes wrong on purpose: rules that say for which requests, when and how.
+//! Injects faults: rules that determine which requests fail, when and how.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,37 +9,38 @@ use tokio::sync::Semaphore;
 
 use super::{Answer, Call};
 
-/// How a matched request goes wrong.
+/// How a matched request fails.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Another answer instead of the cluster's own.
+    /// Another response instead of the cluster's own.
     Answer(Answer),
-    /// A bulk request is answered and not carried out: each of its items is said to have ended with that status.
+    /// A bulk request is not carried out, and each of its items is reported with this status.
     AnswerItems(u16),
-    /// The connection closes before a byte of the answer.
+    /// The connection closes before the first byte of the response.
     Close,
-    /// A chunked answer whose connection closes after that many bytes of the body.
+    /// A chunked response whose connection closes after this many bytes of the body.
     CloseInBody(usize),
-    /// The body ends after `to` bytes. With `right_length` the answer is whole HTTP with a cut body;
-    /// without, the header announces the whole body and the connection closes early.
+    /// The body ends after `to` bytes. With `right_length`, the HTTP response is complete but its body is truncated;
+    /// otherwise, the header has the original length and the connection closes early.
     CutBody { to: usize, right_length: bool },
-    /// No answer, ever; something to run is run after the request was carried out.
+    /// No response. A function can run after the request was carried out.
     Hang,
-    /// No answer; carried out when the semaphore gives a permit, and until then among the tasks of the cluster.
+    /// No response. The request is carried out when the semaphore gives a permit, and is a task of the cluster until
+    /// then.
     CarryOutLater(Arc<Semaphore>),
-    /// The right answer, late.
+    /// The correct response after a delay.
     Delay(Duration),
-    /// Nothing goes wrong: for rules that only run something.
+    /// No fault, for rules that only run a function.
     Pass,
 }
 
 impl Action {
-    /// An answer of that status and JSON body.
+    /// A response with this status and JSON body.
     pub fn status(status: u16, body: impl Into<Bytes>) -> Self {
         Self::Answer(Answer::of(status, "application/json", body))
     }
 
-    /// 429 with `Retry-After`, as a busy cluster or the proxy before it says it.
+    /// 429 with `Retry-After`, as from a busy cluster or its proxy.
     pub fn too_many_requests(retry_after_seconds: u64) -> Self {
         let body = json!({"error": {"root_cause": [{"type": "es_rejected_execution_exception",
             "reason": "rejected execution"}], "type": "es_rejected_execution_exception",
@@ -47,19 +48,19 @@ impl Action {
         Self::Answer(Answer::json(429, &body).with_header("retry-after", &retry_after_seconds.to_string()))
     }
 
-    /// A redirect to another place.
+    /// A redirect.
     pub fn redirect(url: &str) -> Self {
         Self::Answer(Answer::of(302, "text/plain", "").with_header("location", url))
     }
 
-    /// A page of HTML where JSON was asked for.
+    /// An HTML page instead of JSON.
     pub fn html(status: u16) -> Self {
         let page = "<!DOCTYPE html><html><head><title>Gateway</title></head><body>Please sign in.</body></html>";
         Self::Answer(Answer::of(status, "text/html; charset=utf-8", page))
     }
 }
 
-/// What Elasticsearch says of a bulk request whose items all end with that status.
+/// The response to a bulk request whose items all have this status.
 pub(super) fn answered_items(call: &Call, status: u16) -> Answer {
     let (kind, reason) = match status {
         429 => (
@@ -96,7 +97,7 @@ pub(super) fn answered_items(call: &Call, status: u16) -> Answer {
 type Predicate = Arc<dyn Fn(&Call) -> bool + Send + Sync>;
 type Hook = Arc<dyn Fn(&Call) + Send + Sync>;
 
-/// One rule: which requests, which of them, what happens.
+/// A rule: which requests it matches, and what happens.
 #[derive(Clone)]
 pub struct FaultRule {
     matches: Predicate,
@@ -110,14 +111,14 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// Requests of that method (`*`: any) whose path and query contain `part`. Until told otherwise the
-    /// rule fires at the first one, once, and passes it on.
+    /// Matches requests with this method (`*`: any) whose path and query contain `part`. By default, the rule applies
+    /// once, to the first one, and does nothing.
     pub fn on(method: &str, part: &str) -> Self {
         let (method, part) = (method.to_owned(), part.to_owned());
         Self::when(move |call| (method == "*" || call.method == method) && call.uri().contains(&part))
     }
 
-    /// Requests that a closure picks.
+    /// Matches requests that a closure selects.
     pub fn when(matches: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
         let matches = Arc::new(matches);
         Self {
@@ -132,41 +133,41 @@ impl FaultRule {
         }
     }
 
-    /// From the nth matching request on, counted from 1.
+    /// Applies from the nth matching request, counted from 1.
     #[must_use]
     pub fn nth(mut self, n: usize) -> Self {
         self.skip = n.saturating_sub(1);
         self
     }
 
-    /// At so many requests.
+    /// Applies to this many requests.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
-    /// At every request.
+    /// Applies to every request.
     #[must_use]
     pub fn always(self) -> Self {
         self.times(usize::MAX)
     }
 
-    /// The request is performed before its answer gets lost.
+    /// Carries out the request before its response is lost.
     #[must_use]
     pub fn carry_out(mut self) -> Self {
         self.carry_out = true;
         self
     }
 
-    /// Something to run when the request has come, before it is performed.
+    /// Runs a function when the request arrives, before it is carried out.
     #[must_use]
     pub fn run(mut self, run: impl Fn(&Call) + Send + Sync + 'static) -> Self {
         self.run = Some(Arc::new(run));
         self
     }
 
-    /// What happens.
+    /// Sets what happens.
     #[must_use]
     pub fn then(mut self, action: Action) -> Self {
         self.action = action;
@@ -184,38 +185,38 @@ impl FaultRule {
     }
 }
 
-/// What the server has to do for one request.
+/// What the server must do for a request.
 pub(super) struct FiredRule {
     pub(super) carry_out: bool,
     pub(super) run: Option<Hook>,
     pub(super) action: Action,
 }
 
-/// The rules in force. Clones share them, so rules can be added while the server runs.
+/// The active rules. Clones share them, so that rules can be added while the server runs.
 #[derive(Clone, Default)]
 pub struct FaultPlan {
     rules: Arc<Mutex<Vec<FaultRule>>>,
 }
 
 impl FaultPlan {
-    /// A plan of these rules.
+    /// Creates a plan with these rules.
     pub fn of(rules: impl IntoIterator<Item = FaultRule>) -> Self {
         Self {
             rules: Arc::new(Mutex::new(rules.into_iter().collect())),
         }
     }
 
-    /// One more rule; earlier ones go first.
+    /// Adds a rule. Earlier rules take precedence.
     pub fn add(&self, fault: FaultRule) {
         self.rules.lock().expect("rules").push(fault);
     }
 
-    /// From now on nothing goes wrong.
+    /// Removes all rules.
     pub fn clear(&self) {
         self.rules.lock().expect("rules").clear();
     }
 
-    /// How often each rule has fired.
+    /// Returns how often each rule was applied.
     pub fn fired(&self) -> Vec<usize> {
         self.rules
             .lock()
@@ -225,7 +226,7 @@ impl FaultPlan {
             .collect()
     }
 
-    /// The first rule that fires. Every matching rule before it has counted the request.
+    /// Returns the first rule that applies. Every matching rule before it has counted the request.
     pub(super) fn fire(&self, call: &Call) -> Option<FiredRule> {
         let mut rules = self.rules.lock().expect("rules");
         let rule = rules.iter_mut().find_map(|rule| rule.fires(call).then_some(rule))?;

@@ -1,4 +1,4 @@
-//! A stand-in cluster: HTTP in, the ML API by itself, documents by itself or by a real Elasticsearch.
+//! A stand-in cluster over HTTP. It implements the ML API itself, and documents in memory or with a real Elasticsearch.
 
 pub mod auth;
 mod delays;
@@ -22,7 +22,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A request as it came in. `path` is still percent-encoded and has no query.
+/// A request as received. `path` is percent-encoded and does not contain the query.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub method: String,
@@ -33,7 +33,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call as a test or the ML API makes it: path and query in one, still encoded.
+    /// Creates a call of a test or the ML API; path and query are one encoded text.
     pub fn new(method: &str, path_and_query: &str, body: impl Into<Bytes>) -> Self {
         let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
         let body = body.into();
@@ -51,7 +51,7 @@ impl Call {
         }
     }
 
-    /// The value of a query parameter; of several the last, as in Elasticsearch.
+    /// Returns a query parameter; if there are several, the last one, like Elasticsearch.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -60,12 +60,12 @@ impl Call {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Whether a query parameter is there and is not `false`.
+    /// Whether a query parameter exists and is not `false`.
     pub fn flag(&self, name: &str) -> bool {
         self.param(name).is_some_and(|value| value != "false")
     }
 
-    /// The value of a header, its name in any case.
+    /// Returns a header. The name is case-insensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -73,7 +73,7 @@ impl Call {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The parts of the path, percent-decoded.
+    /// Returns the parts of the path, percent-decoded.
     pub fn segments(&self) -> Vec<String> {
         let parts = self.path.split('/').filter(|part| !part.is_empty());
         parts
@@ -81,7 +81,7 @@ impl Call {
             .collect()
     }
 
-    /// Path and query as one text, for messages and for fault rules.
+    /// Returns path and query as one text, for messages and fault rules.
     pub fn uri(&self) -> String {
         if self.query.is_empty() {
             return self.path.clone();
@@ -93,7 +93,7 @@ impl Call {
     }
 }
 
-/// What goes back.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -102,13 +102,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A JSON answer, printed compactly.
+    /// Creates a compact JSON response.
     pub fn json(status: u16, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("an answer prints");
         Self::of(status, "application/json", body)
     }
 
-    /// An answer of any content type.
+    /// Creates a response with any content type.
     pub fn of(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         Self {
             status,
@@ -117,38 +117,38 @@ impl Answer {
         }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The body parsed; null when it is empty or no JSON.
+    /// Parses the body; null if it is empty or not JSON.
     pub fn value(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 }
 
-/// The document API: everything of Elasticsearch that is not `/`, `_ml`, `_license`, `_security`.
-/// The ML side of the stand-in does its own document work through it too.
+/// The document API: everything in Elasticsearch except `/`, `_ml`, `_license` and `_security`. The ML API of the
+/// stand-in uses it too.
 pub trait Documents: Send + Sync {
     fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
 
-    /// How many scrolls and points in time are open now; `None` where it cannot be told.
+    /// Returns the number of open scrolls and points in time; `None` if it is unknown.
     fn open_contexts(&self) -> Option<usize> {
         None
     }
 
-    /// Lets all scrolls and points in time expire. `false`: it cannot be done here.
+    /// Expires all scrolls and points in time; false if that is not possible.
     fn expire_contexts(&self) -> bool {
         false
     }
 }
 
-/// Whatever is asked before the documents: the ML API, `/`, `_license`, `_security`.
+/// APIs that are handled before the documents: ML, `/`, `_license`, `_security`.
 pub trait Api: Send + Sync {
-    /// `None`: not mine, ask the documents.
+    /// Returns `None` if the documents should handle the request.
     fn call(
         &self,
         call: Call,

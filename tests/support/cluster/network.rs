@@ -1,4 +1,4 @@
-//! How a stand-in can be reached: at all, and by whom.
+//! Controls how a stand-in can be reached.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-/// The way to a stand-in. Clones share it.
+/// The network of a stand-in. Clones share it.
 #[derive(Clone)]
 pub struct Network {
     listener: Arc<TcpListener>,
     listens: Arc<Mutex<bool>>,
-    /// How many of the coming connections are answered by something else.
+    /// The number of connections that another protocol will answer.
     garbled: Arc<AtomicUsize>,
     pub(super) closing: watch::Sender<()>,
-    /// Told when somebody listens again.
+    /// Notified when the stand-in listens again.
     pub(super) opened: watch::Sender<()>,
 }
 
@@ -29,11 +29,11 @@ impl Network {
         }
     }
 
-    /// Connections close with the answer that is under way, and nobody listens: the port is kept. On Linux alone.
+    /// Closes connections and stops listening. Clients are refused, but the port stays reserved. Works on Linux only.
     pub fn refuse(&self) {
         let mut listens = self.listens.lock().expect("a listener");
         self.close();
-        // Hung up twice it would hang up on every connection that it takes later.
+        // A second shutdown would close every later connection.
         #[cfg(target_os = "linux")]
         if *listens {
             rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both).expect("a listener");
@@ -41,7 +41,7 @@ impl Network {
         *listens = false;
     }
 
-    /// Listens, whatever was before.
+    /// Listens again.
     pub fn listen(&self) {
         let mut listens = self.listens.lock().expect("a listener");
         self.garbled.store(0, Ordering::SeqCst);
@@ -51,8 +51,7 @@ impl Network {
         self.opened.send_replace(());
     }
 
-    /// Connections close with the answer that is under way, and that many of the coming ones meet something that
-    /// speaks another protocol.
+    /// Closes connections, and answers this many of the next ones with another protocol.
     pub fn garble(&self, connections: usize) {
         self.garbled.store(connections, Ordering::SeqCst);
         self.close();

@@ -15,12 +15,12 @@ use url::Url;
 use super::documents::InMemory;
 use super::{Answer, Call, Documents};
 
-/// Names the environment variable with the URL of a node that may be wiped.
+/// The environment variable with the URL of a node whose data may be deleted.
 pub const URL_VARIABLE: &str = "ESML_TEST_ELASTICSEARCH";
 
 const SEARCH_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Passes every call on to one node, directly, whatever proxies are set.
+/// Passes every call on to a node directly, ignoring proxy settings.
 pub struct RealDocuments {
     host: String,
     port: u16,
@@ -28,7 +28,7 @@ pub struct RealDocuments {
 }
 
 impl RealDocuments {
-    /// `url`: `http://host:port` of a node without security.
+    /// `url` is `http://host:port` of a node without security.
     pub fn new(url: &str) -> Self {
         let url = Url::parse(url).expect("the URL of a node");
         let host = url.host_str().expect("a host").to_owned();
@@ -95,7 +95,7 @@ impl RealDocuments {
     }
 }
 
-/// What belongs to one hop only, or to the stand-in's own security.
+/// Excludes headers for a single connection and for the stand-in's own security.
 fn is_forwarded(header: &str) -> bool {
     let hop = [
         "host",
@@ -122,7 +122,7 @@ impl Documents for RealDocuments {
         Box::pin(self.forward(call))
     }
 
-    /// A search that nobody waits for any more ends a moment later, a point in time or a scroll much later.
+    /// A search whose client is gone ends shortly afterwards; a point in time or a scroll ends much later.
     fn open_contexts(&self) -> Option<usize> {
         let until = Instant::now() + SEARCH_CLOSE_TIMEOUT;
         loop {
@@ -147,12 +147,12 @@ impl RealDocuments {
     }
 }
 
-/// By which thread the real node is taken.
+/// The thread that uses the real node.
 static LEASED_BY: Mutex<Option<ThreadId>> = Mutex::new(None);
 static RELEASED: Condvar = Condvar::new();
 const LEASE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The right to the real node for the time of one test. A plain mutex guard cannot change threads.
+/// The permission to use the real node during one test. A plain mutex guard cannot be moved to another thread.
 struct Lease;
 
 impl Lease {
@@ -160,7 +160,7 @@ impl Lease {
         let mut taken = LEASED_BY.lock().unwrap_or_else(PoisonError::into_inner);
         let own = thread::current().id();
         while taken.is_some() {
-            // What a test has dropped is free a moment later.
+            // What a test has dropped is released shortly afterwards.
             let (again, waited) = RELEASED
                 .wait_timeout(taken, LEASE_TIMEOUT)
                 .unwrap_or_else(PoisonError::into_inner);
@@ -180,8 +180,8 @@ impl Drop for Lease {
     }
 }
 
-/// The documents this run of the suite is about: a real node, wiped and locked until they are dropped,
-/// when the environment names one, else documents in memory.
+/// Returns the documents for this run of the tests. If the environment specifies a real node, it is cleared and locked
+/// until the documents are dropped; otherwise, they are in memory.
 pub fn documents_for_tests() -> Arc<dyn Documents> {
     match std::env::var(URL_VARIABLE) {
         Err(_) => Arc::new(InMemory::new()),

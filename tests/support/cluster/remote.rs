@@ -1,4 +1,4 @@
-//! Remote clusters beside a cluster: `europe:logs` is the local index `europe--logs`.
+//! Remote clusters: `europe:logs` is the local index `europe--logs`.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 
 use super::{Answer, Call, Documents};
 
-/// How a remote cluster takes part in searches.
+/// How a remote cluster responds to searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remote {
     Available,
-    /// It cannot be reached, with `skip_unavailable: true`.
+    /// It is unavailable, with `skip_unavailable: true`.
     Skipped,
     /// Some of its shards fail.
     Partial,
 }
 
-/// Documents here and on other clusters.
+/// Local documents and remote clusters.
 pub struct RemoteClusters {
     documents: Arc<dyn Documents>,
     remotes: Mutex<BTreeMap<String, Remote>>,
-    /// Whether answers name the clusters (8.10 and later).
+    /// Whether responses contain the clusters (8.10 and later).
     names: bool,
 }
 
@@ -40,7 +40,7 @@ impl RemoteClusters {
         self.remotes.lock().unwrap().insert(name.to_owned(), remote);
     }
 
-    /// The local expression, and what becomes of each remote cluster that is named.
+    /// Returns the local expression, and the state of each remote cluster in it.
     fn resolve(&self, expression: &str) -> (String, BTreeMap<String, Remote>) {
         let remotes = self.remotes.lock().unwrap();
         let (mut local, mut named) = (Vec::new(), BTreeMap::new());

@@ -1,4 +1,4 @@
-//! The HTTP side: connections, requests, answers and how they break.
+//! The HTTP server: connections, requests, responses and their faults.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -27,19 +27,19 @@ use super::stand_in::{LoggedRequest, Shared};
 use super::{Answer, Call};
 
 const RELISTEN_INTERVAL: Duration = Duration::from_millis(1);
-/// Time for what was sent of a body to reach the client before its connection closes.
+/// The time for the sent part of a body to reach the client before its connection closes.
 const CLOSE_DELAY: Duration = Duration::from_millis(5);
 
-/// Takes connections until the runtime ends.
+/// Accepts connections until the runtime ends.
 pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) {
     let again = || listener.try_clone().and_then(tokio::net::TcpListener::from_std);
     let mut opened = shared.network.opened.subscribe();
     let mut accepting = again().expect("a listener");
     let tls = tls.map(TlsAcceptor::from);
     loop {
-        // Before the connection is there: one that comes while all are closed is closed too.
+        // Before a connection is accepted, so that one that arrives while all are closed is closed too.
         let closing = shared.network.closing.subscribe();
-        // What was hung up once counts as ready for ever: whoever only awaits it would not let anything else run.
+        // After a shutdown, the listener is always ready, so only awaiting it would block all other tasks.
         let accepted = tokio::select! {
             biased;
             _ = opened.changed() => {
@@ -83,7 +83,7 @@ async fn connection(
 ) {
     let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
     let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-    // Whoever closes connections within a request has its response close this one.
+    // If a request closes all connections, its own one closes after the response.
     tokio::select! {
         biased;
         _ = closing.changed() => connection.as_mut().graceful_shutdown(),
@@ -113,7 +113,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         if let Some(run) = run {
             run(&call);
         }
-        // Until the client goes away.
+        // Wait until the client closes the connection.
         return std::future::pending().await;
     }
     if let Some(FiredRule {
@@ -223,7 +223,7 @@ async fn respond(call: Call, shared: &Arc<Shared>) -> Answer {
     if let Some(refusal) = shared.auth.as_ref().and_then(|auth| auth.refuse(&call)) {
         return refusal;
     }
-    // A task of its own: a client that goes away does not undo what it asked for.
+    // A separate task, since a request continues if its client disconnects.
     let shared = Arc::clone(shared);
     let performed = tokio::spawn(async move {
         delays::random_delay().await;
@@ -274,7 +274,7 @@ fn response(answer: Answer, action: &Action) -> Response<ResponseBody> {
     builder.body(body).expect("a response")
 }
 
-/// A body that ends as it should or breaks off.
+/// A body that is complete or truncated.
 struct ResponseBody {
     data: Option<Bytes>,
     abort: Option<Pin<Box<Sleep>>>,

@@ -1,4 +1,4 @@
-//! One running stand-in: a port on loopback, its log, and a way in for the test itself.
+//! A running stand-in: a port on loopback, a log of requests, and direct access for the test.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
@@ -15,28 +15,28 @@ use super::tasks::Tasks;
 use super::tls::Tls;
 use super::{Answer, Api, Call, Documents};
 
-/// What a stand-in is made of.
+/// Options of a stand-in.
 pub struct StandInOptions {
     /// In memory or a real node.
     pub documents: Arc<dyn Documents>,
-    /// Asked before the documents.
+    /// Handles requests before the documents.
     pub api: Option<Arc<dyn Api>>,
-    /// `None`: plain HTTP.
+    /// `None` for plain HTTP.
     pub tls: Option<Tls>,
-    /// `None`: security is off.
+    /// `None` if security is off.
     pub auth: Option<Auth>,
-    /// What goes wrong.
+    /// Faults.
     pub faults: FaultPlan,
-    /// Whether answers name the product (7.14 and later do).
+    /// Whether responses contain the product header (7.14 and later).
     pub product_header: bool,
-    /// Bytes of a request body beyond which the answer is 413.
+    /// The maximum size of a request body in bytes. Larger requests get a response of 413.
     pub max_content_length: usize,
-    /// Where a proxy put the cluster, such as `/es`; everything else there is 404.
+    /// The path prefix of the cluster behind a proxy, such as `/es`. Everything else is 404.
     pub prefix: String,
 }
 
 impl StandInOptions {
-    /// Plain HTTP without security, nothing goes wrong.
+    /// Plain HTTP without security or faults.
     pub fn new(documents: Arc<dyn Documents>) -> Self {
         Self {
             documents,
@@ -51,7 +51,7 @@ impl StandInOptions {
     }
 }
 
-/// One request that reached the stand-in. A status of 0: not answered (yet).
+/// A request that the stand-in received. The status is 0 until it is answered.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
     pub method: String,
@@ -63,13 +63,13 @@ pub struct LoggedRequest {
 }
 
 impl LoggedRequest {
-    /// Whether the request may change anything but scroll and point in time contexts.
+    /// Whether the request may change anything except scrolls and points in time.
     pub fn is_write(&self) -> bool {
         writes(&self.method, &self.path)
     }
 }
 
-/// Whether a request may change anything but scroll and point in time contexts.
+/// Whether a request may change anything except scrolls and points in time.
 pub fn writes(method: &str, path: &str) -> bool {
     {
         let last = path.rsplit('/').next().unwrap_or_default();
@@ -110,7 +110,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// API first, documents after it.
+    /// Passes a call to the API, or to the documents.
     pub(super) async fn perform(&self, call: Call) -> Answer {
         if let Some(api) = &self.api
             && let Some(answer) = api.call(call.clone(), Arc::clone(&self.documents)).await
@@ -124,7 +124,7 @@ impl Shared {
     }
 }
 
-/// A way to API and documents past faults, authentication and log. Cheap to clone into a hook.
+/// Direct access to API and documents without faults, authentication and log. Cheap to clone.
 #[derive(Clone)]
 pub struct DirectClient {
     shared: Arc<Shared>,
@@ -132,7 +132,7 @@ pub struct DirectClient {
 }
 
 impl DirectClient {
-    /// Performs one request; blocks until it is answered.
+    /// Performs a request and waits for the response.
     pub fn call(&self, method: &str, path_and_query: &str, body: impl Into<Bytes>) -> Answer {
         let call = Call::new(method, path_and_query, body);
         let (sender, receiver) = mpsc::channel();
@@ -143,7 +143,7 @@ impl DirectClient {
     }
 }
 
-/// A running stand-in. It stops when dropped.
+/// A running stand-in. It stops when it is dropped.
 pub struct StandIn {
     runtime: Option<Runtime>,
     direct: DirectClient,
@@ -152,7 +152,7 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// Starts on a free port of 127.0.0.1.
+    /// Starts a stand-in on a free port of 127.0.0.1.
     pub fn start(options: StandInOptions) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -194,54 +194,55 @@ impl StandIn {
         }
     }
 
-    /// Where it listens: `http(s)://127.0.0.1:<port>`.
+    /// Returns the URL: `http(s)://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         let scheme = if self.secured { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
-    /// The requests that came over HTTP, in the order of their arrival.
+    /// Returns the requests received over HTTP in order of arrival.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.direct.shared.log.lock().expect("log").clone()
     }
 
-    /// The requests that may have changed something.
+    /// Returns the requests that may have changed something.
     pub fn writes(&self) -> Vec<LoggedRequest> {
         self.requests().into_iter().filter(LoggedRequest::is_write).collect()
     }
 
-    /// Empties the log.
+    /// Clears the log.
     pub fn clear_requests(&self) {
         self.direct.shared.log.lock().expect("log").clear();
     }
 
-    /// The rules in force, to add to.
+    /// Returns the active rules, which can be extended.
     pub fn faults(&self) -> &FaultPlan {
         &self.direct.shared.faults
     }
 
-    /// How it can be reached.
+    /// Returns the network.
     pub fn network(&self) -> Network {
         self.direct.shared.network.clone()
     }
 
-    /// The documents behind it.
+    /// Returns the documents.
     pub fn documents(&self) -> &Arc<dyn Documents> {
         &self.direct.shared.documents
     }
 
-    /// Performs one request past faults, authentication and log.
+    /// Performs a request without faults, authentication and log.
     pub fn call(&self, method: &str, path_and_query: &str, body: impl Into<Bytes>) -> Answer {
         self.direct.call(method, path_and_query, body)
     }
 
-    /// The same way in, for hooks.
+    /// Returns direct access for hooks.
     pub fn direct(&self) -> DirectClient {
         self.direct.clone()
     }
 }
 
-/// On a free port that is asked for by its number: one that the system chose would not be kept while nobody listens.
+/// Listens on a free port that is bound by its number. A port that the system selected would not be kept when the
+/// listener is shut down.
 fn listener() -> TcpListener {
     loop {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
@@ -253,7 +254,7 @@ fn listener() -> TcpListener {
 
 impl Drop for StandIn {
     fn drop(&mut self) {
-        // A hook may hold a way in, and with it everything behind.
+        // A hook may hold direct access, and thereby everything else.
         self.direct.shared.faults.clear();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

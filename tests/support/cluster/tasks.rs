@@ -1,4 +1,4 @@
-//! What a stand-in is at, as `GET /_tasks` lists it.
+//! The current tasks of a stand-in, as `GET /_tasks` lists them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use super::{Answer, Call};
 #[derive(Clone, Default)]
 pub(super) struct Tasks(Arc<Mutex<BTreeMap<u64, (&'static str, String)>>>);
 
-/// One that goes on as long as this lives.
+/// A task that runs until this value is dropped.
 pub(super) struct Task {
     tasks: Tasks,
     number: u64,
@@ -34,7 +34,7 @@ impl Tasks {
         }
     }
 
-    /// The answer with `group_by=none`.
+    /// Returns the response with `group_by=none`.
     pub(super) fn answer(&self, call: &Call) -> Answer {
         let wanted = call.param("actions").unwrap_or("*");
         let fits = |action: &str| {

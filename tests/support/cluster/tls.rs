@@ -9,16 +9,16 @@ use rustls::{RootCertStore, ServerConfig};
 
 /// The authority that signed the certificates of server and client.
 pub const AUTHORITY: &str = include_str!("../../fixtures/certificates/authority.pem");
-/// An authority that signed nothing.
+/// An authority that signed no certificate.
 pub const OTHER_AUTHORITY: &str = include_str!("../../fixtures/certificates/other-authority.pem");
-/// A certificate that a server may ask a client for.
+/// A client certificate.
 pub const CLIENT: &str = include_str!("../../fixtures/certificates/client.pem");
 /// The private key of all certificates.
 pub const KEY: &str = include_str!("../../fixtures/certificates/key.pem");
 const SERVER: &str = include_str!("../../fixtures/certificates/server.pem");
 const OTHER_HOST: &str = include_str!("../../fixtures/certificates/other-host.pem");
 
-/// How a port is secured.
+/// The TLS configuration of a port.
 #[derive(Clone)]
 pub struct Tls(pub(super) Arc<ServerConfig>);
 
@@ -33,23 +33,23 @@ impl Tls {
         Self(server_config(SERVER, true))
     }
 
-    /// With a certificate of `elsewhere.example`, which does not match `127.0.0.1`.
+    /// With a certificate for `elsewhere.example`, which does not match `127.0.0.1`.
     pub fn for_another_host() -> Self {
         Self(server_config(OTHER_HOST, false))
     }
 
-    /// Accepts connections that are secured this way.
+    /// Returns an acceptor for connections.
     pub fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
         Arc::clone(&self.0).into()
     }
 }
 
-/// What a PEM file of one certificate contains.
+/// Parses a PEM file with a certificate.
 pub fn certificate(pem: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate")
 }
 
-/// A store that trusts one authority.
+/// Returns a store that trusts one authority.
 pub fn trusting(authority: &str) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add(certificate(authority)).expect("an authority");

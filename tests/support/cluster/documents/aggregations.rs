@@ -1,4 +1,4 @@
-//! Aggregations over what a search found.
+//! Aggregations of search results.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use super::index::Document;
 use super::mapping::{FieldType, Key, field};
 use super::search::View;
 
-/// A found document and the index that it is from.
+/// A document that was found, with its index.
 pub(super) type Found<'a> = (&'a View, &'a Document);
 
-/// All aggregations of a request.
+/// Computes all aggregations of a request.
 pub(super) fn all(request: &Value, found: &[Found<'_>]) -> Outcome<Value> {
     let mut results = Map::new();
     for (name, definition) in request.as_object().into_iter().flatten() {
@@ -42,7 +42,7 @@ fn one(definition: &Value, found: &[Found<'_>]) -> Outcome<Value> {
     }
 }
 
-/// The whole numbers in a field; of dates their milliseconds.
+/// Returns the integers in a field; dates are in milliseconds.
 fn numbers(name: &str, found: &[Found<'_>]) -> impl Iterator<Item = i64> {
     found.iter().flat_map(move |(view, document)| {
         let field = field(&view.mappings, name);
@@ -58,7 +58,7 @@ fn numbers(name: &str, found: &[Found<'_>]) -> impl Iterator<Item = i64> {
     })
 }
 
-/// How many documents are in each index, the most first.
+/// Counts the documents in each index, largest first.
 fn indices(found: &[Found<'_>]) -> Value {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (view, _) in found {
@@ -72,7 +72,7 @@ fn indices(found: &[Found<'_>]) -> Value {
     json!({"sum_other_doc_count": 0, "buckets": buckets.collect::<Vec<_>>()})
 }
 
-/// Intervals without a document are left out.
+/// Intervals without documents are left out.
 fn histogram(interval: i64, times: impl Iterator<Item = i64>) -> Value {
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
     for time in times {

@@ -33,7 +33,7 @@ pub(super) fn get(store: &Store, names: &str) -> Outcome<Answer> {
     Ok(Answer::json(200, &shown))
 }
 
-/// `POST /_aliases`: all actions or none.
+/// `POST /_aliases`, which performs all actions or none.
 pub(super) fn update(store: &mut Store, body: &Value) -> Outcome<Answer> {
     let mut changes = Vec::new();
     for action in body["actions"].as_array().into_iter().flatten() {
@@ -72,7 +72,7 @@ pub(super) fn update(store: &mut Store, body: &Value) -> Outcome<Answer> {
     Ok(Answer::json(200, &json!({"acknowledged": true, "errors": false})))
 }
 
-/// An alias as it is shown.
+/// Returns an alias as the API does.
 pub(super) fn alias_json(definition: &Value) -> Value {
     let keys = ["filter", "is_write_index", "is_hidden"];
     let given = keys

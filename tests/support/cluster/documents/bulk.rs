@@ -16,7 +16,7 @@ pub(super) enum Write {
     Delete,
 }
 
-/// One document to write.
+/// A document to write.
 struct Action {
     write: Write,
     operation: &'static str,
@@ -31,7 +31,7 @@ fn generated_id() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(20).collect()
 }
 
-/// The index that it was written to, and what was done.
+/// Performs a write, and returns the index and the result.
 fn perform(store: &mut Store, action: &Action) -> Outcome<(String, WriteResult)> {
     let deletes = action.write == Write::Delete;
     let target = store.write_target(&action.index, action.require_alias, !deletes)?;
@@ -54,7 +54,7 @@ fn write_response(call: &Call, index: &str, id: &str, written: WriteResult) -> V
     shown
 }
 
-/// One document by its own request. No ID: the cluster generates one.
+/// Writes a single document. Without an ID, the cluster generates one.
 pub(super) fn single(store: &mut Store, call: &Call, name: &str, id: Option<&str>, write: Write) -> Outcome<Answer> {
     let action = Action {
         write,

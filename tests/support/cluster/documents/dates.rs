@@ -1,12 +1,12 @@
-//! Dates in the formats that mappings name.
+//! Dates in the formats of mappings.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Iso8601;
 
-/// The format of a date field without one.
+/// The default format of a date field.
 pub(super) const DEFAULT: &str = "strict_date_optional_time||epoch_millis";
 
-/// Nanoseconds since 1970 of a value in one of the formats; `None` if it is in none of them.
+/// Parses a value in one of the formats, in nanoseconds since 1970; `None` if no format matches.
 pub(super) fn parse(text: &str, formats: &str) -> Option<i128> {
     formats.split("||").find_map(|format| match format {
         "epoch_millis" => scaled(text, 1_000_000),
@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str, formats: &str) -> Option<i128> {
     })
 }
 
-/// A number of units, with a fraction.
+/// Parses a number of units with an optional fraction.
 fn scaled(text: &str, nanos_per_unit: i128) -> Option<i128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let mut nanos = whole.parse::<i128>().ok()? * nanos_per_unit;
@@ -28,7 +28,7 @@ fn scaled(text: &str, nanos_per_unit: i128) -> Option<i128> {
     Some(nanos)
 }
 
-/// ISO 8601 in UTC, or a date alone. Formats of other kinds are left to real nodes.
+/// Parses an ISO 8601 time in UTC, or a date. Other formats are only supported by real nodes.
 fn iso(text: &str) -> Option<i128> {
     let text = match text.split_once('T') {
         None => format!("{text}T00:00:00Z"),

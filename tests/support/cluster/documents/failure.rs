@@ -1,10 +1,10 @@
-//! Errors in the form in which Elasticsearch reports them.
+//! Errors in Elasticsearch's form.
 
 use serde_json::{Value, json};
 
 use super::super::Answer;
 
-/// An exception: what a client reads of it.
+/// An exception as clients read it.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) status: u16,
@@ -13,7 +13,7 @@ pub(super) struct Failure {
     in_search: bool,
 }
 
-/// What most functions of this module return.
+/// The result type of most functions in this module.
 pub(super) type Outcome<T> = Result<T, Failure>;
 
 impl Failure {
@@ -39,7 +39,7 @@ impl Failure {
         Self::new(400, "action_request_validation_exception", reason)
     }
 
-    /// What only a real node can answer.
+    /// A request that only a real node supports.
     pub(super) fn unsupported(what: &str) -> Self {
         Self::new(
             400,
@@ -48,7 +48,7 @@ impl Failure {
         )
     }
 
-    /// The same, as every shard of a search reports it.
+    /// The error as every shard of a search reports it.
     pub(super) fn in_search(self) -> Self {
         Self {
             in_search: true,
@@ -56,7 +56,7 @@ impl Failure {
         }
     }
 
-    /// The exception as an item of a bulk answer shows it.
+    /// Returns the exception as in an item of a bulk response.
     pub(super) fn cause(&self) -> Value {
         json!({"type": self.kind, "reason": self.reason})
     }

@@ -1,4 +1,4 @@
-//! One index: its settings, mappings, aliases and documents.
+//! An index: its settings, mappings, aliases and documents.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::failure::{Failure, Outcome};
 use super::mapping::{self, DynamicMapper};
 
-/// A document, its source as received.
+/// A document with its source as received.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) id: String,
@@ -30,7 +30,7 @@ impl Document {
     }
 }
 
-/// What Lucene indexes of a source, which is returned as received.
+/// Returns what Lucene indexes of a source. The source itself is returned as received.
 fn indexed(source: &RawValue) -> Cow<'_, [u8]> {
     replace_lone_surrogates(source.get().as_bytes())
 }
@@ -43,28 +43,28 @@ pub(super) struct Index {
     pub(super) settings: BTreeMap<String, Value>,
     pub(super) mappings: Arc<Value>,
     pub(super) aliases: BTreeMap<String, Value>,
-    /// By shard and ID: an ID is unique within a shard only.
+    /// By shard and ID, since an ID is only unique within a shard.
     documents: HashMap<(usize, String), Arc<Document>>,
-    /// What searches see, in the order of shards and sequence numbers.
+    /// The documents that searches find, in the order of shards and sequence numbers.
     pub(super) visible: Arc<Vec<Arc<Document>>>,
     dirty: bool,
     pub(super) closed: bool,
-    /// How often it was closed: search contexts from before are lost.
+    /// How often the index was closed. Earlier search contexts are lost.
     pub(super) close_count: u64,
     next_seq_no: u64,
-    /// Documents indexed, and deletions.
+    /// The number of indexing operations and deletions.
     pub(super) indexed: u64,
     pub(super) deleted: u64,
 }
 
-/// What a write did.
+/// The result of a write.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WriteResult {
     pub(super) version: u64,
     pub(super) seq_no: u64,
     pub(super) result: &'static str,
     pub(super) status: u16,
-    /// Of the shard that was written to.
+    /// The copies of the shard that was written to.
     pub(super) copies: usize,
 }
 
@@ -131,7 +131,7 @@ impl Index {
         self.settings.get(setting).and_then(Value::as_str) == Some("true")
     }
 
-    /// Where a document is stored: the routing, if there is one, decides instead of the ID.
+    /// Returns where a document is stored. The routing takes precedence over the ID.
     fn key(&self, id: &str, routing: Option<&str>) -> (usize, String) {
         let mut hasher = DefaultHasher::new();
         routing.unwrap_or(id).hash(&mut hasher);
@@ -139,7 +139,7 @@ impl Index {
         (shard as usize, id.to_owned())
     }
 
-    /// Stores a document. `create`: only if there is none of that ID.
+    /// Stores a document. With `create`, only if the ID does not exist.
     pub(super) fn put(&mut self, id: &str, routing: Option<&str>, source: &[u8], create: bool) -> Outcome<WriteResult> {
         let (source, parsed) = self.parse_document(id, source)?;
         let key = self.key(id, routing);
@@ -248,7 +248,7 @@ impl Index {
         self.settings.remove("verified_before_close");
     }
 
-    /// Makes what was written visible to searches.
+    /// Makes writes visible to searches.
     pub(super) fn refresh(&mut self) {
         if !std::mem::take(&mut self.dirty) {
             return;
@@ -259,13 +259,13 @@ impl Index {
         self.visible = Arc::new(visible.collect());
     }
 
-    /// Settings as they are shown: nested, under `index`.
+    /// Returns settings as the API does: nested under `index`.
     pub(super) fn settings_json(&self) -> Value {
         nested_settings(&self.settings)
     }
 }
 
-/// Settings by their dotted names without `index.`; scalars become text. Null means: remove.
+/// Returns settings by dotted name without `index.`. Scalars become text; null removes a setting.
 pub(super) fn flat_settings(settings: &Value) -> BTreeMap<String, Value> {
     let mut flat = BTreeMap::new();
     if let Value::Object(settings) = settings {
@@ -289,7 +289,7 @@ fn flatten(settings: &Map<String, Value>, prefix: &str, flat: &mut BTreeMap<Stri
     }
 }
 
-/// The reverse.
+/// Converts flat settings to nested ones.
 pub(super) fn nested_settings(flat: &BTreeMap<String, Value>) -> Value {
     let mut nested = json!({});
     for (name, value) in flat {

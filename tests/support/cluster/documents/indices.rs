@@ -1,4 +1,4 @@
-//! Requests about whole indices: their mappings, settings, and what they hold.
+//! Requests for indices: mappings, settings and statistics.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(super) fn delete(store: &mut Store, call: &Call, expression: &str) -> Outcom
     Ok(acknowledged())
 }
 
-/// Something of every index of an expression.
+/// Returns a property of every index in an expression.
 fn each(store: &Store, call: &Call, expression: &str, show: impl Fn(&Index) -> Value) -> Outcome<Answer> {
     let targets = store.resolve(expression, ExpandWildcards::of(call))?.into_iter();
     let shown = targets.map(|target| {
@@ -117,7 +117,7 @@ pub(super) fn refresh(store: &mut Store, call: &Call, expression: &str) -> Outco
     Ok(Answer::json(200, &json!({"_shards": shards})))
 }
 
-/// How many operations the primary shards have carried out.
+/// Counts the operations of primary shards.
 pub(super) fn indexing_stats(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let (mut shards, mut indexed, mut deleted) = (0, 0, 0);
     for target in store.resolve_open(expression, ExpandWildcards::of(call))? {
@@ -133,7 +133,7 @@ pub(super) fn indexing_stats(store: &Store, call: &Call, expression: &str) -> Ou
     ))
 }
 
-/// `_cat/indices` as JSON.
+/// Returns `_cat/indices` as JSON.
 pub(super) fn cat(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let targets = store.resolve(expression, ExpandWildcards::closed_by_default(call))?;
     let rows = targets.iter().map(|target| {
@@ -148,7 +148,7 @@ pub(super) fn cat(store: &Store, call: &Call, expression: &str) -> Outcome<Answe
     Ok(Answer::json(200, &rows.collect::<Vec<_>>()))
 }
 
-/// `<expression>/_field_caps?fields=…`: objects are fields too.
+/// `<expression>/_field_caps?fields=…`. Objects are fields too.
 pub(super) fn field_caps(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let targets = store.resolve_open(expression, ExpandWildcards::of(call))?;
     let asked = call.param("fields").unwrap_or_default();

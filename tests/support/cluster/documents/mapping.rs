@@ -1,4 +1,4 @@
-//! Mappings: what fields are, what documents may hold, what new fields become.
+//! Mappings: types of fields, valid documents and new fields.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::dates;
 use super::failure::{Failure, Outcome};
 use super::names::matches;
 
-/// How a field's values compare.
+/// How the values of a field are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FieldType {
     Keyword,
@@ -37,10 +37,10 @@ impl FieldType {
     }
 }
 
-/// A field that can be searched.
+/// A searchable field.
 #[derive(Clone, Debug)]
 pub(super) struct Field {
-    /// Where its values are in the source: those of a multi-field are its parent's.
+    /// The path of its values in the source. The values of a multi-field are those of its parent.
     path: String,
     pub(super) kind: FieldType,
     pub(super) format: String,
@@ -51,13 +51,13 @@ pub(super) struct Field {
 /// A value of a field.
 #[derive(Clone, Debug, PartialEq, PartialOrd)]
 pub(super) enum Key {
-    /// Dates in milliseconds, or nanoseconds for `date_nanos`.
+    /// Dates are in milliseconds, `date_nanos` in nanoseconds.
     Int(i64),
     Float(f64),
     Text(String),
 }
 
-/// The mapping of a field by its full name.
+/// Returns the mapping of a field by its full name.
 pub(super) fn definition<'a>(mappings: &'a Value, name: &str) -> Option<&'a Value> {
     if mappings["enabled"] == false {
         return None;
@@ -78,7 +78,7 @@ pub(super) fn definition<'a>(mappings: &'a Value, name: &str) -> Option<&'a Valu
     None
 }
 
-/// A searchable field; `None` if the index does not know it.
+/// Returns a searchable field; `None` if it is not mapped.
 pub(super) fn field(mappings: &Value, name: &str) -> Option<Field> {
     let found = definition(mappings, name)?;
     if found["type"] == "alias" {
@@ -101,7 +101,7 @@ impl Field {
         })
     }
 
-    /// A value as this field compares it; `None` if it is not valid for the field, or not indexed.
+    /// Converts a value for comparisons; `None` if it is invalid for the field or not indexed.
     pub(super) fn key(&self, value: &Value) -> Option<Key> {
         let text = match value {
             Value::String(text) => text.clone(),
@@ -129,7 +129,7 @@ impl Field {
         }
     }
 
-    /// The values of a document.
+    /// Returns the values of a document.
     pub(super) fn keys(&self, source: &Value) -> Vec<Key> {
         let mut found = Vec::new();
         collect(source, &self.path, &mut found);
@@ -137,7 +137,7 @@ impl Field {
     }
 }
 
-/// All values at a dotted path, through arrays and through keys with dots.
+/// Returns all values at a dotted path, through arrays and keys with dots.
 fn collect<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, path, found)),
@@ -158,7 +158,7 @@ fn collect<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
     }
 }
 
-/// Puts a field's mapping at its dotted name.
+/// Adds the mapping of a field at its dotted name.
 pub(super) fn add(mappings: &mut Value, path: &str, mapping: Value) {
     if !mappings.is_object() {
         *mappings = json!({});
@@ -169,7 +169,7 @@ pub(super) fn add(mappings: &mut Value, path: &str, mapping: Value) {
     }
 }
 
-/// Merges a mapping update. Types do not change.
+/// Merges a mapping update. Types cannot change.
 pub(super) fn merge(into: &mut Value, update: &Value, path: &str) -> Outcome<()> {
     let type_of = |mapping: &Value| mapping["type"].as_str().unwrap_or("object").to_owned();
     if !into.is_object() {
@@ -202,7 +202,7 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// A document that is being indexed: its fields are checked, and new ones collected.
+/// A document that is being indexed. Its fields are checked, and new ones collected.
 pub(super) struct DynamicMapper<'a> {
     mappings: &'a Value,
     id: &'a str,
@@ -210,7 +210,7 @@ pub(super) struct DynamicMapper<'a> {
 }
 
 impl<'a> DynamicMapper<'a> {
-    /// The mappings of the document's new fields, by full name.
+    /// Returns the mappings of the document's new fields by full name.
     pub(super) fn fields(mappings: &'a Value, id: &'a str, source: &Value) -> Outcome<Vec<(String, Value)>> {
         let mut arrival = Self {
             mappings,
@@ -224,7 +224,7 @@ impl<'a> DynamicMapper<'a> {
         Ok(arrival.added)
     }
 
-    /// `dynamic`: of the next object above that has one.
+    /// `dynamic` is inherited from the closest parent that sets it.
     fn object(&mut self, mapping: &Value, object: &Map<String, Value>, path: &str, dynamic: &Value) -> Outcome<()> {
         if mapping["enabled"] == false {
             return Ok(());
@@ -299,7 +299,7 @@ impl<'a> DynamicMapper<'a> {
         }
     }
 
-    /// What a dynamic template makes of a new field, or else its value.
+    /// Returns the mapping of a new field from a dynamic template or its value.
     fn new_field(&self, value: &Value, path: &str) -> Value {
         let is_date = |text: &str| text.contains('-') && dates::parse(text, "strict_date_optional_time").is_some();
         let (json_type, default) = match value {

@@ -1,7 +1,7 @@
-//! Documents in memory: the part of Elasticsearch's document API that the tests need where no real node is given.
+//! Documents in memory: the part of Elasticsearch's document API that the tests use without a real node.
 //!
-//! It answers what the client, the ML API and the tests ask, and refuses everything else: how Elasticsearch behaves
-//! in detail is tested on a real node. Scores are constant, and `took` is zero.
+//! It implements what the client, the ML API and the tests use, and refuses everything else. The details of
+//! Elasticsearch are tested on a real node. Scores are constant, and `took` is zero.
 
 mod aggregations;
 mod aliases;
@@ -36,12 +36,12 @@ pub struct InMemory {
 }
 
 impl InMemory {
-    /// An empty cluster of a recent version.
+    /// Creates an empty cluster of a recent version.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A copy that changes independently, without search contexts.
+    /// Returns an independent copy without search contexts.
     pub fn fork(&self) -> Self {
         let store = self.store();
         let copy = Store {
@@ -58,7 +58,7 @@ impl InMemory {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers at once.
+    /// Answers a request.
     pub fn answer(&self, call: &Call) -> Answer {
         let answer = routes::answer(&mut self.store(), call).unwrap_or_else(|failure| failure.answer());
         match call.param("filter_path") {

@@ -1,4 +1,4 @@
-//! Which indices an expression means.
+//! Resolves index expressions.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ impl ExpandWildcards {
         }
     }
 
-    /// Closed indices too, unless the request says otherwise.
+    /// Includes closed indices, unless the request excludes them.
     pub(super) fn closed_by_default(call: &Call) -> Self {
         let expand = Self::of(call);
         Self {
@@ -59,14 +59,14 @@ impl ExpandWildcards {
     }
 }
 
-/// An index, and the alias filters that limit what is seen of it; none: it is seen whole.
+/// An index with the alias filters that apply. Without filters, all documents are visible.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) index: String,
     pub(super) filters: Vec<Value>,
 }
 
-/// The filters by index; `None`: seen without a filter.
+/// The filters by index; `None` if all documents are visible.
 type Found = BTreeMap<String, Option<Vec<Value>>>;
 
 fn add(found: &mut Found, index: &Index, filter: Option<&Value>) {
@@ -78,7 +78,7 @@ fn add(found: &mut Found, index: &Index, filter: Option<&Value>) {
     }
 }
 
-/// The indices of an expression, in the order of their names.
+/// Returns the indices of an expression, sorted by name.
 pub(super) fn resolve(
     indices: &BTreeMap<String, Index>,
     expression: &str,
@@ -149,7 +149,7 @@ pub(super) fn invalid(name: &str, why: &str) -> Failure {
     )
 }
 
-/// Refuses what no index can be called.
+/// Refuses invalid names.
 pub(super) fn check_name(name: &str) -> Outcome<()> {
     if name.contains([' ', '"', '*', '\\', '<', '|', ',', '>', '/', '?']) {
         let why = "must not contain the following characters [' ','\"','*',',','/','<','>','?','\\','|']";

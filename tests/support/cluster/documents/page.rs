@@ -1,4 +1,4 @@
-//! What a search shows of what it found.
+//! Formats search results.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -50,13 +50,13 @@ enum Source<'a> {
     Filtered(Value),
 }
 
-/// `_shards` of a search.
+/// Returns the `_shards` of a search.
 pub(super) fn shards(views: &[View]) -> Value {
     let shards: usize = views.iter().map(|view| view.shards).sum();
     json!({"total": shards, "successful": shards, "skipped": 0, "failed": 0})
 }
 
-/// `count`: how many hits there are in all.
+/// `count` is the total number of hits.
 pub(super) fn page(views: &[View], request: &Request, hits: &[Hit], count: usize) -> Page {
     let score = request.sort.is_empty().then_some(1.0);
     let shown: Vec<HitJson<'_>> = hits

@@ -1,4 +1,4 @@
-//! Queries: parsed with an index's mappings, then asked of its documents.
+//! Queries: parsed with the mappings of an index, then applied to its documents.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::failure::{Failure, Outcome};
 use super::index::Document;
 use super::mapping::{Field, FieldType, Key, field};
 
-/// A query as one index understands it.
+/// A query for one index.
 #[derive(Clone, Debug)]
 pub(super) enum Query {
     All,
@@ -39,7 +39,7 @@ pub(super) fn parse(query: &Value, mappings: &Value) -> Outcome<Query> {
     let Some((name, body)) = query.as_object().and_then(|object| object.iter().next()) else {
         return Err(Failure::illegal("query malformed, empty clause found"));
     };
-    // A query of one field: its name, and what is asked of it.
+    // A query for one field has the name of the field and the options.
     let field_of = || {
         let mut pairs = body.as_object().into_iter().flatten();
         let (name, value) = pairs.find(|(key, _)| *key != "boost")?;
@@ -87,7 +87,7 @@ fn terms(mut field: Field, values: &[Value]) -> Query {
     Query::Terms(field, keys)
 }
 
-/// The words of a text, as the standard analyzer finds them.
+/// Splits a text into words like the standard analyzer.
 fn tokenize(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '\'')
 }

@@ -7,7 +7,7 @@ use super::failure::{Failure, Outcome};
 use super::sort::Sort;
 use super::source::SourceFilter;
 
-/// A search as it is asked for.
+/// A search request.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) body: Value,
@@ -72,7 +72,7 @@ impl Request {
         Ok(request)
     }
 
-    /// Up to how many hits are counted; 0: none.
+    /// Returns the maximum number of hits that are counted; 0 if none are.
     pub(super) fn track_total_hits(&self) -> usize {
         match &self.body["track_total_hits"] {
             Value::Bool(false) => 0,

@@ -1,4 +1,4 @@
-//! Which function answers a request.
+//! Routes requests to functions.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::failure::{Failure, Outcome};
 use super::store::Store;
 use super::{aliases, indices, search, templates};
 
-/// Answers one request.
+/// Answers a request.
 pub(super) fn answer(store: &mut Store, call: &Call) -> Outcome<Answer> {
     let segments = call.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();

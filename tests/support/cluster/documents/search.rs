@@ -16,7 +16,7 @@ use super::sort::{Sort, SortKey};
 use super::store::Store;
 use super::{aggregations, indices};
 
-/// One index as a search sees it.
+/// The view of an index in a search.
 #[derive(Clone)]
 pub(super) struct View {
     pub(super) name: String,
@@ -26,11 +26,11 @@ pub(super) struct View {
     pub(super) visible: Arc<Vec<Arc<Document>>>,
     pub(super) shards: usize,
     window: usize,
-    /// Of aliases; one of them must match.
+    /// The filters of aliases. One of them must match.
     filters: Vec<Value>,
 }
 
-/// What stays open between requests.
+/// A context that stays open between requests.
 pub(super) enum SearchContext {
     PointInTime(Vec<View>),
     Scroll {
@@ -41,7 +41,7 @@ pub(super) enum SearchContext {
     },
 }
 
-/// A found document: where it is in the views, and what it is sorted by.
+/// A hit: its position in the views, and its sort values.
 #[derive(Clone, Debug)]
 pub(super) struct Hit {
     pub(super) view: usize,
@@ -81,7 +81,7 @@ fn open(store: &mut Store, context: SearchContext) -> String {
     format!("stand-in context {}", store.last_context)
 }
 
-/// The number of a context by its ID. Whether it is still open is another question.
+/// Returns the number of a context from its ID. The context may no longer be open.
 fn number(id: &Value) -> Outcome<u64> {
     let number = id
         .as_str()
@@ -89,7 +89,7 @@ fn number(id: &Value) -> Outcome<u64> {
     number.ok_or_else(|| Failure::illegal(format!("invalid id: [{id}]")))
 }
 
-/// An open context none of whose indices was deleted or closed in the meantime.
+/// Returns an open context, if none of its indices was deleted or closed in the meantime.
 fn context<'a>(store: &'a mut Store, id: &Value) -> Outcome<&'a mut SearchContext> {
     let number = number(id)?;
     let missing = || {
@@ -161,7 +161,7 @@ pub(super) fn search(store: &mut Store, call: &Call, expression: &str) -> Outcom
     let shown = (request.from + request.size).min(hits.len());
     let mut page = page(&views, &request, &hits[request.from.min(shown)..shown], count);
     page.pit_id = point_in_time.as_str().map(str::to_owned);
-    // A search of no index has neither aggregations nor a scroll.
+    // A search without indices has neither aggregations nor a scroll.
     if !views.is_empty() {
         let found = hits.iter().map(|hit| {
             let view = &views[hit.view];
@@ -183,7 +183,7 @@ pub(super) fn search(store: &mut Store, call: &Call, expression: &str) -> Outcom
     Ok(Answer::json(200, &page))
 }
 
-/// `_search/scroll`: the next page.
+/// `_search/scroll`: returns the next page.
 pub(super) fn scroll(store: &mut Store, body: &Value) -> Outcome<Answer> {
     let id = &body["scroll_id"];
     let SearchContext::Scroll {
@@ -228,7 +228,7 @@ pub(super) fn delete_by_query(store: &mut Store, call: &Call, expression: &str) 
     ))
 }
 
-/// What a request asks of one index: its query within the filters of the aliases.
+/// Returns the query of a request for one index, combined with the filters of the aliases.
 fn query(request: &Request, view: &View) -> Outcome<Query> {
     let parse = |query| query::parse(query, &view.mappings);
     let must = request.body.get("query").map(parse).transpose()?;
@@ -241,7 +241,7 @@ fn query(request: &Request, view: &View) -> Outcome<Query> {
     })
 }
 
-/// Everything that matches, in order and from `search_after` on, and how much matches in all.
+/// Returns everything that matches, in order and after `search_after`, and the total number of matches.
 fn matching_hits(views: &[View], request: &Request) -> Outcome<(Vec<Hit>, usize)> {
     let after = request.body.get("search_after").map(search_after).transpose()?;
     let (mut hits, mut count, mut first) = (Vec::new(), 0, 0);
@@ -273,7 +273,7 @@ fn matching_hits(views: &[View], request: &Request) -> Outcome<(Vec<Hit>, usize)
     Ok((hits, count))
 }
 
-/// The values of `search_after`.
+/// Parses the values of `search_after`.
 fn search_after(values: &Value) -> Outcome<Vec<i64>> {
     let numbers = values.as_array().into_iter().flatten().map(Value::as_i64);
     let unsupported = || Failure::unsupported(&format!("search_after {values}"));

@@ -1,4 +1,4 @@
-//! The order of hits: by whole numbers and dates, or by the position in the index.
+//! Sorts hits by integers and dates, or by position in the index.
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,7 @@ use super::failure::{Failure, Outcome};
 use super::index::Document;
 use super::mapping::{Field, FieldType, Key, field};
 
-/// One criterion of a sort, as the request gives it.
+/// A sort criterion in a request.
 #[derive(Clone, Debug)]
 pub(super) struct Sort {
     name: String,
@@ -18,7 +18,7 @@ pub(super) struct Sort {
     as_millis: bool,
 }
 
-/// A criterion with the mappings of one index.
+/// A criterion with the mappings of an index.
 #[derive(Clone, Debug)]
 pub(super) enum SortKey {
     Position,
@@ -63,7 +63,8 @@ impl Sort {
         }
     }
 
-    /// What a document is sorted by: of several values the first one; a missing one comes last.
+    /// Returns the sort value of a document: the first one if there are several. Documents without a value are sorted
+    /// last.
     pub(super) fn key(&self, sort: &SortKey, document: &Document, position: i64) -> i64 {
         let missing = if self.descending { i64::MIN } else { i64::MAX };
         let field = match sort {

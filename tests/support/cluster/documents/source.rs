@@ -1,10 +1,10 @@
-//! Which part of a source is shown, and which part of an answer.
+//! Filters sources and responses.
 
 use serde_json::{Map, Value};
 
 use super::names::matches;
 
-/// Fields of `_source`.
+/// The fields of `_source` to return.
 #[derive(Clone, Debug)]
 pub(super) enum SourceFilter {
     All,
@@ -13,7 +13,7 @@ pub(super) enum SourceFilter {
 }
 
 impl SourceFilter {
-    /// `_source` as a search gives it.
+    /// Parses the `_source` of a search.
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Bool(false) => Self::None,
@@ -24,7 +24,7 @@ impl SourceFilter {
     }
 }
 
-/// The fields of a source that one of these patterns names, alone or by a parent.
+/// Returns the fields of a source that match one of these patterns, directly or by a parent.
 pub(super) fn filter_source(fields: &[String], source: &Value) -> Value {
     included(fields, source, "").unwrap_or_else(|| Value::Object(Map::new()))
 }
@@ -54,7 +54,7 @@ fn included(fields: &[String], value: &Value, path: &str) -> Option<Value> {
     }
 }
 
-/// `filter_path`: what the paths name.
+/// Applies `filter_path`.
 pub(super) fn filter_path(value: &Value, paths: &str) -> Value {
     let paths: Vec<Vec<&str>> = paths.split(',').map(|path| path.split('.').collect()).collect();
     let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();

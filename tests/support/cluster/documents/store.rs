@@ -1,4 +1,4 @@
-//! Everything the in-memory cluster holds.
+//! The contents of the in-memory cluster.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,7 +24,7 @@ impl Store {
         names::resolve(&self.indices, expression, expand)
     }
 
-    /// The indices of an expression for what needs their shards.
+    /// Returns the indices of an expression if they are open.
     pub(super) fn resolve_open(&self, expression: &str, expand: ExpandWildcards) -> Outcome<Vec<Target>> {
         let mut targets = self.resolve(expression, expand)?;
         if !expand.ignore_unavailable {
@@ -40,7 +40,7 @@ impl Store {
         self.indices.get_mut(name).ok_or_else(|| Failure::no_such_index(name))
     }
 
-    /// Creates an index from a body of settings, mappings and aliases, on top of its templates.
+    /// Creates an index with settings, mappings and aliases in addition to its templates.
     pub(super) fn create(&mut self, name: &str, body: &Value) -> Outcome<()> {
         names::check_name(name)?;
         if let Some(index) = self.indices.get(name) {
@@ -59,7 +59,7 @@ impl Store {
                 aliases.insert(alias.clone(), aliases::alias_json(definition));
             }
         }
-        // What the cluster itself sets cannot be given.
+        // Settings that only the cluster sets.
         let private = ["uuid", "creation_date", "version.created", "provided_name"];
         if let Some(setting) = private.iter().find(|setting| settings.contains_key(**setting)) {
             return Err(Failure::illegal(format!("unknown setting [index.{setting}]")));
@@ -74,7 +74,7 @@ impl Store {
         self.indices.values().any(|index| index.aliases.contains_key(name))
     }
 
-    /// An alias must not have the name of an index.
+    /// Refuses an alias with the name of an index.
     pub(super) fn check_alias(&self, alias: &str) -> Outcome<()> {
         if self.indices.contains_key(alias) {
             let reason =
@@ -84,7 +84,7 @@ impl Store {
         Ok(())
     }
 
-    /// The index that a write to a name goes to. `create`: it is created if there is none.
+    /// Returns the index for a write to a name. With `create`, it is created if it does not exist.
     pub(super) fn write_target(&mut self, name: &str, require_alias: bool, create: bool) -> Outcome<String> {
         if self.indices.contains_key(name) && !require_alias {
             return Ok(name.to_owned());

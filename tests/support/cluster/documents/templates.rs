@@ -1,4 +1,4 @@
-//! Templates of indices: composable ones, their components, and legacy ones.
+//! Index templates: composable ones, their components, and legacy ones.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::names::matches;
 use super::store::Store;
 use super::{aliases, mapping};
 
-/// Templates by name, of each kind.
+/// Templates of each kind by name.
 #[derive(Clone, Default)]
 pub(super) struct Templates {
     composable: BTreeMap<String, Value>,
@@ -48,7 +48,7 @@ pub(super) fn delete(store: &mut Store, kind: &str, name: &str) -> Outcome<Answe
     Ok(acknowledged())
 }
 
-/// An empty name means all templates of the kind.
+/// An empty name returns all templates of the kind.
 pub(super) fn get(store: &mut Store, kind: &str, name: &str) -> Outcome<Answer> {
     let templates = store.templates.of(kind).iter();
     let found = templates.filter(|(key, _)| name.is_empty() || matches(name, key));
@@ -68,14 +68,15 @@ fn applies(template: &Value, name: &str) -> bool {
     patterns.filter_map(Value::as_str).any(|pattern| matches(pattern, name))
 }
 
-/// The composable template of a new index.
+/// Returns the composable template of a new index.
 fn composable<'a>(store: &'a Store, name: &str) -> Option<(&'a String, &'a Value)> {
     let all = store.templates.composable.iter();
     all.filter(|(_, template)| applies(template, name))
         .max_by_key(|(_, template)| template["priority"].as_i64().unwrap_or(0))
 }
 
-/// The bodies of the templates of a new index, the strongest last; refused where only data streams are created.
+/// Returns the bodies of the templates for a new index, in order of precedence, highest last. Refused if the template
+/// only creates data streams.
 pub(super) fn parts_for(store: &Store, name: &str) -> Outcome<Vec<Value>> {
     if let Some((template_name, template)) = composable(store, name) {
         if template.get("data_stream").is_some() {
@@ -92,14 +93,14 @@ pub(super) fn parts_for(store: &Store, name: &str) -> Outcome<Vec<Value>> {
     Ok(legacy)
 }
 
-/// Its components, then its own body.
+/// Returns the components of a template, then its own body.
 fn parts(store: &Store, template: &Value) -> Vec<Value> {
     let names = template["composed_of"].as_array().into_iter().flatten();
     let components = names.filter_map(|name| Some(store.templates.component.get(name.as_str()?)?["template"].clone()));
     components.chain([template["template"].clone()]).collect()
 }
 
-/// `_simulate_index`: what the composable template gives; legacy templates are ignored.
+/// `_simulate_index`: returns the result of the composable template. Legacy templates are ignored.
 pub(super) fn simulate(store: &Store, name: &str) -> Outcome<Answer> {
     let Some((_, template)) = composable(store, name) else {
         return Ok(Answer::json(200, &json!({})));

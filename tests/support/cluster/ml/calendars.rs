@@ -15,7 +15,7 @@ fn no_calendar(id: &str) -> Answer {
     not_found(format!("No calendar with id [{id}]"))
 }
 
-/// Epoch milliseconds of a number or of an ISO date.
+/// Returns the epoch milliseconds of a number or an ISO date.
 pub fn parse_timestamp(text: &str) -> Option<i64> {
     let parsed = OffsetDateTime::parse(text, &Rfc3339).ok();
     text.parse()
@@ -23,7 +23,7 @@ pub fn parse_timestamp(text: &str) -> Option<i64> {
         .or_else(|| parsed.map(|time| (time.unix_timestamp_nanos() / 1_000_000) as i64))
 }
 
-/// A time as the server prints it: in milliseconds, whatever form it was stored in.
+/// Returns a time as the server prints it: in milliseconds, regardless of the stored form.
 pub fn normalized_time(time: &Value) -> Value {
     let millis = match time {
         Value::String(text) => parse_timestamp(text),
@@ -221,7 +221,7 @@ impl MlApi {
     }
 }
 
-/// An event as the version keeps it: from 8.16 on always with what it skips.
+/// Returns an event as the version stores it. From 8.16, it always contains what it skips.
 pub fn check_event(id: &str, event: &Value, body: &[u8], options: &MlOptions) -> Result<Value, Answer> {
     config::check_fields(event, fields::EVENT, &options.version, &[], "scheduled_event", body)?;
     let time = |name: &str| normalized_time(&event[name]).as_i64();

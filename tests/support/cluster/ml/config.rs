@@ -1,4 +1,4 @@
-//! Configurations on their way in: what is refused.
+//! Validates configurations in requests.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ use super::reply::{error, illegal, nested_error};
 use super::version::MlVersion;
 use crate::support::cluster::Answer;
 
-/// Job, datafeed, filter and calendar ids.
+/// Validates IDs of jobs, datafeeds, filters and calendars.
 pub fn check_id(kind: &str, id: &str) -> Result<(), Answer> {
     let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.');
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
@@ -26,7 +26,7 @@ pub fn check_id(kind: &str, id: &str) -> Result<(), Answer> {
     Ok(())
 }
 
-/// Refuses the first unknown field of `value`, which `path` of parsers leads to (outermost first, `(parser, field)`).
+/// Refuses the first unknown field of `value`. `path` contains its parsers (outermost first, `(parser, field)`).
 pub fn check_fields(
     value: &Value,
     known: Fields,
@@ -52,7 +52,7 @@ pub fn check_fields(
     Ok(())
 }
 
-/// `[line:column]` of a field's name.
+/// Returns the `[line:column]` of a field's name.
 fn position(body: &[u8], field: &str) -> String {
     let text = String::from_utf8_lossy(body);
     let at = text.rfind(&format!("\"{field}\"")).unwrap_or_default();
@@ -61,7 +61,7 @@ fn position(body: &[u8], field: &str) -> String {
     format!("[{line}:{column}]")
 }
 
-/// Everything that PUT refuses about fields.
+/// Refuses unknown and invalid fields in a PUT request.
 pub fn check_job(job: &Value, id: &str, options: &MlOptions, body: &[u8]) -> Result<(), Answer> {
     let version = &options.version;
     let parser = "job_details";
@@ -128,7 +128,7 @@ pub fn check_job(job: &Value, id: &str, options: &MlOptions, body: &[u8]) -> Res
     check_analysis(job, version)
 }
 
-/// What a datafeed is refused for by itself, in a request of its own or inside its job.
+/// Refuses a datafeed that is invalid on its own, in a separate request or inside its job.
 pub fn check_datafeed(datafeed: &Value, version: &MlVersion, path: &[(&str, &str)], body: &[u8]) -> Result<(), Answer> {
     check_fields(datafeed, fields::DATAFEED, version, path, "datafeed_config", body)?;
     let Some(unknown) = datafeed.get("query").and_then(unknown_query) else {
@@ -144,7 +144,7 @@ pub fn check_datafeed(datafeed: &Value, version: &MlVersion, path: &[(&str, &str
     Err(nested_error(400, "x_content_parse_exception", &reasons))
 }
 
-/// The first clause, of a `bool` query or alone, that is no query at all.
+/// Returns the first clause, in a `bool` query or alone, that is not a query.
 fn unknown_query(query: &Value) -> Option<String> {
     let (kind, body) = query.as_object()?.iter().next()?;
     if kind == "bool" {
@@ -156,7 +156,7 @@ fn unknown_query(query: &Value) -> Option<String> {
     (!fields::QUERIES.contains(&kind.as_str()) && !kind.starts_with("span_")).then(|| kind.clone())
 }
 
-/// What a datafeed is refused for beside its job, and only where it is created.
+/// Refuses a datafeed that does not fit its job. Elasticsearch only checks this when it is created.
 pub fn check_intervals(datafeed: &Value, job: &Value) -> Result<(), Answer> {
     let aggregations = datafeed.get("aggregations").or(datafeed.get("aggs"));
     let histogram = aggregations

@@ -104,7 +104,7 @@ impl MlApi {
         ok(json!({"count": datafeeds.len(), "datafeeds": datafeeds}))
     }
 
-    /// Checks and keeps a datafeed; what it looks like then.
+    /// Checks and stores a datafeed, and returns it.
     pub(super) fn add_datafeed(
         &self,
         id: &str,
@@ -178,7 +178,7 @@ impl MlApi {
         ok(datafeed.config.clone())
     }
 
-    /// Begins one millisecond after the last record that the job knows, unless told otherwise.
+    /// By default, starts one millisecond after the last record of the job.
     async fn start(&self, id: &str, request: &Request<'_>, docs: &Docs) -> Reply {
         let datafeed = self.store().datafeeds.get(id).cloned().ok_or_else(|| no_datafeed(id))?;
         let job = datafeed.config["job_id"].as_str().unwrap_or_default().to_owned();
@@ -242,7 +242,7 @@ fn default_indices_options() -> Value {
         "ignore_throttled": true})
 }
 
-/// Defaults of a datafeed; `query_delay` is random between 60 and 120 seconds.
+/// Adds the defaults of a datafeed; `query_delay` is random between 60 and 120 seconds.
 fn complete(id: &str, given: &Value) -> Value {
     let mut kept = json!({"datafeed_id": id, "job_id": given["job_id"]});
     kept["query_delay"] = json!(format!("{}ms", fastrand::u32(60_000..120_000)));

@@ -1,4 +1,4 @@
-//! What the cluster adds to a job's configuration.
+//! The defaults that the cluster adds to a job's configuration.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::reply::illegal;
 use super::version::MlVersion;
 use crate::support::cluster::Answer;
 
-/// The configuration as the cluster keeps it: fields in its order, defaults added, `datafeed_config` taken out.
+/// Returns the configuration as the cluster stores it: fields in its order, with defaults, without `datafeed_config`.
 pub fn complete(job: &Value, id: &str, options: &MlOptions, create_time: i64) -> Result<Value, Answer> {
     let version = &options.version;
     let mut kept = json!({"job_id": id, "job_type": "anomaly_detector", "job_version": version.job_version()});
@@ -99,7 +99,7 @@ fn analysis(given: &Value, version: &MlVersion) -> Value {
     kept
 }
 
-/// The longer of 30 days and 20 buckets.
+/// Returns the longer of 30 days and 20 buckets.
 fn prune_window(bucket_span: &str) -> String {
     let split = bucket_span
         .find(|c: char| !c.is_ascii_digit())
@@ -146,7 +146,7 @@ fn detector_description(detector: &Value) -> String {
     description
 }
 
-/// A size such as `1gb`, `512mb`, `8192kb` or a number of megabytes, in megabytes.
+/// Parses a size such as `1gb`, `512mb`, `8192kb` or a number of MiB, and returns it in MiB.
 fn megabytes(size: &Value) -> Option<u64> {
     if let Some(number) = size.as_u64() {
         return Some(number);
@@ -188,7 +188,7 @@ fn limits(given: &Value, options: &MlOptions) -> Result<Value, Answer> {
     Ok(json!({"model_memory_limit": format!("{wanted}mb"), "categorization_examples_limit": examples}))
 }
 
-/// What categorization uses when a job does not say.
+/// Returns the default analyzer for categorization.
 pub fn default_analyzer(version: &MlVersion) -> Value {
     let days = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mon Tue Wed Thu Fri Sat Sun";
     let months = "January February March April May June July August September October November December Jan Feb Mar \

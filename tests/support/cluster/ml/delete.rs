@@ -1,4 +1,4 @@
-//! Deleting a job, with what the cluster deletes of it and what it leaves.
+//! Deletes a job. Like Elasticsearch, some of its documents remain.
 
 use serde_json::{Value, json};
 
@@ -61,9 +61,9 @@ impl MlApi {
         Ok(())
     }
 
-    /// The configuration and every document that the cluster knows to belong to it. Notifications, annotations of
-    /// users and state that no snapshot document names stay.
-    /// Configuration and aliases go last: what is written in the meantime stays.
+    /// Deletes the configuration and every document that the cluster associates with the job. Notifications,
+    /// annotations of users, and state that no snapshot document refers to remain. Configuration and aliases are
+    /// deleted last, so documents written in the meantime remain.
     pub(super) async fn remove_job(&self, id: &str, docs: &Docs) {
         let held = self.store().paused_deletion.take();
         let (member, value) = match self.version().since(7, 14) {
@@ -113,7 +113,7 @@ impl MlApi {
         }
     }
 
-    /// Answers with the indices that are left, whose aliases are to be removed.
+    /// Returns the remaining indices, whose aliases must be removed.
     async fn remove_results(&self, id: &str, docs: &Docs) -> Vec<String> {
         let (alone, shared) = {
             let store = self.store();
@@ -141,7 +141,7 @@ impl MlApi {
     }
 }
 
-/// Ids of the model state documents that a snapshot document names.
+/// Returns the IDs of the model state documents of a snapshot document.
 pub fn state_ids(job: &str, snapshot: &Value) -> Vec<String> {
     let id = snapshot["snapshot_id"].as_str().unwrap_or_default();
     let count = snapshot["snapshot_doc_count"].as_u64().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the ML side does with documents: ordinary requests, the same over memory and over a real Elasticsearch.
+//! How the ML API accesses documents: by ordinary requests, in memory or with a real Elasticsearch.
 
 use std::sync::Arc;
 
@@ -15,28 +15,28 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'*')
     .remove(b',');
 
-/// A hit: where a document is and what it says.
+/// A hit.
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// The concrete index.
     pub index: String,
     /// `_id`.
     pub id: String,
-    /// `_source`, order kept.
+    /// `_source`, in its original order.
     pub source: Value,
 }
 
-/// The documents, as the ML side asks them.
+/// The documents as the ML API accesses them.
 #[derive(Clone)]
 pub struct Docs(pub Arc<dyn Documents>);
 
-/// A name as it stands in a path.
+/// Encodes a name for a path.
 pub fn encode(name: &str) -> String {
     utf8_percent_encode(name, KEPT).to_string()
 }
 
 impl Docs {
-    /// Sends one request with raw bytes.
+    /// Sends a request with raw bytes.
     pub async fn raw(&self, method: &str, path: &str, query: &str, body: Bytes, kind: &str) -> Answer {
         let query = query
             .split('&')
@@ -56,7 +56,7 @@ impl Docs {
             .await
     }
 
-    /// Sends one request; the status and the body as JSON.
+    /// Sends a request and returns the status and the JSON body.
     pub async fn send(&self, method: &str, path: &str, query: &str, body: Option<Value>) -> (u16, Value) {
         let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         let answer = self.raw(method, path, query, bytes, "application/json").await;
@@ -66,7 +66,7 @@ impl Docs {
         )
     }
 
-    /// Searches; nothing there is no error. The total counts all.
+    /// Searches, and counts all hits. A missing index is not an error.
     pub async fn search_counted(&self, index: &str, mut body: Value) -> (u64, Vec<Hit>) {
         body["track_total_hits"] = json!(true);
         let path = format!("/{}/_search", encode(index));
@@ -89,33 +89,33 @@ impl Docs {
         (found["hits"]["total"]["value"].as_u64().unwrap_or_default(), hits)
     }
 
-    /// Searches, up to 10,000.
+    /// Returns up to 10,000 hits.
     pub async fn search(&self, index: &str, query: Value) -> Vec<Hit> {
         self.search_counted(index, json!({"query": query, "size": 10_000}))
             .await
             .1
     }
 
-    /// The document of that id, if a search finds it.
+    /// Returns the document with this ID, if a search finds it.
     pub async fn by_id(&self, index: &str, id: &str) -> Option<Hit> {
         let body = json!({"query": {"ids": {"values": [id]}}, "size": 1});
         self.search_counted(index, body).await.1.into_iter().next()
     }
 
-    /// Ids of all documents that a query finds, with their index, without their content.
+    /// Returns the IDs and indices of all documents that a query finds.
     pub async fn ids(&self, index: &str, query: Value) -> Vec<Hit> {
         self.search_counted(index, json!({"query": query, "size": 10_000, "_source": false}))
             .await
             .1
     }
 
-    /// Stores one document. `query` such as `refresh=true`.
+    /// Stores a document. `query` is, for example, `refresh=true`.
     pub async fn put(&self, index: &str, id: &str, query: &str, document: &Value) -> u16 {
         let path = format!("/{}/_doc/{}", encode(index), encode(id));
         self.send("PUT", &path, query, Some(document.clone())).await.0
     }
 
-    /// Deletes documents by id and index, and refreshes; false where the cluster refuses one.
+    /// Deletes documents by ID and index, then refreshes. Returns false if the cluster refuses a deletion.
     pub async fn delete(&self, hits: &[Hit]) -> bool {
         let mut all = true;
         for part in hits.chunks(2_000) {
@@ -137,7 +137,7 @@ impl Docs {
         all
     }
 
-    /// Deletes what a query finds, over and over until nothing is found, or the index takes no more writes.
+    /// Deletes what a query finds, and repeats this until nothing is found or the index refuses writes.
     pub async fn delete_by_query(&self, index: &str, query: Value) {
         loop {
             let hits = self.ids(index, query.clone()).await;
@@ -147,7 +147,7 @@ impl Docs {
         }
     }
 
-    /// The concrete indices behind an alias, sorted.
+    /// Returns the indices of an alias, sorted.
     pub async fn alias(&self, alias: &str) -> Vec<String> {
         let (status, body) = self.send("GET", &format!("/_alias/{}", encode(alias)), "", None).await;
         let mut names: Vec<String> = match body.as_object() {
@@ -158,7 +158,7 @@ impl Docs {
         names
     }
 
-    /// Whether an index (or alias) of that name is there.
+    /// Whether an index or alias with this name exists.
     pub async fn index_exists(&self, name: &str) -> bool {
         self.send("GET", &format!("/{}", encode(name)), "", None).await.0 == 200
     }

@@ -1,6 +1,6 @@
-//! What a version knows: addresses with the action behind them, and the fields of each object with their age.
+//! The features of each version: addresses with their actions, and the fields of objects.
 
-/// The action of an `_ml` address, as errors and privileges name it.
+/// Returns the action of an `_ml` address, as in errors and privileges.
 pub fn action(method: &str, rest: &[&str]) -> Option<&'static str> {
     Some(match (method, rest) {
         ("GET", ["info"]) => "cluster:monitor/xpack/ml/info/get",
@@ -48,15 +48,15 @@ pub fn action(method: &str, rest: &[&str]) -> Option<&'static str> {
     })
 }
 
-/// Reverting, which also names its parser.
+/// The action for reverting, which its parser also uses.
 pub const REVERT: &str = "cluster:admin/xpack/ml/job/model_snapshots/revert";
 
-/// In upgrade mode nothing that writes is done.
+/// Whether an action is refused in upgrade mode.
 pub fn refused_in_upgrade_mode(action: &str) -> bool {
     action.starts_with("cluster:admin/") && !action.ends_with("upgrade_mode") && !action.ends_with("filters/get")
 }
 
-/// What a licence is asked for.
+/// Whether an action requires a license.
 pub fn needs_license(action: &str) -> bool {
     matches!(
         action.strip_prefix("cluster:admin/xpack/ml/"),
@@ -64,7 +64,7 @@ pub fn needs_license(action: &str) -> bool {
     )
 }
 
-/// What serverless does not offer.
+/// Whether an address does not exist in serverless projects.
 pub fn absent_in_serverless(rest: &[&str]) -> bool {
     matches!(
         rest,
@@ -72,12 +72,12 @@ pub fn absent_in_serverless(rest: &[&str]) -> bool {
     )
 }
 
-/// Fields of one object: name and the version since when it is known.
+/// The fields of an object: name and first version.
 pub type Fields = &'static [(&'static str, (u32, u32))];
 
 const ALWAYS: (u32, u32) = (0, 0);
 
-/// A job's configuration.
+/// The configuration of a job.
 pub const JOB: Fields = &[
     ("job_id", ALWAYS),
     ("job_type", ALWAYS),
@@ -98,7 +98,7 @@ pub const JOB: Fields = &[
     ("datafeed_config", (7, 15)),
 ];
 
-/// What the cluster makes itself; 8.14 and later do not know them in a PUT.
+/// Fields that the cluster generates. From 8.14, they are unknown in a PUT request.
 pub const GENERATED: Fields = &[
     ("job_type", ALWAYS),
     ("job_version", ALWAYS),
@@ -179,7 +179,7 @@ pub const DATAFEED: Fields = &[
     ("runtime_mappings", (7, 11)),
 ];
 
-/// Queries besides `bool` and those that begin with `span_`.
+/// Queries other than `bool` and `span_*`.
 pub const QUERIES: [&str; 46] = [
     "boosting",
     "combined_fields",
@@ -229,7 +229,7 @@ pub const QUERIES: [&str; 46] = [
     "wrapper",
 ];
 
-/// A calendar's event in a POST.
+/// A calendar event in a POST request.
 pub const EVENT: Fields = &[
     ("description", ALWAYS),
     ("start_time", ALWAYS),

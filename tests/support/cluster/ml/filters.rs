@@ -23,7 +23,7 @@ fn items(value: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// A page of a listing; 100 when nothing is asked.
+/// Returns a page of a list, with 100 items by default.
 pub fn page<T>(request: &Request<'_>, all: Vec<T>) -> Vec<T> {
     let number = |name: &str, otherwise| {
         request

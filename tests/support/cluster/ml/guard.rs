@@ -1,4 +1,4 @@
-//! What a user's privileges make of a document request.
+//! Checks document requests against the privileges of a user.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::reply::json_answer;
 use super::security::{User, denied};
 use crate::support::cluster::{Answer, Call};
 
-/// What a document request does: the action, the privileges that grant it (the first is the one looked for).
+/// Returns the action of a document request and the privileges that grant it, the usual one first.
 fn index_action(method: &str, rest: &[&str]) -> (&'static str, &'static [&'static str]) {
     match (method, rest) {
         (_, ["_search" | "_msearch" | "_count" | "_async_search", ..]) => {
@@ -36,7 +36,8 @@ fn index_action(method: &str, rest: &[&str]) -> (&'static str, &'static [&'stati
     }
 }
 
-/// 403 on a concrete name; of wildcards only what may be seen is left, in silence. `None`: ask the documents as it is.
+/// Refuses a concrete name with 403. Wildcards silently match only accessible indices. `None` passes the request on
+/// unchanged.
 pub async fn authorize_documents(user: &User, mut call: Call, segments: &[String], docs: &Docs) -> Option<Answer> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let method = call.method.clone();
@@ -108,7 +109,7 @@ fn denied_on(user: &User, action: &str, names: &[String], privileges: &[&str]) -
     ))
 }
 
-/// Indices (hidden ones too) that a pattern names.
+/// Returns the indices that match a pattern, including hidden ones.
 async fn matching_indices(docs: &Docs, pattern: &str) -> Vec<String> {
     let (_, body) = docs
         .send("GET", &format!("/{}", encode(pattern)), "expand_wildcards=all", None)
@@ -137,20 +138,20 @@ fn authorize_aliases(user: &User, call: &Call) -> Option<Answer> {
     deny_aliases(user, names)
 }
 
-/// Aliases that an index is created with.
+/// Checks the aliases in a request that creates an index.
 fn authorize_new_aliases(user: &User, index: &str, call: &Call) -> Option<Answer> {
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let aliases = body["aliases"].as_object().filter(|aliases| !aliases.is_empty())?;
     deny_aliases(user, aliases.keys().cloned().chain([index.to_owned()]))
 }
 
-/// An alias is added and removed by who may manage the index and the alias.
+/// Adding or removing an alias requires privileges on the index and on the alias.
 fn deny_aliases(user: &User, names: impl Iterator<Item = String>) -> Option<Answer> {
     let refused: Vec<String> = names.filter(|name| !user.holds(name, "manage")).collect();
     (!refused.is_empty()).then(|| denied_on(user, "indices:admin/aliases", &refused, &["manage", "all"]))
 }
 
-/// A bulk with an item that may not be written: every item is answered 403, nothing is written.
+/// If one item of a bulk request is not allowed, nothing is written, and every item is reported with 403.
 fn authorize_bulk(user: &User, default: &str, call: &Call) -> Option<Answer> {
     let mut items = Vec::new();
     let mut lines = call.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

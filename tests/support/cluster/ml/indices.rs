@@ -1,4 +1,4 @@
-//! The indices and aliases that ML makes by itself.
+//! The indices and aliases that ML creates.
 
 use serde_json::{Value, json};
 
@@ -8,23 +8,23 @@ use super::version::MlVersion;
 use super::{MlApi, now, templates};
 use crate::support::cluster::Answer;
 
-/// Every state index.
+/// All state indices.
 pub const STATE: &str = ".ml-state*,.reindexed-v7-ml-state*,.reindexed-v8-ml-state*";
-/// Where state is written.
+/// The alias for writing state.
 pub const STATE_WRITE: &str = ".ml-state-write";
 
-/// Where a job's results are read.
+/// Returns the alias for reading results of a job.
 pub fn read_alias(job: &str) -> String {
     format!(".ml-anomalies-{job}")
 }
 
-/// Where a job's results are written.
+/// Returns the alias for writing results of a job.
 pub fn write_alias(job: &str) -> String {
     format!(".ml-anomalies-.write-{job}")
 }
 
 impl MlApi {
-    /// The index that a job's results go to, by its `results_index_name`.
+    /// Returns the results index for a `results_index_name`.
     pub fn results_index(&self, results_index_name: &str) -> String {
         let options = self.options();
         let suffix = options
@@ -34,7 +34,7 @@ impl MlApi {
     }
 }
 
-/// Makes a hidden index with aliases; one that is there gets the aliases.
+/// Creates a hidden index with aliases, or adds the aliases to an existing one.
 pub async fn create_index(docs: &Docs, index: &str, mappings: Value, aliases: Value) {
     let body = json!({"settings": templates::settings(), "mappings": mappings, "aliases": aliases});
     let (status, _) = docs.send("PUT", &format!("/{}", encode(index)), "", Some(body)).await;
@@ -50,7 +50,7 @@ pub async fn create_index(docs: &Docs, index: &str, mappings: Value, aliases: Va
     }
 }
 
-/// A job's results index with its two aliases.
+/// Creates a results index of a job with its two aliases.
 pub async fn create_results_index(docs: &Docs, index: &str, job: &str) {
     let aliases = json!({
         read_alias(job): {"filter": {"term": {"job_id": {"value": job, "boost": 1.0}}}, "is_hidden": true},
@@ -59,7 +59,7 @@ pub async fn create_results_index(docs: &Docs, index: &str, job: &str) {
     create_index(docs, index, templates::results(), aliases).await;
 }
 
-/// Annotations with their two aliases.
+/// Creates the annotations index with its two aliases.
 pub async fn create_annotations_index(docs: &Docs, version: &MlVersion) {
     if docs.alias(".ml-annotations-write").await.is_empty() {
         let hidden = json!({"is_hidden": true});
@@ -68,7 +68,7 @@ pub async fn create_annotations_index(docs: &Docs, version: &MlVersion) {
     }
 }
 
-/// State with its alias. An index where the alias should be stops everything.
+/// Creates the state index with its alias. An index with the name of the alias is an error.
 pub async fn create_state_index(docs: &Docs) -> Result<(), Answer> {
     if !docs.alias(STATE_WRITE).await.is_empty() {
         return Ok(());
@@ -90,7 +90,7 @@ pub async fn create_state_index(docs: &Docs) -> Result<(), Answer> {
     Ok(())
 }
 
-/// Where notifications are written; made when missing.
+/// Creates the notifications index if it does not exist, and returns its name for writes.
 pub async fn create_notifications_index(docs: &Docs, version: &MlVersion) -> String {
     let index = version.notifications_index();
     let alias = ".ml-notifications-write";
@@ -113,7 +113,7 @@ pub async fn create_notifications_index(docs: &Docs, version: &MlVersion) -> Str
     index.to_owned()
 }
 
-/// Says something about a job, as ML does: seen after the next refresh.
+/// Writes a notification about a job, as ML does. It is visible after the next refresh.
 pub async fn notify(docs: &Docs, version: &MlVersion, job: &str, message: &str) {
     let index = create_notifications_index(docs, version).await;
     let body = json!({"job_id": job, "message": message, "level": "info", "timestamp": now(), "node_name": "node-1",

@@ -1,4 +1,4 @@
-//! What the cluster says of itself: `/`, `_license`, `_xpack`, `_ml/info`, upgrade mode, `_security`.
+//! Information about the cluster: `/`, `_license`, `_xpack`, `_ml/info`, upgrade mode, `_security`.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::version::Deployment;
 use super::{MlApi, Request, User};
 use crate::support::cluster::Answer;
 
-/// 410 of serverless.
+/// The 410 response of serverless projects.
 pub fn not_available(request: &Request<'_>) -> Answer {
     let (method, uri) = (request.method, &request.uri);
     error(
@@ -21,7 +21,7 @@ pub fn not_available(request: &Request<'_>) -> Answer {
     )
 }
 
-/// 403 of a licence without ML.
+/// The 403 response without a license for ML.
 pub fn unlicensed() -> Answer {
     let cause = json!({"type": "security_exception", "reason": "current license is non-compliant for [ml]",
         "license.expired.feature": "ml"});

@@ -12,7 +12,7 @@ use super::store::Job;
 use super::{MlApi, Request, User, config, defaults, listing, now};
 use crate::support::cluster::Answer;
 
-/// 404 of a job.
+/// The 404 response for a job.
 pub fn no_job(id: &str) -> Answer {
     not_found(format!("No known job with id '{id}'"))
 }
@@ -24,19 +24,19 @@ fn id_is_used(id: &str) -> Answer {
 }
 
 impl MlApi {
-    /// The job's configuration, or 404.
+    /// Returns the job, or 404.
     pub(super) fn job(&self, id: &str) -> Result<Job, Answer> {
         self.store().jobs.get(id).cloned().ok_or_else(|| no_job(id))
     }
 
-    /// Changes a job that is there.
+    /// Changes an existing job.
     pub(super) fn change_job(&self, id: &str, change: impl FnOnce(&mut Job)) {
         if let Some(job) = self.store().jobs.get_mut(id) {
             change(job);
         }
     }
 
-    /// Ids that an expression names; groups count as names.
+    /// Returns the IDs that an expression matches. Groups count as names.
     pub(super) fn expand_jobs(&self, expression: &str, allow_no_match: bool) -> Result<Vec<String>, Answer> {
         let names: Vec<(String, Vec<String>)> = self
             .store()
@@ -124,7 +124,7 @@ impl MlApi {
         ok(kept)
     }
 
-    /// What PUT refuses about the configuration itself; other jobs, groups and leftovers are not looked at.
+    /// Validates the configuration itself. Other jobs, groups and remaining documents are not checked.
     pub(super) fn validate_job(&self, options: &MlOptions, request: &Request<'_>) -> Reply {
         let given = request.json()?;
         let id = given["job_id"].as_str().unwrap_or("ok").to_owned();
@@ -132,7 +132,7 @@ impl MlApi {
         acknowledged()
     }
 
-    /// Of two requests at once one comes too late.
+    /// Of two simultaneous requests, the second one is refused.
     fn insert_job(&self, id: &str, config: &Value) -> Result<(), Answer> {
         match self.store().jobs.entry(id.to_owned()) {
             Entry::Occupied(_) => Err(id_is_used(id)),
@@ -169,7 +169,8 @@ impl MlApi {
         Ok(())
     }
 
-    /// Quantiles, the first categorizer document or any result of an earlier job; not model state.
+    /// Refuses a job if there are quantiles, the first categorizer document or results of an earlier one. Model state
+    /// is not checked.
     async fn check_leftovers(&self, id: &str, kept: &Value, docs: &Docs) -> Result<(), Answer> {
         let ids = [format!("{id}_quantiles"), format!("{id}_categorizer_state#1")];
         let state = docs.ids(STATE, json!({"ids": {"values": ids}})).await.len();
@@ -226,8 +227,8 @@ impl MlApi {
         ok(job.config.clone())
     }
 
-    /// A back door: a job that was made and has learned elsewhere, as `GET` shows it, with its datafeed inside or not.
-    /// Keeps `create_time`, `model_snapshot_id` and all else; makes the indices and aliases of an open job.
+    /// Adds a job that was created elsewhere, as `GET` returns it, with or without its datafeed. Keeps all fields,
+    /// including `create_time` and `model_snapshot_id`, and creates the indices and aliases of an open job.
     pub async fn insert_trained_job(
         &self,
         job: &Value,
@@ -264,13 +265,13 @@ impl MlApi {
         );
     }
 
-    /// A back door: a filter, whole.
+    /// Adds a complete filter.
     pub fn insert_filter(&self, filter: &Value) {
         let id = filter["filter_id"].as_str().expect("a filter has an id").to_owned();
         self.store().filters.insert(id, filter.clone());
     }
 
-    /// A back door: a calendar with its `events`, as this version shows them.
+    /// Adds a calendar with its `events`, as this version returns them.
     pub fn insert_calendar(&self, calendar: &Value) {
         let id = calendar["calendar_id"]
             .as_str()
@@ -291,7 +292,7 @@ impl MlApi {
         store.calendars.insert(id, kept);
     }
 
-    /// The alias or index that notifications are written to.
+    /// Returns the alias or index for writing notifications.
     pub fn notifications_target(&self) -> String {
         let version = self.version();
         let alias = version.has_notifications_alias();
@@ -302,7 +303,7 @@ impl MlApi {
         }
     }
 
-    /// The concrete index that a job's results are in.
+    /// Returns the results index of a job.
     pub async fn results_index_of(
         &self,
         job: &str,
@@ -327,7 +328,7 @@ const UPDATABLE: super::fields::Fields = &[
     ("allow_lazy_open", (0, 0)),
 ];
 
-/// What `exclude_generated` drops.
+/// Removes the fields that `exclude_generated` excludes.
 fn without_generated(job: &mut Value) {
     if let Some(fields) = job.as_object_mut() {
         for name in [

@@ -1,4 +1,4 @@
-//! Which of many an expression names: one, a comma list, wildcards, `_all`.
+//! Resolves expressions: IDs, comma-separated lists, wildcards, `_all`.
 
 use crate::support::cluster::Answer;
 
@@ -21,7 +21,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// The ids that an expression names, sorted. `names` are an id with the other names that it answers to (groups).
+/// Returns the IDs that match an expression, sorted. `names` are the IDs with their other names (groups).
 pub fn expand(
     expression: &str,
     names: &[(String, Vec<String>)],

@@ -1,4 +1,4 @@
-//! What runs at night.
+//! Nightly maintenance.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::docs::{Docs, Hit};
 use super::indices::STATE;
 use crate::support::cluster::Documents;
 
-/// The job of a state document's id.
+/// Returns the job in the ID of a state document.
 fn job_of(id: &str) -> Option<&str> {
     ["_model_state_", "_categorizer_state#"]
         .iter()
@@ -18,7 +18,7 @@ fn job_of(id: &str) -> Option<&str> {
 }
 
 impl MlApi {
-    /// Nightly maintenance: state documents whose job does not exist are deleted. Their ids.
+    /// Deletes state documents whose job does not exist, and returns their IDs.
     pub async fn run_nightly_maintenance(&self, documents: Arc<dyn Documents>) -> Vec<String> {
         let docs = Docs(documents);
         let all = docs.ids(STATE, json!({"match_all": {}})).await;

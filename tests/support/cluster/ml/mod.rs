@@ -1,5 +1,5 @@
-//! The ML side of the stand-in: jobs, datafeeds, snapshots, filters, calendars, licence and security of one version.
-//! Configurations live here; everything that is a document goes to the documents by ordinary requests.
+//! The ML API of the stand-in: jobs, datafeeds, snapshots, filters, calendars, license and security of one version.
+//! Configurations are stored here; documents are accessed by ordinary requests.
 
 mod calendars;
 mod config;
@@ -46,7 +46,7 @@ use self::reply::{Reply, error, no_handler, status};
 use self::store::Store;
 use super::{Answer, Api, Call, Documents};
 
-/// The ML side of a stand-in cluster.
+/// The ML API of a stand-in cluster.
 #[derive(Clone)]
 pub struct MlApi {
     options: Arc<Mutex<MlOptions>>,
@@ -54,7 +54,7 @@ pub struct MlApi {
     templates: Arc<OnceCell<()>>,
 }
 
-/// A request taken apart.
+/// A parsed request.
 struct Request<'a> {
     method: &'a str,
     segments: Vec<String>,
@@ -64,7 +64,7 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// A query parameter.
+    /// Returns a query parameter.
     fn param(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -72,12 +72,12 @@ impl Request<'_> {
             .map(|(_, value)| value.as_str())
     }
 
-    /// A query parameter that is true when given bare.
+    /// Returns a query parameter that is true if it has no value.
     fn flag(&self, name: &str) -> bool {
         matches!(self.param(name), Some("true" | ""))
     }
 
-    /// The body as an object; an empty one when there is none.
+    /// Parses the body as an object; empty if there is no body.
     fn json(&self) -> Result<Value, Answer> {
         if self.body.is_empty() {
             return Ok(Value::Object(serde_json::Map::new()));
@@ -89,7 +89,7 @@ impl Request<'_> {
         }
     }
 
-    /// Refuses parameters that the version does not know.
+    /// Refuses parameters that the version does not support.
     fn check_params(&self, known: &[&str]) -> Result<(), Answer> {
         let common = ["pretty", "human", "error_trace", "filter_path", "format"];
         for (key, _) in self.query {
@@ -104,13 +104,13 @@ impl Request<'_> {
     }
 }
 
-/// Epoch milliseconds.
+/// The current time in epoch milliseconds.
 fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
 impl MlApi {
-    /// A cluster where no ML was ever used.
+    /// Creates a cluster where ML was never used.
     pub fn new(options: MlOptions) -> Self {
         Self {
             options: Arc::new(Mutex::new(options)),
@@ -119,7 +119,7 @@ impl MlApi {
         }
     }
 
-    /// The same configurations, which go their own way from here.
+    /// Returns an independent copy of the configurations.
     pub fn fork(&self) -> Self {
         Self {
             options: Arc::new(Mutex::new(self.options())),
@@ -128,49 +128,49 @@ impl MlApi {
         }
     }
 
-    /// A healthy cluster of that version.
+    /// Creates a healthy cluster with this version.
     pub fn of(version: MlVersion) -> Self {
         Self::new(MlOptions::new(version))
     }
 
-    /// Changes the cluster while it runs, as an administrator or time does.
+    /// Changes the options while the cluster runs.
     pub fn change(&self, change: impl FnOnce(&mut MlOptions)) {
         change(&mut self.options.lock().unwrap());
     }
 
-    /// The next deletion of a job takes long: it is held after the documents of the job are gone.
+    /// Pauses the next deletion of a job after its documents are deleted.
     pub fn pause_next_deletion(&self) -> PausedDeletion {
         let held = PausedDeletion::new();
         self.store().paused_deletion = Some(held.clone());
         held
     }
 
-    /// What the job brought back when it was last opened.
+    /// Returns what the job restored when it was last opened.
     pub fn last_restored(&self, job: &str) -> Option<Restored> {
         self.store().jobs.get(job).and_then(|job| job.restored.clone())
     }
 
-    /// What the job is doing; `None`: no such job.
+    /// Returns the state of the job; `None` if it does not exist.
     pub fn job_state(&self, job: &str) -> Option<JobState> {
         self.store().jobs.get(job).map(|job| job.state)
     }
 
-    /// The job's configuration as it is kept, without the datafeed.
+    /// Returns the stored configuration of the job, without the datafeed.
     pub fn job_config(&self, job: &str) -> Option<Value> {
         self.store().jobs.get(job).map(|job| job.config.clone())
     }
 
-    /// Ids of all jobs, sorted.
+    /// Returns the IDs of all jobs, sorted.
     pub fn job_ids(&self) -> Vec<String> {
         self.store().jobs.keys().cloned().collect()
     }
 
-    /// Ids of all datafeeds, sorted.
+    /// Returns the IDs of all datafeeds, sorted.
     pub fn datafeed_ids(&self) -> Vec<String> {
         self.store().datafeeds.keys().cloned().collect()
     }
 
-    /// Every configuration kept, for comparing before and after: jobs, datafeeds, filters, calendars with events.
+    /// Returns all configurations, for comparisons: jobs, datafeeds, filters, and calendars with events.
     pub fn configurations(&self) -> Value {
         let store = self.store();
         let jobs: Vec<&Value> = store.jobs.values().map(|job| &job.config).collect();
@@ -255,7 +255,7 @@ impl MlApi {
         Some(reply.unwrap_or_else(|refusal| refusal))
     }
 
-    /// `_ml`: who may, then whether it may now, then the one who does it.
+    /// Handles `_ml`: checks privileges and state, then calls the handler.
     async fn ml(&self, options: &MlOptions, request: &Request<'_>, docs: &Docs, user: Option<&User>) -> Reply {
         let unknown = || no_handler(request.method, &request.uri);
         if !options.ml || options.version.deployment == Deployment::OpenSearch {

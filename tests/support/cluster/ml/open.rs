@@ -1,4 +1,4 @@
-//! Opening a job: the checks, then what autodetect does with the state.
+//! Opens a job: performs the checks, then reads the state as autodetect does.
 
 use std::io::Read;
 
@@ -134,7 +134,7 @@ impl MlApi {
     }
 }
 
-/// Filters that a job's rules name.
+/// Returns the filters that the rules of a job use.
 pub fn filters_of(config: &Value) -> Vec<String> {
     let detectors = config["analysis_config"]["detectors"].as_array().into_iter().flatten();
     let rules = detectors.flat_map(|detector| detector["custom_rules"].as_array().into_iter().flatten());
@@ -164,8 +164,8 @@ fn check_min_version(id: &str, snapshot: Option<&Value>, options: &MlOptions) ->
     Ok(())
 }
 
-/// Reads state documents as autodetect does: `compressed` before `eos`, `eos` on the last only, all pieces one base64
-/// text of one gzip member.
+/// Reads state documents as autodetect does: `compressed` before `eos`, `eos` only in the last one, and all pieces
+/// forming the base64 text of one gzip member.
 fn decode(documents: &[Value]) -> Result<(), String> {
     let mut text = String::new();
     for (number, document) in documents.iter().enumerate() {
@@ -181,7 +181,7 @@ fn decode(documents: &[Value]) -> Result<(), String> {
             _ => return Err(format!("document {} has fields {fields:?}", number + 1)),
         }
         for piece in document["compressed"].as_array().into_iter().flatten() {
-            text += piece.as_str().ok_or("a piece is no string")?;
+            text += piece.as_str().ok_or("a piece is not a string")?;
         }
     }
     let packed = STANDARD.decode(text).map_err(|why| why.to_string())?;

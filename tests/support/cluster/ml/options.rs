@@ -1,56 +1,56 @@
-//! What a test chooses.
+//! Options of the ML API.
 
 use std::time::Duration;
 
 use super::security::User;
 use super::version::MlVersion;
 
-/// The licence.
+/// The license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum License {
-    /// Everything.
+    /// All features.
     Trial,
-    /// Everything, paid.
+    /// All features, paid.
     Platinum,
-    /// No ML.
+    /// Without ML.
     Basic,
-    /// A trial that ended: no ML.
+    /// An expired trial, without ML.
     Expired,
 }
 
 impl License {
-    /// Whether ML may write.
+    /// Whether ML writes are allowed.
     pub fn allows_ml(self) -> bool {
         matches!(self, Self::Trial | Self::Platinum)
     }
 }
 
-/// What a test chooses. `MlOptions::new(version)` is a healthy cluster without security.
+/// Options of a cluster. `MlOptions::new(version)` is a healthy cluster without security.
 #[derive(Clone, Debug)]
 pub struct MlOptions {
-    /// As which version.
+    /// The version.
     pub version: MlVersion,
-    /// The licence.
+    /// The license.
     pub license: License,
-    /// `false`: the node has no ML, every `_ml` address has no handler.
+    /// If false, the node does not have ML, and `_ml` addresses have no handler.
     pub ml: bool,
-    /// Who may do what; `None`: security is off.
+    /// The users and their privileges; `None` if security is off.
     pub users: Option<Vec<User>>,
-    /// Security is on and the server itself turns strangers away: a call without credentials is the test's own and
-    /// may do everything.
+    /// With security, the server refuses requests without credentials. Such a call is then made by the test itself and
+    /// has all privileges.
     pub allows_requests_without_credentials: bool,
-    /// `limits.max_model_memory_limit`, such as `512mb`; a job above it is refused.
+    /// `limits.max_model_memory_limit`, such as `512mb`. A job above it is refused.
     pub max_model_memory_limit: Option<String>,
-    /// How long after a job the annotations index appears.
+    /// The delay between the creation of a job and of the annotations index.
     pub annotations_delay: Duration,
-    /// A listing of jobs (not one asked for by its whole name) leaves `datafeed_config` out.
+    /// A list of jobs does not contain `datafeed_config`, in contrast to a single job.
     pub listing_omits_datafeeds: bool,
-    /// What a shared or custom results index's name ends with, such as `-000001`; `None`: as the version does.
+    /// The suffix of a shared or custom results index, such as `-000001`; `None` for that of the version.
     pub results_suffix: Option<String>,
 }
 
 impl MlOptions {
-    /// A healthy cluster with a trial licence and without security.
+    /// Creates a healthy cluster with a trial license and without security.
     pub fn new(version: MlVersion) -> Self {
         Self {
             version,

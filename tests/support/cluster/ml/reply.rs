@@ -1,14 +1,14 @@
-//! Answers as the real ones are shaped.
+//! Responses in Elasticsearch's form.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::support::cluster::Answer;
 
-/// What a handler gives back: an answer, or an answer that says no.
+/// The result of a handler: a response, or an error response.
 pub type Reply = Result<Answer, Answer>;
 
-/// An answer with a JSON body.
+/// A response with a JSON body.
 pub fn json_answer(status: u16, body: &Value) -> Answer {
     Answer {
         status,
@@ -17,7 +17,7 @@ pub fn json_answer(status: u16, body: &Value) -> Answer {
     }
 }
 
-/// 200 with that body.
+/// 200 with this body.
 pub fn ok(body: Value) -> Reply {
     Ok(json_answer(200, &body))
 }
@@ -27,7 +27,7 @@ pub fn acknowledged() -> Reply {
     ok(json!({"acknowledged": true}))
 }
 
-/// An error in Elasticsearch's shape.
+/// An error in Elasticsearch's form.
 pub fn error(status: u16, kind: &str, reason: impl Into<String>) -> Answer {
     let cause = json!({"type": kind, "reason": reason.into()});
     let mut error = json!({"root_cause": [cause.clone()]});
@@ -35,7 +35,7 @@ pub fn error(status: u16, kind: &str, reason: impl Into<String>) -> Answer {
     json_answer(status, &json!({"error": error, "status": status}))
 }
 
-/// An error of a parser inside a parser: the innermost is the root cause, the outermost is named.
+/// An error of a nested parser: the innermost one is the root cause, the outermost one is reported.
 pub fn nested_error(status: u16, kind: &str, reasons: &[String]) -> Answer {
     let innermost = reasons.last().cloned().unwrap_or_default();
     let mut chain: Option<Value> = None;
@@ -56,7 +56,7 @@ pub fn illegal(reason: impl Into<String>) -> Answer {
     error(400, "illegal_argument_exception", reason)
 }
 
-/// `status_exception` of that status.
+/// A `status_exception` with this status.
 pub fn status(code: u16, reason: impl Into<String>) -> Answer {
     error(code, "status_exception", reason)
 }
@@ -71,7 +71,7 @@ pub fn exists(reason: impl Into<String>) -> Answer {
     error(400, "resource_already_exists_exception", reason)
 }
 
-/// What a server says of an address that it does not have.
+/// The response for an unknown address.
 pub fn no_handler(method: &str, uri: &str) -> Answer {
     json_answer(
         400,
@@ -79,7 +79,7 @@ pub fn no_handler(method: &str, uri: &str) -> Answer {
     )
 }
 
-/// Puts the fields of one object into another, replacing.
+/// Copies the fields of one object to another, replacing existing ones.
 pub fn merge(into: &mut Value, from: &Value) {
     if let (Some(into), Some(from)) = (into.as_object_mut(), from.as_object()) {
         for (key, value) in from {

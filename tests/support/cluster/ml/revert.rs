@@ -1,4 +1,4 @@
-//! Reverting to a snapshot, in each version's order and with each version's faults.
+//! Reverts to a snapshot, with the order of operations and the bugs of each version.
 
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ impl MlApi {
         ok(json!({"model": snapshot_json(&snapshot)}))
     }
 
-    /// From 7.14 on a job is blocked while it is reverted; one that a failed revert left blocked may be reverted again.
+    /// From 7.14, a job is blocked while it is reverted. A job that a failed revert left blocked may be reverted again.
     fn block(&self, job: &str, kept: &Job) -> Result<(), Answer> {
         let reason = kept.config["blocked"]["reason"].as_str();
         if let Some(reason) = reason.filter(|reason| *reason != "revert") {
@@ -135,7 +135,7 @@ impl MlApi {
             .await;
     }
 
-    /// Seen only after a refresh, as on the real one.
+    /// As in Elasticsearch, the change is only visible after a refresh.
     async fn rewind_counts(&self, job: &str, snapshot: &Value, docs: &Docs) -> Result<(), Answer> {
         let mut counts = self.data_counts(job, docs).await.unwrap_or_else(|_| zero_counts(job));
         counts["latest_record_timestamp"] = normalized_time(&snapshot["latest_record_time_stamp"]);
@@ -149,7 +149,7 @@ impl MlApi {
     }
 }
 
-/// Stores what a revert writes; where that fails, so does the revert.
+/// Stores what a revert writes. If that fails, the revert fails.
 async fn store(docs: &Docs, index: &str, id: &str, document: &Value) -> Result<(), Answer> {
     let path = format!("/{}/_doc/{}", encode(index), encode(id));
     let (status, response) = docs.send("PUT", &path, "refresh=true", Some(document.clone())).await;
@@ -159,14 +159,14 @@ async fn store(docs: &Docs, index: &str, id: &str, document: &Value) -> Result<(
     }
 }
 
-/// What `empty` stands for.
+/// Returns the snapshot `empty`.
 fn empty_snapshot(job: &str, min_version: &str) -> Value {
     json!({"job_id": job, "min_version": min_version, "timestamp": 1, "description": "empty snapshot",
         "snapshot_id": "empty", "snapshot_doc_count": 0, "retain": false,
         "model_size_stats": {"job_id": job, "result_type": "model_size_stats", "model_bytes": 0, "log_time": now()}})
 }
 
-/// From the body; from the query where there is no body.
+/// Read from the body, or from the query if there is no body.
 fn delete_intervening_results(options: &MlOptions, request: &Request<'_>) -> Result<bool, Answer> {
     request.check_params(&["delete_intervening_results", "timeout", "master_timeout"])?;
     if request.body.is_empty() {

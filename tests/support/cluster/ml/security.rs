@@ -1,4 +1,4 @@
-//! Who asks and what they may: 401, 403, and the silence of wildcards.
+//! Authentication and privileges: 401, 403, and wildcards that silently match less.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +21,7 @@ pub struct User {
 }
 
 impl User {
-    /// Someone who may nothing yet.
+    /// A user without privileges.
     pub fn new(name: &str, password: &str) -> Self {
         let (name, password) = (name.to_owned(), password.to_owned());
         Self {
@@ -33,13 +33,12 @@ impl User {
         }
     }
 
-    /// May everything.
+    /// A user with all privileges.
     pub fn superuser(name: &str, password: &str) -> Self {
         Self::new(name, password).cluster(&["all"]).indices(&["*"], &["all"])
     }
 
-    /// Has what a role gives, as the body of `PUT _security/role/<name>` has it, and the right to
-    /// read these indices besides.
+    /// Adds the privileges of a role, as in the body of `PUT _security/role/<name>`, and read access to these indices.
     pub fn with_role(self, role: &Value, also: &[&str]) -> Self {
         let texts = |value: &Value| -> Vec<String> {
             let list = value.as_array().into_iter().flatten();
@@ -53,31 +52,31 @@ impl User {
         user.indices(also, &["read", "view_index_metadata"])
     }
 
-    /// Also comes with this API key, as it stands in the header after `ApiKey ` (or after `Bearer `).
+    /// Adds an API key, as in the header after `ApiKey ` or `Bearer `.
     pub fn api_key(mut self, encoded: &str) -> Self {
         self.api_key = Some(encoded.to_owned());
         self
     }
 
-    /// Has these cluster privileges too.
+    /// Adds cluster privileges.
     pub fn cluster(mut self, privileges: &[&str]) -> Self {
         self.cluster.extend(privileges.iter().map(|name| (*name).to_owned()));
         self
     }
 
-    /// Has these privileges on these indices too.
+    /// Adds privileges for these indices.
     pub fn indices(mut self, names: &[&str], privileges: &[&str]) -> Self {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         self.indices.push((owned(names), owned(privileges)));
         self
     }
 
-    /// Name, password, API key.
+    /// Returns name, password and API key.
     pub(super) fn credentials(&self) -> (&str, &str, Option<&str>) {
         (&self.name, &self.password, self.api_key.as_deref())
     }
 
-    /// Whether a cluster privilege is held.
+    /// Whether the user has a cluster privilege.
     fn has(&self, privilege: &str) -> bool {
         self.cluster.iter().any(|held| match held.as_str() {
             "all" => true,
@@ -88,7 +87,7 @@ impl User {
         })
     }
 
-    /// Whether a privilege is held on an index, alias or pattern.
+    /// Whether the user has a privilege for an index, alias or pattern.
     pub fn holds(&self, index: &str, privilege: &str) -> bool {
         self.indices.iter().any(|(names, privileges)| {
             names.iter().any(|name| matches(name, index)) && privileges.iter().any(|held| implies(held, privilege))
@@ -127,7 +126,7 @@ impl User {
         }
     }
 
-    /// A datafeed reads as the one who makes it.
+    /// A datafeed reads with the privileges of the user who creates it.
     pub(super) fn may_read_for_datafeed(&self, id: &str, datafeed: &Value) -> Result<(), Answer> {
         let names: Vec<&str> = datafeed["indices"]
             .as_array()
@@ -151,7 +150,7 @@ impl User {
         )))
     }
 
-    /// What a datafeed says of who made it.
+    /// Returns the `authorization` of a datafeed.
     pub(super) fn authorization(&self) -> Value {
         match &self.api_key {
             Some(_) => json!({"api_key": {"id": "example-key-id", "name": self.name}}),
@@ -224,7 +223,7 @@ impl User {
     }
 }
 
-/// Whether one index privilege contains another.
+/// Whether one index privilege includes another.
 fn implies(held: &str, privilege: &str) -> bool {
     match held {
         "all" => true,
@@ -243,7 +242,7 @@ pub(super) fn denied(reason: &str) -> Answer {
     error(403, "security_exception", reason)
 }
 
-/// The 401 bodies carry the header's values.
+/// The 401 response contains the values of the header.
 fn unauthenticated(reason: &str) -> Answer {
     let ways = ["ApiKey", "Basic realm=\"security\" charset=\"UTF-8\""];
     let cause = json!({"type": "security_exception", "reason": reason, "header": {"WWW-Authenticate": ways}});
@@ -257,7 +256,7 @@ fn unauthenticated(reason: &str) -> Answer {
 }
 
 impl MlApi {
-    /// Who asks; `None` while security is off.
+    /// Returns the user of a request; `None` if security is off.
     pub(super) fn authenticate(&self, options: &MlOptions, call: &Call) -> Result<Option<User>, Answer> {
         let Some(users) = &options.users else { return Ok(None) };
         let header = call

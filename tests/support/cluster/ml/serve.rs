@@ -1,4 +1,4 @@
-//! The ML side as a running cluster.
+//! Serves the ML API as a cluster.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::support::cluster::auth::Auth;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 
 impl MlApi {
-    /// Starts a server with this ML side before those documents. With users it turns strangers away; the test's own
-    /// calls (`StandIn::call`) may do everything.
+    /// Starts a server with this ML API and these documents. With users, requests must be authenticated; the test's own
+    /// calls (`StandIn::call`) have all privileges.
     pub fn serve(&self, documents: Arc<dyn Documents>) -> StandIn {
         self.serve_with(documents, |_| {})
     }
 
-    /// The same, with other options of the server: faults, TLS, limits.
+    /// Also sets options of the server: faults, TLS, limits.
     pub fn serve_with(&self, documents: Arc<dyn Documents>, change: impl FnOnce(&mut StandInOptions)) -> StandIn {
         let mut options = StandInOptions::new(documents);
         options.api = Some(Arc::new(self.clone()));

@@ -9,12 +9,12 @@ use super::reply::{Reply, acknowledged, illegal, merge, not_found, ok};
 use super::{MlApi, Request};
 use crate::support::cluster::Answer;
 
-/// 404 of a snapshot.
+/// The 404 response for a snapshot.
 pub fn no_snapshot(job: &str, id: &str) -> Answer {
     not_found(format!("No model snapshot with id [{id}] exists for job [{job}]"))
 }
 
-/// A snapshot as it is printed: without quantiles, with defaults.
+/// Returns a snapshot as the API does: without quantiles, with defaults.
 pub fn snapshot_json(snapshot: &Value) -> Value {
     let mut shown = json!({});
     for (key, value) in snapshot.as_object().into_iter().flatten() {
@@ -33,7 +33,7 @@ pub fn snapshot_json(snapshot: &Value) -> Value {
     shown
 }
 
-/// The snapshot document, if a search finds it.
+/// Returns the snapshot document, if a search finds it.
 pub async fn find(docs: &Docs, job: &str, id: &str) -> Option<Hit> {
     docs.by_id(&read_alias(job), &format!("{job}_model_snapshot_{id}"))
         .await

@@ -1,4 +1,4 @@
-//! What jobs say of themselves: data counts and model size, read from the results index.
+//! Statistics of jobs: data counts and model size, read from the results index.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ impl MlApi {
         ok(json!({"count": jobs.len(), "jobs": jobs}))
     }
 
-    /// `<job>_data_counts` as a search finds it; zeros without one; 400 when it lacks a counter.
+    /// Returns `<job>_data_counts` if a search finds it, otherwise zeros. 400 if a counter is missing.
     pub(super) async fn data_counts(&self, job: &str, docs: &Docs) -> Result<Value, Answer> {
         let found = docs.by_id(&read_alias(job), &format!("{job}_data_counts")).await;
         let Some(source) = found.map(|hit| hit.source) else {
@@ -87,7 +87,7 @@ impl MlApi {
     }
 }
 
-/// Data counts of a job that has seen nothing.
+/// Returns the data counts of a job without data.
 pub fn zero_counts(job: &str) -> Value {
     let mut counts = json!({"job_id": job});
     for name in COUNTERS {
@@ -110,7 +110,7 @@ async fn latest_model_size(job: &str, docs: &Docs) -> Value {
     }
 }
 
-/// Model size statistics as they are printed: what an older autodetect did not write is there with its default.
+/// Returns model size statistics as the API does: members that an older autodetect did not write have their defaults.
 pub fn with_size_defaults(stats: &Value) -> Value {
     let mut shown = json!({"result_type": "model_size_stats", "model_bytes": 0, "total_by_field_count": 0,
         "total_over_field_count": 0, "total_partition_field_count": 0, "bucket_allocation_failures_count": 0,

@@ -1,4 +1,4 @@
-//! What a real cluster keeps in system indices: configurations, filters, calendars, and what jobs are doing.
+//! What a real cluster keeps in system indices: configurations, filters, calendars, and the states of jobs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,22 +6,22 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-/// What opening a job brought back into memory.
+/// What was restored when a job was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// Model state documents that were there and decoded.
+    /// The number of model state documents that were found and decoded.
     pub model_docs: u64,
-    /// Categorizer state documents up to the first missing one.
+    /// The number of categorizer state documents before the first missing one.
     pub categorizer_docs: u64,
-    /// `<job>_quantiles` was there.
+    /// Whether `<job>_quantiles` was found.
     pub quantiles: bool,
-    /// Where the data counts say that the job stopped, in epoch milliseconds.
+    /// The time of the latest record according to the data counts, in epoch milliseconds.
     pub latest_record_timestamp: Option<i64>,
-    /// Where its datafeed began, in epoch milliseconds, once one was started.
+    /// The start of its datafeed in epoch milliseconds, if it was started.
     pub datafeed_start: Option<i64>,
 }
 
-/// What a job is doing.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JobState {
     /// Not in memory.
@@ -29,12 +29,12 @@ pub enum JobState {
     Closed,
     /// In memory.
     Opened,
-    /// Could not be restored.
+    /// It could not be restored.
     Failed,
 }
 
 impl JobState {
-    /// As `_stats` says it.
+    /// Returns the name in `_stats`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -44,21 +44,21 @@ impl JobState {
     }
 }
 
-/// A job: its configuration as `GET` shows it (without the datafeed), and its state.
+/// A job: its configuration as `GET` returns it (without the datafeed), and its state.
 #[derive(Clone, Debug, Default)]
 pub struct Job {
     /// The configuration.
     pub config: Value,
-    /// What it is doing.
+    /// The state.
     pub state: JobState,
-    /// The last opening.
+    /// What was restored by the last opening.
     pub restored: Option<Restored>,
 }
 
 /// A datafeed.
 #[derive(Clone, Debug, Default)]
 pub struct Datafeed {
-    /// The configuration as `GET` shows it.
+    /// The configuration as `GET` returns it.
     pub config: Value,
     /// Whether it runs.
     pub started: bool,
@@ -69,13 +69,13 @@ pub struct Datafeed {
 pub struct Calendar {
     /// Jobs and groups.
     pub job_ids: Vec<String>,
-    /// Absent when never given.
+    /// `None` if it was not set.
     pub description: Option<String>,
-    /// Events as `GET` shows them.
+    /// Events as `GET` returns them.
     pub events: Vec<Value>,
 }
 
-/// A deletion that stops when the documents of the job are gone, before its configuration and its aliases go.
+/// A deletion that pauses after the documents of the job are deleted, before its configuration and its aliases are.
 #[derive(Clone, Debug)]
 pub struct PausedDeletion {
     reached: Arc<Semaphore>,
@@ -95,46 +95,46 @@ impl PausedDeletion {
         self.resume.acquire().await.expect("never closed").forget();
     }
 
-    /// Waits until the documents are gone.
+    /// Waits until the documents are deleted.
     pub fn reached(&self) {
         while self.reached.available_permits() == 0 {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
     }
 
-    /// Lets it end.
+    /// Resumes the deletion.
     pub fn end(&self) {
         self.resume.add_permits(1);
     }
 }
 
-/// Everything.
+/// The stored configurations.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
-    /// The next deletion of a job is held.
+    /// The pause for the next deletion of a job.
     pub paused_deletion: Option<PausedDeletion>,
-    /// By id.
+    /// By ID.
     pub jobs: BTreeMap<String, Job>,
-    /// By id.
+    /// By ID.
     pub datafeeds: BTreeMap<String, Datafeed>,
-    /// Whole answers, by id.
+    /// Complete responses by ID.
     pub filters: BTreeMap<String, Value>,
-    /// By id.
+    /// By ID.
     pub calendars: BTreeMap<String, Calendar>,
-    /// ML writes are refused.
+    /// Whether ML writes are refused.
     pub upgrade_mode: bool,
-    /// For ids that nobody chose.
+    /// For generated IDs.
     pub counter: u64,
 }
 
 impl Store {
-    /// A number never given before.
+    /// Returns a new number.
     pub fn next(&mut self) -> u64 {
         self.counter += 1;
         self.counter
     }
 
-    /// The datafeed of a job.
+    /// Returns the datafeed of a job.
     pub fn datafeed_of(&self, job: &str) -> Option<(&String, &Datafeed)> {
         self.datafeeds
             .iter()

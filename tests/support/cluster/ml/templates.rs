@@ -1,16 +1,16 @@
-//! The templates that ML keeps for its indices, and their mappings.
+//! The templates of ML indices, and their mappings.
 
 use serde_json::{Value, json};
 
 use super::docs::Docs;
 use super::version::MlVersion;
 
-/// State: carried, never looked into.
+/// State, which is stored but not indexed.
 pub fn state() -> Value {
     json!({"enabled": false})
 }
 
-/// Results, snapshot documents and data counts. New values become keywords.
+/// Results, snapshot documents and data counts. New fields with text become keywords.
 pub fn results() -> Value {
     let keyword = json!({"type": "keyword"});
     let date = json!({"type": "date"});
@@ -118,12 +118,12 @@ pub fn notifications() -> Value {
     }})
 }
 
-/// Settings of every ML index.
+/// The settings of every ML index.
 pub fn settings() -> Value {
     json!({"index": {"hidden": true, "number_of_shards": 1, "auto_expand_replicas": "0-1"}})
 }
 
-/// Puts the templates, so that an index that someone else makes under an ML name is shaped like one of ML's.
+/// Adds the templates, so that an index that another client creates under an ML name has the form of ML's own.
 pub async fn create_templates(docs: &Docs, version: &MlVersion) {
     let annotations_name = format!("{}*", version.annotations_index().trim_end_matches("-000001"));
     for (name, pattern, mappings) in [

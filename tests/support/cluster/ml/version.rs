@@ -1,24 +1,24 @@
-//! Which cluster the stand-in is: what it says of itself and what its ML does differently.
+//! The version of the stand-in, and the differences in its ML API.
 
-/// Who made the cluster.
+/// The flavor of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deployment {
-    /// The ordinary, self-managed or hosted Elasticsearch.
+    /// Self-managed or hosted Elasticsearch.
     Default,
-    /// Elastic's serverless projects: `build_flavor: serverless`.
+    /// Serverless projects: `build_flavor: serverless`.
     Serverless,
-    /// OpenSearch: `version.distribution`, no Elastic ML.
+    /// OpenSearch: `version.distribution`, without Elastic ML.
     OpenSearch,
 }
 
-/// A version of the ML side. Differences are those of the facts' table, named as questions.
+/// A version of the ML API. Its differences are methods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MlVersion {
-    /// What `GET /` says.
+    /// The number in `GET /`.
     pub number: String,
-    /// Who made it.
+    /// The flavor.
     pub deployment: Deployment,
-    /// What the ML behaves like: (major, minor, patch).
+    /// The version whose ML behavior is used: (major, minor, patch).
     behaves_as: (u32, u32, u32),
 }
 
@@ -32,7 +32,7 @@ impl MlVersion {
         }
     }
 
-    /// The build that the exchanges were recorded on: called 8.0.0-SNAPSHOT, with the ML of autumn 2020 before 7.10.
+    /// The build that the exchanges were recorded on: 8.0.0-SNAPSHOT, with the ML of fall 2020 before 7.10.
     pub fn recorded() -> Self {
         Self {
             number: "8.0.0-SNAPSHOT".to_owned(),
@@ -41,7 +41,7 @@ impl MlVersion {
         }
     }
 
-    /// Serverless: its number means nothing.
+    /// A serverless project. Its version number has no meaning.
     pub fn serverless() -> Self {
         Self {
             number: "8.11.0".to_owned(),
@@ -50,7 +50,7 @@ impl MlVersion {
         }
     }
 
-    /// OpenSearch of that version.
+    /// OpenSearch with this version.
     pub fn opensearch(major: u32, minor: u32, patch: u32) -> Self {
         Self {
             number: format!("{major}.{minor}.{patch}"),
@@ -59,12 +59,13 @@ impl MlVersion {
         }
     }
 
-    /// Whether the ML behaves as this version or a later one does.
+    /// Whether ML behaves as in this version or a later one.
     pub fn since(&self, major: u32, minor: u32) -> bool {
         self.behaves_as >= (major, minor, 0)
     }
 
-    /// Revert with `delete_intervening_results` forgets to ask for the job: 8.18.3…, 8.19.0–8.19.11, 9.0.3…, 9.1, 9.2.0–9.2.5.
+    /// Whether a revert with `delete_intervening_results` does not filter by job: 8.18.3…, 8.19.0–8.19.11, 9.0.3…, 9.1,
+    /// 9.2.0–9.2.5.
     pub fn reverts_delete_results_of_all_jobs(&self) -> bool {
         match self.behaves_as {
             (8, 18, patch) | (9, 0, patch) => patch >= 3,
@@ -75,7 +76,7 @@ impl MlVersion {
         }
     }
 
-    /// The oldest `min_version` that a job opens from, and how the refusal names it.
+    /// Returns the oldest `min_version` that a job can be opened with, and its name in the error.
     pub fn oldest_openable_snapshot(&self) -> Option<((u32, u32, u32), &'static str)> {
         match self.behaves_as {
             (9.., ..) => Some(((8, 3, 0), "8.3.0")),
@@ -85,7 +86,7 @@ impl MlVersion {
         }
     }
 
-    /// What this version's autodetect writes as a snapshot's `min_version`.
+    /// Returns the `min_version` that autodetect writes in this version.
     pub fn writes_min_version(&self) -> &'static str {
         match self.behaves_as {
             (9.., ..) => "9.0.0",
@@ -97,7 +98,8 @@ impl MlVersion {
         }
     }
 
-    /// `job_version` of a new job: the node's version, later the version of the configuration's own format.
+    /// Returns the `job_version` of a new job: the version of the node, in later versions that of the configuration
+    /// format.
     pub fn job_version(&self) -> String {
         if self.since(8, 11) {
             "12.0.0".to_owned()
@@ -108,7 +110,7 @@ impl MlVersion {
         }
     }
 
-    /// The annotations index.
+    /// Returns the annotations index.
     pub fn annotations_index(&self) -> &'static str {
         if self.since(8, 0) {
             ".ml-annotations-000001"
@@ -117,7 +119,7 @@ impl MlVersion {
         }
     }
 
-    /// The notifications index.
+    /// Returns the notifications index.
     pub fn notifications_index(&self) -> &'static str {
         if self.since(7, 17) {
             ".ml-notifications-000002"
@@ -126,17 +128,17 @@ impl MlVersion {
         }
     }
 
-    /// Whether the alias `.ml-notifications-write` is made.
+    /// Whether the alias `.ml-notifications-write` exists.
     pub fn has_notifications_alias(&self) -> bool {
         self.since(8, 19)
     }
 
-    /// What a results index's name ends with.
+    /// Returns the suffix of results indices.
     pub fn results_suffix(&self) -> &'static str {
         if self.since(9, 3) { "-000001" } else { "" }
     }
 
-    /// Whether the server sends `X-Elastic-Product` (the server's matter: `StandInOptions::product_header`).
+    /// Whether the server sends `X-Elastic-Product` (set by `StandInOptions::product_header`).
     pub fn names_its_product(&self) -> bool {
         self.deployment != Deployment::OpenSearch && self.since(7, 14)
     }
