@@ -7,8 +7,7 @@ use sha2::{Digest, Sha256};
 use super::page::{
     Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile, scaled,
 };
-use crate::util::format::count;
-use crate::util::format::escape;
+use crate::util::format::{count, escape};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -122,14 +121,13 @@ fn rows(table: &Table, rows: &[Vec<Cell>]) -> String {
     };
     let title = |column: &Column| format!("<th scope=\"col\"{}>{}</th>", class(column), column.title());
     let titles: String = table.columns.iter().map(title).collect();
-    let head = match table.has_titles() {
-        true => format!("<thead><tr>{titles}</tr></thead>\n"),
-        false => String::new(),
-    };
+    let head = table
+        .has_titles()
+        .then(|| format!("<thead><tr>{titles}</tr></thead>\n"));
+    let head = head.unwrap_or_default();
     let cell = |(column, data): (&Column, &Cell)| format!("<td{}>{}</td>", class(column), cell(data));
     let cells = |row: &Vec<Cell>| table.columns.iter().zip(row).map(cell).collect::<String>();
-    let rows = rows.iter().map(|row| format!("<tr>{}</tr>\n", cells(row)));
-    let rows: String = rows.collect();
+    let rows: String = rows.iter().map(|row| format!("<tr>{}</tr>\n", cells(row))).collect();
     format!("<div class=\"scroll\"><table>\n{head}<tbody>\n{rows}</tbody></table></div>\n")
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::util::format::escape;
-use crate::util::format::{count, duration};
+use crate::util::format::{count, duration, escape};
 use crate::util::timestamp::EpochMillis;
 
 /// A page.

@@ -12,8 +12,7 @@ use super::values;
 use crate::archive::{self, Archive, Contents, Limits};
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
-use crate::util::format::escape;
-use crate::util::format::{Table, bytes, count};
+use crate::util::format::{Table, bytes, count, escape};
 
 /// Number of digits of a checksum in the table.
 const SHORT_CHECKSUM: usize = 12;

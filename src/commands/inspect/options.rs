@@ -160,10 +160,8 @@ fn refused(why: PublishError) -> Error {
 
 /// Writes the document, indented. Control characters that JSON allows are escaped too, because stdout can be a terminal.
 pub(super) fn write_json(document: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
-    let mut writer = EscapingWriter {
-        escape: escape_json,
-        to,
-    };
+    let escape = escape_json;
+    let mut writer = EscapingWriter { escape, to };
     serde_json::to_writer_pretty(&mut writer, document)?;
     writer.to.write_all(b"\n")
 }

@@ -139,18 +139,14 @@ fn tiles(report: &Report) -> Vec<Tile> {
 
 fn job(report: &Report) -> Option<Section> {
     let Some(job) = &report.contents.config else {
-        return Some(Section::note(
-            "Job",
-            "The job configuration is missing or cannot be read.",
-        ));
+        let text = "The job configuration is missing or cannot be read.";
+        return Some(Section::note("Job", text));
     };
     let mut section = Section::new(format!("Job {}", job.id()));
     section.facts("Description", job.description.as_deref());
     section.fact("Groups", job.groups.join(", "));
-    section.fact(
-        "Bucket span",
-        job.analysis.bucket_span.as_deref().unwrap_or("5m (default)"),
-    );
+    let bucket_span = job.analysis.bucket_span.as_deref();
+    section.fact("Bucket span", bucket_span.unwrap_or("5m (default)"));
     section.fact("Time field", job.time_field());
     section.facts("Detectors", job.analysis.detectors.iter().map(Detector::description));
     section.fact("Influencers", job.analysis.influencers.join(", "));
@@ -163,13 +159,10 @@ fn job(report: &Report) -> Option<Section> {
 
 fn datafeed(report: &Report) -> Option<Section> {
     let (datafeed, facts) = (report.contents.config.as_ref()?.datafeed()?, report.datafeed.as_ref()?);
-    let others = [
-        ("runtime_mappings", "runtime mappings"),
-        ("script_fields", "script fields"),
-        ("aggregations", "aggregations"),
-    ];
-    let others = others.into_iter().filter(|(fact, _)| facts[fact] == true);
-    let query = if facts["query"] == true {
+    let is_set = |fact: &str| facts[fact] == true;
+    let others = ["runtime_mappings", "script_fields", "aggregations"];
+    let others = others.into_iter().filter(|fact| is_set(fact));
+    let query = if is_set("query") {
         "custom query"
     } else {
         "all documents"
@@ -178,8 +171,8 @@ fn datafeed(report: &Report) -> Option<Section> {
     let mut section = Section::new(format!("Datafeed {}", datafeed.id));
     section.fact("Indices", datafeed.indices.join(", "));
     section.fact("Query", query);
-    section.fact("Also uses", joined(others.map(|(_, name)| name)));
-    section.facts("Remote clusters", (facts["remote"] == true).then_some(remote));
+    section.fact("Also uses", joined(others.map(|fact| fact.replace('_', " "))));
+    section.facts("Remote clusters", is_set("remote").then_some(remote));
     Some(section)
 }
 
@@ -237,13 +230,10 @@ fn snapshot(report: &Report) -> Option<Section> {
     }
     section.facts("Detected patterns", patterns(report));
     let state = report.state;
-    let missing = snapshot
-        .snapshot_doc_count
-        .filter(|expected| *expected != state.model_documents);
-    section.fact(
-        "Model state",
-        decoded(state.model_documents, missing, state.model_bytes),
-    );
+    let expected = snapshot.snapshot_doc_count;
+    let expected = expected.filter(|expected| *expected != state.model_documents);
+    let model = decoded(state.model_documents, expected, state.model_bytes);
+    section.fact("Model state", model);
     if state.categorizer_documents > 0 || report.contents.categorizes() {
         let categorizer = decoded(state.categorizer_documents, None, state.categorizer_bytes);
         section.fact("Categorizer state", categorizer);
@@ -262,12 +252,10 @@ fn memory_style(snapshot: &Snapshot) -> TextStyle {
 /// Whether the memory limit was reached, and whether the messages are suitable for categorization.
 fn health(report: &Report, snapshot: &Snapshot) -> Vec<Text> {
     let text = |style, status: &str, meaning: &str| Text::from("memory ").then(style, status).then(Plain, meaning);
+    let pruned = ": more than 60% of the limit is used, and unused models are pruned";
     let mut lines = vec![match snapshot.status("memory_status").unwrap_or("unknown") {
         "ok" => text(Good, "ok", ": the limit was not reached"),
-        "soft_limit" => {
-            let meaning = ": more than 60% of the limit is used, and unused models are pruned";
-            text(Caution, "soft_limit", meaning)
-        }
+        "soft_limit" => text(Caution, "soft_limit", pruned),
         "hard_limit" => {
             let over = bytes(snapshot.size("model_bytes_exceeded").unwrap_or(0));
             let meaning = format!(": the limit was exceeded by {over}, and new series were not modeled");
@@ -386,18 +374,6 @@ fn categories(report: &Report) -> Option<Section> {
     Some(Section::of("Categories", Block::Table(table)))
 }
 
-/// The heading of a part.
-fn part_name(part: &'static str) -> &'static str {
-    match part {
-        "state" => "Model state",
-        "categories" => "Categories",
-        "annotations" => "Annotations",
-        "notifications" => "Notifications",
-        "inputs" => "Input documents",
-        other => other,
-    }
-}
-
 /// Documents, bytes and times of each part; annotations, filters and calendars.
 fn parts(report: &Report) -> Option<Section> {
     let mut section = Section::new("Contents");
@@ -405,16 +381,14 @@ fn parts(report: &Report) -> Option<Section> {
         let style = if part.documents == 0 { Faint } else { Plain };
         let [documents, size] = [count(part.documents), bytes(part.bytes)].map(|text| Text::styled(style, text).into());
         let [first, last] = [part.first, part.last].map(|time| to_the_minute(time).into());
-        vec![part_name(part.part).into(), documents, size, first, last]
+        vec![part.heading.into(), documents, size, first, last]
     });
     let [documents, size] = ["Documents", "Size"].map(Numbers);
-    section.table(Table::new(
-        [Words(""), documents, size, Words("From"), Words("To")],
-        rows,
-    ));
+    let columns = [Words(""), documents, size, Words("From"), Words("To")];
+    section.table(Table::new(columns, rows));
     for part in report.parts.iter().filter(|part| part.undated > 0) {
         let undated = amount(part.undated, "document", "documents");
-        let text = format!("{}: the time of {undated} cannot be read", part_name(part.part));
+        let text = format!("{}: the time of {undated} cannot be read", part.heading);
         section.paragraph(Text::styled(Caution, text));
     }
     let annotations = report.annotations;

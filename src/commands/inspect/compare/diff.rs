@@ -22,7 +22,6 @@ pub(crate) struct Difference {
 pub(super) fn differences(section: &'static str, first: &Value, second: &Value) -> Vec<Difference> {
     let mut differences = Vec::new();
     compare("", first, second, &mut |what, first, second| {
-        let what = what.to_owned();
         differences.push(Difference {
             section,
             what,
@@ -67,23 +66,18 @@ fn is_ignored(section: &str, name: &str) -> bool {
 
 /// Items of filters, descriptions of events, literals in queries and scripts, patterns of messages, terms of model plots.
 fn may_contain_values(section: &str, name: &str) -> bool {
-    matches!(
-        (section, name),
-        ("filters", "items" | "description")
-            | ("calendars", "events" | "description")
-            | (
-                "datafeed",
-                "query" | "aggregations" | "aggs" | "runtime_mappings" | "script_fields"
-            )
-            | (
-                "job",
-                "custom_rules" | "custom_settings" | "categorization_filters" | "categorization_analyzer" | "terms"
-            )
-    )
+    let members = match section {
+        "filters" => "items description",
+        "calendars" => "events description",
+        "datafeed" => "query aggregations aggs runtime_mappings script_fields",
+        "job" => "custom_rules custom_settings categorization_filters categorization_analyzer terms",
+        _ => "",
+    };
+    members.split_whitespace().any(|member| member == name)
 }
 
 /// Passes differences to `found`, with their paths. An object that only one side has is compared option by option, too.
-fn compare(path: &str, first: &Value, second: &Value, found: &mut dyn FnMut(&str, Value, Value)) {
+fn compare(path: &str, first: &Value, second: &Value, found: &mut dyn FnMut(String, Value, Value)) {
     let sides = [first, second];
     let both_are = |is_kind: fn(&Value) -> bool| sides.iter().all(|value| value.is_null() || is_kind(value));
     let objects = sides.into_iter().filter_map(Value::as_object);
@@ -96,12 +90,12 @@ fn compare(path: &str, first: &Value, second: &Value, found: &mut dyn FnMut(&str
         }
     } else if !both_are(Value::is_array) || a.len() + b.len() == 0 {
         if first != second {
-            found(path, first.clone(), second.clone());
+            found(path.to_owned(), first.clone(), second.clone());
         }
     } else if is_set(path) {
         let (removed, added) = (without(a, b), without(b, a));
         if removed.len() + added.len() > 0 {
-            found(path, Value::Array(removed), Value::Array(added));
+            found(path.to_owned(), Value::Array(removed), Value::Array(added));
         }
     } else {
         for at in 0..a.len().max(b.len()) {

@@ -17,7 +17,7 @@ use crate::archive::{
     Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Limits, Manifest, Part, Rule, StateSummary,
 };
 use crate::commands::compatibility::{MissingPart, missing_parts};
-use crate::job::{Datafeed, Detector, JobConfig, Snapshot};
+use crate::job::{Datafeed, Detector, JobConfig};
 use crate::state::StateKind;
 use crate::util::timestamp::{EpochMillis, date_field};
 
@@ -28,13 +28,13 @@ use documents::{Categories, PartTimes, Patterns, document_time};
 
 /// The time field of input documents if the configuration is missing.
 const DEFAULT_TIME_FIELD: &str = "@timestamp";
-/// The parts in the order of the page.
-const PARTS: [(Part, &str); 5] = [
-    (Part::State, "state"),
-    (Part::Categories, "categories"),
-    (Part::Annotations, "annotations"),
-    (Part::Notifications, "notifications"),
-    (Part::Inputs, "inputs"),
+/// The parts in the order of the page, with their names in the document and on the page.
+pub(super) const PARTS: [(Part, &str, &str); 5] = [
+    (Part::State, "state", "Model state"),
+    (Part::Categories, "categories", "Categories"),
+    (Part::Annotations, "annotations", "Annotations"),
+    (Part::Notifications, "notifications", "Notifications"),
+    (Part::Inputs, "inputs", "Input documents"),
 ];
 /// The checks in the order of the page.
 const CHECKS: [(Rule, &str); 6] = [
@@ -125,6 +125,8 @@ pub(crate) struct DataCountsFacts {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PartFacts {
     pub(crate) part: &'static str,
+    #[serde(skip)]
+    pub(crate) heading: &'static str,
     /// Number of entries.
     pub(crate) entries: u64,
     pub(crate) documents: u64,
@@ -224,10 +226,7 @@ impl FactCollector {
             importable: contents.importable(),
             job: config.map(job),
             datafeed: config.and_then(JobConfig::datafeed).map(datafeed),
-            snapshot: contents
-                .snapshot
-                .as_ref()
-                .map(|document| snapshot(document, contents.categorizes())),
+            snapshot: snapshot(&contents),
             state: contents.state,
             data_counts: data_counts.and_then(|counts| serde_json::from_str(counts.get()).ok()),
             patterns,
@@ -305,7 +304,8 @@ pub(super) fn datafeed(datafeed: &Datafeed) -> Value {
 }
 
 /// Elasticsearch stores numbers of categories for every job; they are omitted unless the job categorizes.
-pub(super) fn snapshot(snapshot: &Snapshot, categorizes: bool) -> Value {
+pub(super) fn snapshot(contents: &Contents) -> Option<Value> {
+    let snapshot = contents.snapshot.as_ref()?;
     let number = |name: &str| snapshot.size(name);
     let categorization = json!({
         "status": snapshot.status("categorization_status"),
@@ -316,7 +316,7 @@ pub(super) fn snapshot(snapshot: &Snapshot, categorizes: bool) -> Value {
         "dead": number("dead_category_count"),
         "failed": number("failed_category_count"),
     });
-    json!({
+    Some(json!({
         "id": snapshot.snapshot_id,
         "created": snapshot.timestamp,
         "description": snapshot.description,
@@ -334,20 +334,21 @@ pub(super) fn snapshot(snapshot: &Snapshot, categorizes: bool) -> Value {
             "over_values": number("total_over_field_count"),
             "partition_values": number("total_partition_field_count"),
         },
-        "categorization": categorizes.then_some(categorization),
+        "categorization": contents.categorizes().then_some(categorization),
         "latest_record": snapshot.latest_record_time_stamp,
         "latest_result": snapshot.latest_result_time_stamp,
-    })
+    }))
 }
 
 fn parts(contents: &Contents, times: &BTreeMap<Part, PartTimes>) -> Vec<PartFacts> {
-    let facts = |(part, name)| {
+    let facts = |(part, name, heading)| {
         let times = times.get(&part);
         let range = times.and_then(|times| times.range);
         let entries = contents.entries.iter();
         let entries = entries.filter(|entry| entry.kind.and_then(|kind| kind.part()) == Some(part));
         PartFacts {
             part: name,
+            heading,
             entries: entries.clone().count() as u64,
             documents: contents.count(part),
             bytes: entries.map(|entry| entry.bytes).sum(),

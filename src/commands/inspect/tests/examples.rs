@@ -6,7 +6,7 @@ use crate::archive::{Contents, EntrySummary, Finding, Limits, Manifest, Part, Ru
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
     self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, HistogramFacts,
-    InputFacts, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
+    InputFacts, PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
 };
 use crate::commands::inspect::values::{UnreadFacts, ValueCollector};
 use crate::job::{JobConfig, Snapshot};
@@ -71,10 +71,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
             .as_ref()
             .and_then(JobConfig::datafeed)
             .map(facts::datafeed),
-        snapshot: contents
-            .snapshot
-            .as_ref()
-            .map(|document| facts::snapshot(document, true)),
+        snapshot: facts::snapshot(&contents),
         state: StateSummary {
             model_documents: 1,
             model_bytes: 2_000_000,
@@ -252,8 +249,10 @@ fn category(id: u64, matches: u64) -> CategoryFacts {
 }
 
 fn part(part: &'static str, documents: u64, dated: bool) -> PartFacts {
+    let (.., heading) = PARTS.into_iter().find(|(_, name, _)| *name == part).unwrap();
     PartFacts {
         part,
+        heading,
         entries: 1,
         documents,
         bytes: documents * 100,

@@ -248,10 +248,7 @@ impl ValueCollector {
     fn hash(&mut self, kind: ValueKind, text: &str) {
         let Ok(hash) = text.parse() else { return };
         let hashes = match kind {
-            ValueKind::RuleChecksums => {
-                self.hashes.rule_checksums += hash;
-                return;
-            }
+            ValueKind::RuleChecksums => return self.hashes.rule_checksums += hash,
             ValueKind::ValueHash => &mut self.words,
             ValueKind::ScopeHash => &mut self.scopes,
             _ => return,

@@ -38,27 +38,20 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
     });
     let [field, formats] = ["Field", "Looks like"].map(Flexible);
     section.table(Table::new([field, Numbers("Values"), formats, Words("Used as")], rows));
-    let unread = values.unread.iter().map(|unread| {
-        let text = format!("values may be missing: {}: {}", part_label(unread.part), unread.why);
-        Mark(Caution, "incomplete", text.into())
-    });
-    let mut marks: Vec<Mark> = unread.collect();
-    if values.more_fields {
-        let text = "there are too many fields: some fields and their values are not listed";
-        marks.push(Mark(Caution, "incomplete", text.into()));
-    }
-    if values.fields.iter().any(|field| field.more) {
-        let max = count(values.max_values);
-        let text = format!("for fields with more than {max} values, or too many bytes, only some values are listed");
-        marks.push(Mark(Caution, "incomplete", text.into()));
-    }
+    let unread = values.unread.iter();
+    let unread = unread.map(|part| format!("values may be missing: {}: {}", part_label(part.part), part.why));
+    let more_fields = "there are too many fields: some fields and their values are not listed".to_owned();
+    let max = count(values.max_values);
+    let more = format!("for fields with more than {max} values, or too many bytes, only some values are listed");
+    let more = values.fields.iter().any(|field| field.more).then_some(more);
+    let bounds = values.more_fields.then_some(more_fields).into_iter().chain(more);
+    let marks = unread.chain(bounds);
+    let marks: Vec<Mark> = marks.map(|text| Mark(Caution, "incomplete", text.into())).collect();
     if !marks.is_empty() {
         section.push(Block::Marks(marks));
     }
-    section.paragraph(Text::styled(
-        Faint,
-        "Looks like: a guess based on the format of the values.",
-    ));
+    let hint = "Looks like: a guess based on the format of the values.";
+    section.paragraph(Text::styled(Faint, hint));
     section
 }
 
@@ -151,13 +144,11 @@ fn texts_section(texts: &[&FieldFacts]) -> Section {
 }
 
 fn hashes_section(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
+    let [scopes, words, rules] = [hashes.scopes, hashes.words, hashes.rule_checksums];
     let numbers = [
-        (hashes.scopes, "hashes of names and values in the quantiles"),
-        (hashes.words, "hashes of counted values in open buckets"),
-        (
-            hashes.rule_checksums,
-            "checksums of rules with the items of their filters",
-        ),
+        (scopes, "hashes of names and values in the quantiles"),
+        (words, "hashes of counted values in open buckets"),
+        (rules, "checksums of rules with the items of their filters"),
     ];
     let numbers = numbers.into_iter().filter(|(number, _)| *number > 0);
     let numbers = numbers.map(|(number, what)| format!("{} {what}", count(number)));
