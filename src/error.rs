@@ -69,6 +69,9 @@ pub enum Error {
         message: String,
         hint: Option<String>,
     },
+    /// The user answered no.
+    #[error("nothing was written")]
+    Declined,
     /// A file other than the archive cannot be read or written.
     #[error("{}: {cause}", path.display())]
     File {
@@ -163,6 +166,7 @@ impl Error {
     pub fn exit(&self) -> ExitCode {
         match self {
             Self::Stated { exit, .. } => *exit,
+            Self::Declined => ExitCode::Refused,
             Self::Archive(archive::Error::Publish(PublishError::Exists { .. } | PublishError::NotAFile { .. })) => {
                 ExitCode::Refused
             }

@@ -190,7 +190,11 @@ fn in_one_line(text: &str) -> Error {
 
 /// Prints the message, the causes with `-v`, the hint, and what a rollback removed and left.
 fn report(error: &Error, json: bool, terminal: &Terminal) {
-    terminal.error(&error.to_string());
+    match error {
+        // An answer is not a failure.
+        Error::Declined => terminal.print_always("Nothing was written."),
+        _ => terminal.error(&error.to_string()),
+    }
     for cause in causes(error) {
         terminal.detail(&format!("caused by: {cause}"));
     }

@@ -19,7 +19,7 @@ pub(crate) struct Requirement {
 pub(super) enum Incompatible {
     /// The snapshot was written by a later version.
     TooNew,
-    /// The snapshot was written by a version whose state is no longer read.
+    /// The snapshot was written by a version whose state the cluster can no longer read.
     TooOld,
 }
 
@@ -45,13 +45,13 @@ impl Requirement {
     }
 }
 
-/// `Requires Elasticsearch 9.0.0 or later`, or the range of versions before 9.
+/// `Elasticsearch 9.0.0 or later`, or the range of versions before 9.
 impl std::fmt::Display for Requirement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { at_least } = self;
         match self.too_old_for_9() {
-            false => write!(f, "Requires Elasticsearch {at_least} or later"),
-            true => write!(f, "Requires Elasticsearch {at_least} or later, before 9.0.0"),
+            false => write!(f, "Elasticsearch {at_least} or later"),
+            true => write!(f, "Elasticsearch {at_least} or later, before 9.0.0"),
         }
     }
 }
@@ -88,7 +88,7 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
         && let Some(requirement) = Requirement::of(snapshot.min_version.as_deref())
         && requirement.too_old_for_9()
     {
-        let consequence = format!("Support for Elasticsearch 9: {requirement}");
+        let consequence = format!("Support for Elasticsearch 9: the snapshot requires {requirement}");
         add("elasticsearch_9", &consequence);
     }
     if !has(Part::Inputs) {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_opens_from_its_min_version_and_in_9_from_8_3() {
+    fn a_snapshot_requires_its_min_version_and_in_9_at_least_8_3() {
         use Incompatible::{TooNew, TooOld};
         for (min, cluster, unmet) in [
             (Some("9.0.0"), "9.0.0", None),
@@ -167,11 +167,11 @@ mod tests {
 
     #[test]
     fn requirement_text_includes_the_end_of_support() {
-        let words = |min| Requirement::of(Some(min)).map(|requirement| requirement.to_string());
-        assert_eq!(words("9.0.0").as_deref(), Some("Requires Elasticsearch 9.0.0 or later"));
+        let text = |min| Requirement::of(Some(min)).map(|requirement| requirement.to_string());
+        assert_eq!(text("9.0.0").as_deref(), Some("Elasticsearch 9.0.0 or later"));
         assert_eq!(
-            words("7.11.0").as_deref(),
-            Some("Requires Elasticsearch 7.11.0 or later, before 9.0.0")
+            text("7.11.0").as_deref(),
+            Some("Elasticsearch 7.11.0 or later, before 9.0.0")
         );
     }
 }

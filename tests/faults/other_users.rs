@@ -69,7 +69,7 @@ fn job_deleted_during_the_import_causes_a_rollback() {
     check_each_request("the job is deleted", |request| {
         let (test_cluster, run) =
             import_with_concurrent_change(request, |cluster| send(cluster, "DELETE", PATH, &Value::Null));
-        match run.code == 5 && run.stderr.contains("somebody else deleted job log-categories while") {
+        match run.code == 5 && run.stderr.contains("another client deleted job log-categories during") {
             true => import::check_cluster(&test_cluster, &run).map_err(|why| describe_failure(request, &why, &run)),
             false => Err(describe_failure(request, "not noticed", &run)),
         }
@@ -97,7 +97,7 @@ fn job_opened_during_the_import_stays_open() {
         let early = at(request) <= revert;
         let reported = run
             .stderr
-            .contains("somebody else opened job log-categories (it is opened) while");
+            .contains("another client opened job log-categories (state: opened) during");
         let open = test_cluster
             .ml
             .job_state(JOB)
@@ -142,7 +142,7 @@ fn job_recreated_during_the_import_is_kept() {
         });
         let reported = run
             .stderr
-            .contains("somebody else deleted job log-categories and created it again while");
+            .contains("another client deleted and recreated job log-categories during");
         let left = run.json()["kept"].as_array().map(Vec::len) >= Some(1) && run.json()["remains"].is_null();
         let there = test_cluster.ml.job_config(JOB).map(|job| job["description"].clone());
         match run.code == 5 && reported && left && there == Some(json!("theirs")) {

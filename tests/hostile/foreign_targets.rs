@@ -80,7 +80,7 @@ fn remote_clusters_and_scripts_of_a_datafeed_cause_a_warning() {
     let cluster = TestCluster::with(options());
     let plan = cluster.import(&binary, &path, &["--dry-run"]).expect(0).stdout;
     assert!(plan.contains("reads remote clusters: elsewhere:logs-*"), "{plan}");
-    assert!(plan.contains("runs scripts of the archive: made, stolen"), "{plan}");
+    assert!(plan.contains("runs scripts from the archive: made, stolen"), "{plan}");
     let plan = cluster
         .import(&binary, &path, &["--dry-run", "--skip-datafeed"])
         .expect(0)
@@ -103,7 +103,7 @@ fn remote_clusters_and_scripts_of_a_datafeed_cause_a_warning() {
     let plan = cluster.import(&binary, &path, &["--dry-run"]).expect(0).stdout;
     let places = "its query, aggregation grouped, aggregation made, aggregation told";
     assert!(
-        plan.contains(&format!("runs scripts of the archive: {places}")),
+        plan.contains(&format!("runs scripts from the archive: {places}")),
         "{plan}"
     );
     assert!(cluster.stand_in.writes().is_empty());

@@ -42,7 +42,7 @@ fn unknown_job_options_are_named_before_the_first_write() {
         for dry in [&[][..], &["--dry-run"]] {
             let run = import(&test_cluster, &binary, &archive, &[more, dry].concat()).expect(1);
             run.expect_stderr(
-                "Elasticsearch 7.13.4 does not know options of the job: analysis_config.model_prune_window, \
+                "Elasticsearch 7.13.4 does not support these options of the job: analysis_config.model_prune_window, \
                  analysis_config.detectors[0].custom_rules[0].params",
             )
             .expect_stderr("the archive comes from Elasticsearch 8.19.0");
@@ -83,7 +83,7 @@ fn invalid_datafeed_is_refused_before_the_first_write() {
         (
             unknown,
             [
-                "Elasticsearch 9.2.0 does not know options of the datafeed: ",
+                "Elasticsearch 9.2.0 does not support these options of the datafeed: ",
                 "datafeed_config.later, datafeed_config.even_later",
             ],
         ),

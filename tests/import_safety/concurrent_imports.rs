@@ -93,7 +93,8 @@ fn rollback_keeps_resources_used_by_another_import() {
     cluster.stand_in.faults().add(last);
     let run = import(&cluster.stand_in.url(), &[]).expect(1);
     for kept in ["filter", "calendar"] {
-        let line = |line: &&str| line.contains(&format!("  {kept} ")) && line.contains("left in place: another job");
+        let line =
+            |line: &&str| line.contains(&format!("  {kept} ")) && line.contains("was left in place: another job");
         assert!(run.stderr.lines().any(|text| line(&text)), "{kept}: {}", run.stderr);
     }
     ClusterState::of(&cluster)

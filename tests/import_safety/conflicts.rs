@@ -116,7 +116,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
             existing_job,
             &[],
             &[
-                "job web-latency exists",
+                "job web-latency already exists",
                 "--as",
                 "--replace",
                 "esml-state export --job-id web-latency",
@@ -156,7 +156,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
             "own group, even then",
             job_with_a_group_name,
             &["--replace"],
-            &["has a group named web, and a job of that name exists"],
+            &["has a group named web, and a job with that ID exists"],
         ),
         (
             "state",
@@ -174,13 +174,17 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
             "foreign index",
             foreign_index,
             &[],
-            &["index web-latency-input exists", "--input-index", "--skip-inputs"],
+            &[
+                "index web-latency-input already exists",
+                "--input-index",
+                "--skip-inputs",
+            ],
         ),
         (
             "foreign index, even then",
             foreign_index,
             &["--replace"],
-            &["was not made by", "--input-index"],
+            &["was not created by", "--input-index"],
         ),
         (
             "own index",
@@ -204,7 +208,11 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
             "datafeed",
             datafeed_of_another_job,
             &[],
-            &["datafeed datafeed-web-latency", "belongs to another", "--skip-datafeed"],
+            &[
+                "datafeed datafeed-web-latency",
+                "belongs to job another",
+                "--skip-datafeed",
+            ],
         ),
     ];
     let binary = Binary::new();

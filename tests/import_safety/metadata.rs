@@ -75,7 +75,7 @@ fn datafeed_query_on_metadata_selects_the_archived_documents() {
         let archive = archive_with(&binary, &format!("archive-{number}.tar.gz"), &query);
         let cluster = TestCluster::in_memory(options());
         let run = cluster.import(&binary, &archive, &["--as", "copy"]).expect(0);
-        run.expect_stderr(&format!("its clauses on {named} would select other documents here"));
+        run.expect_stderr(&format!("its clauses on {named} would select different documents here"));
         let imported = datafeed(&cluster, "copy");
         assert_eq!(imported["query"], json!({"match_all": {}}), "{query}");
         let documents = cluster.documents_of("copy-input").len() as u64;
@@ -154,7 +154,7 @@ fn metadata_fields_of_the_job_are_reported() {
     let run = cluster.import(&binary, &archive, &["--dry-run"]).expect(0);
     assert!(
         run.stdout
-            .contains("the job could see other values than it learned: it reads _index"),
+            .contains("the job may read other values than it learned: it uses _index"),
         "{}",
         run.stdout
     );

@@ -130,7 +130,7 @@ fn replaced_resources_are_kept_and_reported() {
         (
             "calendar",
             CALENDAR,
-            "its content is not what this import created",
+            "its content differs from what this import created",
             replaced_calendar,
         ),
         (
@@ -142,7 +142,7 @@ fn replaced_resources_are_kept_and_reported() {
         (
             "filter",
             FILTER,
-            "its content is not what this import created",
+            "its content differs from what this import created",
             edited_filter,
         ),
         (
@@ -170,7 +170,7 @@ fn replaced_resources_are_kept_and_reported() {
         assert!(
             run.json()["kept"]
                 .to_string()
-                .contains(&format!("is left in place: {why}")),
+                .contains(&format!("was left in place: {why}")),
             "{name}: {}",
             run.stderr
         );

@@ -177,13 +177,18 @@ fn clusters_that_cannot_run_the_job_are_refused() {
         options
     };
     let cases: Vec<(&str, MlOptions, i32, &str)> = vec![
-        ("no ML", with(|options| options.ml = false), 1, "no machine learning"),
-        ("basic", with(|options| options.license = License::Basic), 1, "licence"),
+        (
+            "no ML",
+            with(|options| options.ml = false),
+            1,
+            "machine learning is not enabled",
+        ),
+        ("basic", with(|options| options.license = License::Basic), 1, "license"),
         (
             "expired",
             with(|options| options.license = License::Expired),
             1,
-            "licence",
+            "license",
         ),
         ("serverless", MlOptions::new(MlVersion::serverless()), 1, "serverless"),
         (
@@ -221,7 +226,7 @@ fn memory_limit_above_the_maximum_is_refused_before_the_first_write() {
     let binary = Binary::new();
     for more in [&[][..], &["--dry-run"], &["--model-memory-limit", "257mb"]] {
         let run = test_cluster.import(&binary, &archive_of(JOB), more).expect(3);
-        run.expect_stderr("is above the 256mb that the cluster permits")
+        run.expect_stderr("exceeds the cluster's maximum of 256mb")
             .expect_stderr("--model-memory-limit");
     }
     for wrong in ["lots", "512", "0mb", "1.5gb", "-1gb", "10 mb"] {
@@ -239,7 +244,7 @@ fn job_without_free_memory_is_imported_with_a_warning() {
     let test_cluster = TestCluster::in_memory(options());
     let more = ["--model-memory-limit", "8gb"];
     let run = test_cluster.import(&Binary::new(), &archive_of(JOB), &more).expect(0);
-    run.expect_stderr("that the cluster has room for: it may not open");
+    run.expect_stderr("available on the cluster");
 }
 
 #[test]
@@ -260,12 +265,12 @@ fn archives_of_the_python_scripts_are_imported_and_open() {
         assert_eq!(run.stdout, format!("{id}\n"), "{name}");
         let categorizes = config["analysis_config"]["categorization_field_name"].is_string();
         assert_eq!(
-            run.stderr.contains("categories start anew"),
+            run.stderr.contains("the job starts without categories"),
             categorizes,
             "{name}: {}",
             run.stderr
         );
-        if run.stderr.contains("names filter canary-hosts") {
+        if run.stderr.contains("a rule uses filter canary-hosts") {
             // The scripts do not carry filters, and say nothing; the plan does.
             test_cluster.call("PUT", "/_ml/filters/canary-hosts", r#"{"items":["x"]}"#);
         }
@@ -288,7 +293,7 @@ fn archives_of_the_python_scripts_are_imported_and_open() {
 
 #[test]
 fn inspect_and_import_report_inputs_without_a_mapping() {
-    let words = "mapping of the inputs: field types are told from the job and the data";
+    let words = "field types are derived from the job and the data";
     let (archive, binary) = (from_python("complete"), Binary::new());
     let page = binary.run(["inspect", &archive.display().to_string()]).expect(0);
     assert!(page.stdout.contains(words), "{}", page.stdout);

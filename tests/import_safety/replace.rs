@@ -118,18 +118,18 @@ fn failed_replacement_reports_what_it_deleted() {
     );
     let run = super::import(&cluster, &Binary::new(), &archive_of(JOB), &["--replace"]).expect(1);
     run.expect_stderr(
-        "job web-latency is there and will be deleted, which cannot be undone: `esml-state export --job-id",
+        "the existing job web-latency will be deleted and cannot be restored; to keep a copy, first run `esml-state export",
     )
-    .expect_stderr("\nNot rolled back:\n  datafeed datafeed-web-latency: deleted for --replace")
-    .expect_stderr("\n  job web-latency and its state, results: deleted for --replace")
-    .expect_stderr("\n  index web-latency-input: deleted for --replace, which cannot be brought back");
+    .expect_stderr("\nNot rolled back:\n  datafeed datafeed-web-latency: deleted by --replace")
+    .expect_stderr("\n  job web-latency with its state and results: deleted by --replace")
+    .expect_stderr("\n  index web-latency-input: deleted by --replace, cannot be restored");
     assert_eq!(cluster.job(JOB), serde_json::Value::Null);
 }
 
 /// What `--replace` deletes of a job with a datafeed and an input index, in the words of the report.
 const DELETED: [(&str, &str); 3] = [
     (DATAFEED, "datafeed datafeed-web-latency"),
-    (DETECTOR, "job web-latency and its state, results"),
+    (DETECTOR, "job web-latency with its state and results"),
     (INDEX, "index web-latency-input"),
 ];
 
@@ -167,11 +167,11 @@ fn failing_replacement(
 /// Whether the report names each of them as deleted exactly where it is gone.
 fn check_reported_deletions(cluster: &TestCluster, run: &Run, name: &str) {
     let kept = run.json()["kept"].to_string();
-    assert!(!kept.contains("may be deleted"), "{name}: {kept}");
+    assert!(!kept.contains("may have been deleted"), "{name}: {kept}");
     for (path, what) in DELETED {
         let gone = cluster.call("GET", path, "").status == 404;
         assert_eq!(
-            kept.contains(&format!("{what}: deleted for --replace")),
+            kept.contains(&format!("{what}: deleted by --replace")),
             gone,
             "{name}, {what}: {kept}"
         );
@@ -221,7 +221,7 @@ fn deletion_with_unknown_outcome_is_reported_as_uncertain() {
         cluster.stand_in.faults().add(any.then(Action::Close));
         let kept = import(&cluster, &["--replace", "--json"]).json()["kept"].to_string();
         assert!(
-            kept.contains(&format!("{what}: may be deleted for --replace")),
+            kept.contains(&format!("{what}: may have been deleted by --replace")),
             "{kept}"
         );
     }
@@ -275,7 +275,7 @@ fn job_refused_by_the_cluster_reports_that_nothing_was_written() {
     let run = super::import(&cluster, &Binary::new(), &archive_of(JOB), &["--json"]).expect(1);
     run.expect_stderr("unknown field [new_option]")
         .expect_stderr(
-            "the archive comes from Elasticsearch 9.2.0, this is Elasticsearch 9.2.0: an option may not exist here",
+            "the archive comes from Elasticsearch 9.2.0, and the cluster runs Elasticsearch 9.2.0: it may not support an option of the job",
         )
         .expect_stderr("\nNothing was written\n");
     assert_eq!(run.json()["undone"], serde_json::json!([]));

@@ -36,7 +36,10 @@ fn assert_refused(cluster: &TestCluster, expected: &str) {
 #[test]
 fn import_refuses_templates_that_would_lose_or_expose_input_documents() {
     let cases = [
-        (json!({"aliases": {"production": {}}}), "adds it to alias production"),
+        (
+            json!({"aliases": {"production": {}}}),
+            "adds the index to alias production",
+        ),
         (json!({"mappings": {"_source": {"enabled": false}}}), "disables _source"),
         (
             json!({"mappings": {"_source": {"excludes": ["uri"]}}}),
@@ -49,7 +52,7 @@ fn import_refuses_templates_that_would_lose_or_expose_input_documents() {
         (json!({"mappings": {"enabled": false}}), "disables the mapping"),
         (
             json!({"mappings": {"runtime": {"host": {"type": "keyword"}}}}),
-            "hides field host by a runtime field",
+            "hides field host behind a runtime field",
         ),
         (json!({"settings": {"index.hidden": true}}), "sets index.hidden to true"),
         (
@@ -98,7 +101,7 @@ fn component_and_legacy_templates_are_checked() {
     );
     let template = json!({"index_patterns": ["web-latency-input"], "composed_of": ["shared"]});
     put(&cluster, "/_index_template/web", &template);
-    assert_refused(&cluster, "index template web adds it to alias production");
+    assert_refused(&cluster, "index template web adds the index to alias production");
     cluster.call("DELETE", "/_index_template/web", "");
     cluster.call("DELETE", "/_component_template/shared", "");
 
@@ -153,7 +156,7 @@ fn templates_are_checked_with_the_documented_role() {
     );
     let who = ["--username", "importer", "--password", "secret"];
     let run = import(&cluster, &Binary::new(), &archive_of(JOB), &who).expect(3);
-    run.expect_stderr("index template inputs adds it to alias production");
+    run.expect_stderr("index template inputs adds the index to alias production");
     assert_eq!(cluster.stand_in.writes().len(), 0);
 }
 
@@ -166,7 +169,7 @@ fn default_index_name_matches_no_built_in_template() {
     let renamed = ["--as", "logs-web", "--dry-run"];
     let run = import(&cluster, &Binary::new(), &archive_of(JOB), &renamed).expect(0);
     assert!(
-        run.stdout.contains("create index esml-logs-web-input"),
+        run.stdout.contains("create input index esml-logs-web-input"),
         "{}",
         run.stdout
     );

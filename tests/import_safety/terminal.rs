@@ -10,8 +10,8 @@ use crate::support::pseudo_terminal::{TerminalOutput, TerminalSession};
 use crate::support::signals::Signal;
 use crate::support::test_cluster::TestCluster;
 
-/// The contract's words.
-const DISCLAIMER: &str = "meant for reproducing issues and for test clusters";
+/// Part of the statement that every import prints before it asks.
+const DISCLAIMER: &str = "intended for reproducing issues and for test clusters";
 const QUESTION: &str = "Import job web-latency into cluster stand-in (";
 const QUESTION_END: &str = ", Elasticsearch 9.2.0)?";
 
@@ -45,7 +45,7 @@ fn confirmed_import_runs() {
     let (mut session, _archive) = start(&cluster, &Binary::new(), &[]);
     session
         .expect(DISCLAIMER)
-        .expect("which Elastic does not support as an interface")
+        .expect("which Elastic does not support")
         .expect("create job web-latency")
         .expect(QUESTION)
         .expect(&cluster.stand_in.url())
@@ -68,8 +68,8 @@ fn no_and_enter_decline() {
         let ended = assert_not_imported(3, |session| {
             session.send_keys(answer);
         });
-        assert!(ended.screen.contains(" not imported"), "{}", ended.screen);
-        assert!(ended.screen.contains("--yes"), "{}", ended.screen);
+        assert!(ended.screen.contains("Nothing was written."), "{}", ended.screen);
+        assert!(!ended.screen.contains("error:"), "{}", ended.screen);
     }
 }
 
@@ -93,16 +93,16 @@ fn quiet_shows_what_is_confirmed() {
         .expect("note: the datafeed runs scripts")
         .expect(DISCLAIMER)
         .expect("delete job web-latency with its datafeed, state, results")
-        .expect("delete index web-latency-input of an earlier import")
+        .expect("delete input index web-latency-input of an earlier import")
         .expect("create job web-latency")
-        .expect("The existing job web-latency is deleted first, and it is not restored if the import fails.")
-        .expect("Replace job web-latency on cluster stand-in (")
+        .expect("The existing job web-latency is deleted first and is not restored if the import fails.")
+        .expect("Delete and replace job web-latency on cluster stand-in (")
         .expect(QUESTION_END)
         .send_keys("y");
     let ended = session.wait();
     assert_eq!(ended.code, 0, "{}", ended.screen);
     assert!(
-        ended.last_line().contains("Replace job web-latency"),
+        ended.last_line().contains("Delete and replace job web-latency"),
         "{}",
         ended.screen
     );

@@ -236,6 +236,6 @@ fn verification_finds_a_different_latest_record_time() {
         .faults()
         .add(fault.then(Action::status(200, stats)));
     let run = import(&test_cluster, &Binary::new(), &archive_of(JOB), &[]).expect(5);
-    run.expect_stderr("job web-latency has 1970-01-01T00:00:00.001Z as the time of its latest record");
+    run.expect_stderr("the latest record time of job web-latency is 1970-01-01T00:00:00.001Z");
     ClusterState::of(&test_cluster).assert_unchanged(&before, "another time");
 }

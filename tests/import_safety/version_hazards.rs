@@ -48,7 +48,7 @@ fn import_refuses_a_newer_snapshot() {
     ];
     for (written, to, from) in cases {
         let (binary, archive) = exported_archive(&small_fixture(JOB).min_version(written), from);
-        let requirement = format!("Requires Elasticsearch {written} or later");
+        let requirement = format!("equires Elasticsearch {written} or later");
         let page = binary.run(["inspect", &archive.display().to_string()]).expect(0);
         assert!(page.stdout.contains(&requirement), "{}", page.stdout);
         let cluster = TestCluster::in_memory(to.clone());

@@ -75,7 +75,9 @@ fn datafeed_keeps_its_indices_without_input_documents() {
         json!(["weblogs-2024.01"])
     );
     assert!(
-        arrived.stderr.contains("the datafeed keeps reading weblogs-2024.01"),
+        arrived
+            .stderr
+            .contains("the datafeed reads its original indices: weblogs-2024.01"),
         "{}",
         arrived.stderr
     );

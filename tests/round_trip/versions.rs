@@ -58,7 +58,9 @@ fn categories_of_a_job_created_on_7_12_and_upgraded_to_7_17() {
     trip.change(|job| job["job_version"] = "7.12.1".into());
     let arrived = trip.run();
     assert!(
-        arrived.stderr.contains("its categorization analyzer is spelled out"),
+        arrived
+            .stderr
+            .contains("the default categorization analyzer of that version is set explicitly"),
         "{}",
         arrived.stderr
     );

@@ -1,5 +1,6 @@
-//! Writing, in an order in which an interruption leaves nothing that is half usable (import contract, 3). The job is created
-//! first, closed: nightly maintenance deletes state without a job, and Elasticsearch deletes no filter that a job names.
+//! Writes everything, in an order in which an interruption at any point leaves no partially usable job (import contract,
+//! 3). The job is created first, closed: nightly maintenance deletes state without a job, and Elasticsearch does not delete
+//! a filter that a job uses.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -25,7 +26,7 @@ use crate::state::{STATE_INDICES, StateDocId, StateKind};
 use crate::terminal::Stage;
 use crate::util::format::{amount, count};
 
-/// IDs in one request: state documents are large, so responses are kept small.
+/// IDs per request. State documents are large, so this keeps responses small.
 const BATCH: u64 = 8;
 /// The alias that Elasticsearch writes state through.
 const STATE_ALIAS: &str = ".ml-state-write";
@@ -38,12 +39,12 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Writes everything.
 pub(super) async fn apply(import: &Import) -> Result<()> {
     delete_existing(import).await?;
-    // Of two imports at once one is refused here, before it has written anything.
+    // If two imports run at the same time, one of them is rejected here, before it has written anything.
     create_job(import).await?;
     create_filters(import).await?;
     create_calendars(import).await?;
     create_input_indices(import).await?;
-    // Making inputs searchable takes the cluster a while, and nothing before the comparison needs it.
+    // Refreshing the input documents is slow, and only the verification needs it.
     let (written, inputs) = oneshot::channel();
     concurrently(
         import.cluster(),
@@ -56,7 +57,7 @@ pub(super) async fn apply(import: &Import) -> Result<()> {
     add_job_to_calendars(import).await
 }
 
-/// The job is not reverted to its snapshot before all of its inputs are written.
+/// The job is only reverted to its snapshot after all input documents are written.
 async fn write_model_and_results(import: &Import, inputs: oneshot::Receiver<()>) -> Result<()> {
     let index = create_state_index(import).await?;
     import.require_our_job().await?;
@@ -64,7 +65,7 @@ async fn write_model_and_results(import: &Import, inputs: oneshot::Receiver<()>)
     import.require_our_job().await?;
     write_snapshot_and_data_counts(import).await?;
     if inputs.await.is_err() {
-        // Writing them failed, which ends this too.
+        // Writing the input documents failed, and the caller drops this future.
         return std::future::pending().await;
     }
     import.require_our_job().await?;
@@ -78,7 +79,7 @@ async fn write_model_and_results(import: &Import, inputs: oneshot::Receiver<()>)
 
 type Work<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
-/// Runs both. Where one fails the other is stopped, but not during a request, which might be executed after the rollback.
+/// Runs both. If one fails, the other is stopped, but not during a request: it might be executed after the rollback.
 async fn concurrently(cluster: &Cluster, mut one: Work<'_>, mut other: Work<'_>) -> Result<()> {
     let (ended, rest) = tokio::select! {
         ended = &mut one => (ended, other),
@@ -93,12 +94,12 @@ async fn concurrently(cluster: &Cluster, mut one: Work<'_>, mut other: Work<'_>)
     }
 }
 
-/// `--replace`: deletes job, datafeed, leftovers and input indices of an earlier import.
+/// `--replace`: deletes the job, its datafeed, its remaining documents and the input indices of an earlier import.
 async fn delete_existing(import: &Import) -> Result<()> {
     let (cluster, plan, journal, job) = (import.cluster(), &import.plan, &import.journal, import.job());
     let existing = &plan.existing;
     if plan.replace && (existing.job || existing.leftovers) {
-        let title = format!("Deleting what is there of job {job}");
+        let title = format!("Deleting existing data of job {job}");
         let stage = import.session.stage(&title, None);
         let snapshots = snapshots(import).await?;
         if let Some(datafeed) = &existing.datafeed {
@@ -107,12 +108,12 @@ async fn delete_existing(import: &Import) -> Result<()> {
             journal.delete(entry.describe(job), Some(entry), deletion).await?;
         }
         if existing.job {
-            let what = format!("job {job} and its state, results");
+            let what = format!("job {job} with its state and results");
             journal.delete(what, Some(Entry::Job), cluster.delete_job(job)).await?;
         }
-        let what = format!("what job {job} left: state, results, annotations, notifications");
+        let what = format!("remaining state, results, annotations and notifications of job {job}");
         journal.delete(what, None, delete_leftovers(import, &snapshots)).await?;
-        let line = format!("Deleted what was there of job {job}");
+        let line = format!("Deleted existing data of job {job}");
         import.session.done(stage, &line);
     }
     for target in plan.targets.iter().filter(|target| target.replaces) {
@@ -124,7 +125,7 @@ async fn delete_existing(import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// The snapshots whose state may exist: those that documents name, and the imported one.
+/// The snapshots whose state may exist: those that have a snapshot document, and the imported one.
 async fn snapshots(import: &Import) -> Result<BTreeSet<SnapshotId>> {
     #[derive(Deserialize)]
     struct SnapshotReference {
@@ -141,7 +142,7 @@ async fn snapshots(import: &Import) -> Result<BTreeSet<SnapshotId>> {
     Ok(snapshots)
 }
 
-/// Returns whether there was any.
+/// Returns whether any documents were found.
 async fn delete_leftovers(import: &Import, snapshots: &BTreeSet<SnapshotId>) -> Result<bool> {
     let cluster = import.cluster();
     let quantiles = [import.job().quantiles_document_id()];
@@ -150,7 +151,7 @@ async fn delete_leftovers(import: &Import, snapshots: &BTreeSet<SnapshotId>) -> 
         any |= delete_numbered(import, StateKind::Model, snapshot).await?;
     }
     any |= delete_numbered(import, StateKind::Categorizer, &import.plan.snapshot_id).await?;
-    // Elasticsearch refuses to create the job as long as a search finds state of its predecessor.
+    // Elasticsearch does not create the job as long as a search finds state of an earlier one.
     cluster.refresh(&STATE_INDICES).await?;
     for indices in [".ml-anomalies-*", ".ml-annotations*", ".ml-notifications*"] {
         cluster.refresh(&[indices]).await?;
@@ -164,7 +165,7 @@ async fn delete_leftovers(import: &Import, snapshots: &BTreeSet<SnapshotId>) -> 
     Ok(any)
 }
 
-/// Deletes `#1`, `#2` … until a whole batch is missing, so that a gap does not hide the rest.
+/// Deletes `#1`, `#2` … until a complete batch is missing, so that a gap does not hide later documents.
 async fn delete_numbered(import: &Import, kind: StateKind, snapshot: &SnapshotId) -> Result<bool> {
     let mut first = 1;
     loop {
@@ -184,9 +185,9 @@ async fn delete_state(import: &Import, ids: &[String]) -> Result<bool> {
     Ok(!found.is_empty())
 }
 
-/// Records the intent, creates, and reads back whether the object exists and is ours where the response leaves that open.
-/// What the cluster refuses, or others created at the same time, is never undone. Returns the response; `None` where it
-/// was lost.
+/// Records the intent and creates an object. If the outcome is unknown, reads back whether the object exists and is ours.
+/// An object that the cluster rejects, or that another client created at the same time, is never undone. Returns the
+/// response; `None` if it was lost.
 async fn create_once<T, C>(import: &Import, entry: Entry, mut create: impl FnMut() -> C) -> Result<Option<T>>
 where
     C: Future<Output = cluster::Result<T>>,
@@ -199,7 +200,7 @@ where
             Ok(created) => break Some(created),
             Err(error) => error,
         };
-        // Once open, a refusal may mean that an earlier request was executed.
+        // From now on, a rejection may mean that an earlier request was executed.
         open |= error.outcome_unknown() || error.is_transient();
         if !open {
             import.journal.entries.set(handle, WriteStatus::Refused);
@@ -212,7 +213,7 @@ where
                 import.journal.entries.set(handle, WriteStatus::Refused);
                 return Err(error.into());
             }
-            // The request may still be executed: the entry stays intended, and a rollback reads it again.
+            // The request may still be executed: the entry stays intended, and a rollback checks it again.
             Ok(Ownership::Absent) | Err(_) => return Err(error.into()),
         }
     };
@@ -221,24 +222,23 @@ where
 }
 
 impl Import {
-    /// Checked before anything is written under the ID of the job, which may belong to another one by now.
+    /// Called before anything is written under the job's ID, which may belong to another job in the meantime.
     async fn require_our_job(&self) -> Result<()> {
         let what = match self.job_ownership().await? {
             Ownership::Ours => return Ok(()),
-            Ownership::Absent => "it is gone",
-            Ownership::Foreign(_) => "it is another one now",
+            Ownership::Absent => "no longer exists",
+            Ownership::Foreign(_) => "is not the one that this import created",
         };
-        let message = format!("job {} is not the one that was created: {what}", self.job());
-        Err(Error::mismatch(message))
+        Err(Error::mismatch(format!("job {} {what}", self.job())))
     }
 
-    /// What the cluster accepted before the first write, and refuses now.
+    /// Explains why the cluster rejects a configuration that it accepted before the first write.
     fn explain_refusal(&self, error: Error, what_next: &str) -> Error {
         match &error {
             Error::Cluster(refused) if refused.status() == Some(400) => Error::failed(
                 refused.to_string(),
                 format!(
-                    "the archive comes from {}, this is Elasticsearch {}: {what_next}",
+                    "the archive comes from {}, and the cluster runs Elasticsearch {}: {what_next}",
                     origin(&self.archive),
                     self.cluster().identity.version
                 ),
@@ -253,9 +253,9 @@ async fn create_job(import: &Import) -> Result<()> {
     let has_time = |job: &Value| job["create_time"].is_i64();
     let create = || cluster.create_job(job, &import.plan.portable.job);
     let created = create_once(import, Entry::Job, create).await;
-    let created = created.map_err(|error| import.explain_refusal(error, "an option may not exist here"))?;
+    let created = created.map_err(|error| import.explain_refusal(error, "it may not support an option of the job"))?;
     let created = match created.filter(has_time) {
-        // Where the response was lost, the job that was read since is ours.
+        // If the response was lost, the job that was read afterward is ours.
         None => cluster.job(job).await?.map(|current| value(&current)).filter(has_time),
         created => created,
     };
@@ -266,13 +266,13 @@ async fn create_job(import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// Reverts to the imported snapshot. A search must find its document first: a revert to a missing one leaves the job
+/// Reverts to the imported snapshot. A search must find its document first: reverting to a missing snapshot leaves the job
 /// blocked.
 async fn revert_job(import: &Import) -> Result<()> {
     let (cluster, job, snapshot) = (import.cluster(), import.job(), &import.plan.snapshot_id);
     let listed = cluster.snapshots(job).await?;
     if !listed.iter().any(|listed| listed.id == *snapshot) {
-        let message = format!("snapshot {snapshot} was written, but the job does not list it");
+        let message = format!("snapshot {snapshot} was written, but job {job} does not list it");
         return Err(Error::mismatch(message));
     }
     import
@@ -283,7 +283,7 @@ async fn revert_job(import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// Creates the datafeed separately, which works on every version.
+/// Creates the datafeed with a separate request, which works with every version.
 async fn create_datafeed(import: &Import) -> Result<()> {
     let cluster = import.cluster();
     let Some((id, body)) = &import.plan.portable.datafeed else {
@@ -293,7 +293,7 @@ async fn create_datafeed(import: &Import) -> Result<()> {
     let create = || cluster.create_datafeed(id, body);
     let created = create_once(import, Entry::Datafeed(id.clone()), create).await;
     let created = match created.map_err(|error| import.explain_refusal(error, hint))? {
-        // Where the response was lost, the datafeed that was read since is ours.
+        // If the response was lost, the datafeed that was read afterward is ours.
         None => cluster.datafeed(id).await?.map(|current| value(&current)),
         created => created,
     };
@@ -304,7 +304,7 @@ async fn create_datafeed(import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// Creates the filters that do not exist, or were deleted since the plan was made. From 8.6 on a job does not open while a
+/// Creates the filters that do not exist, or were deleted after the plan was made. From 8.6, a job does not open if a
 /// filter of its rules is missing.
 async fn create_filters(import: &Import) -> Result<()> {
     let cluster = import.cluster();
@@ -316,7 +316,7 @@ async fn create_filters(import: &Import) -> Result<()> {
         let created = create_once(import, Entry::Filter(id.clone()), || cluster.create_filter(id, &body));
         match created.await {
             Ok(_) => import.session.terminal.detail(&format!("created filter {id}")),
-            // One that others created serves as well, where it is the same.
+            // A filter that another client created is used if it is the same.
             Err(error) => match plan.is_on(cluster).await {
                 Ok(true) => {}
                 Ok(false) | Err(_) => return Err(error),
@@ -326,7 +326,7 @@ async fn create_filters(import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// Creates the calendars that do not exist, and completes those of an interrupted import.
+/// Creates the calendars that do not exist, and adds missing events to those of an interrupted import.
 async fn create_calendars(import: &Import) -> Result<()> {
     for planned in &import.plan.calendars {
         let (calendar, missing) = (&planned.calendar, &planned.missing);
@@ -352,7 +352,7 @@ async fn create_calendar(import: &Import, calendar: &Calendar) -> Result<()> {
     add_events(import, calendar, &calendar.events).await
 }
 
-/// Sends the events, and again only those that are missing, so that none exists twice.
+/// Sends the events, and on a retry only those that are missing, to avoid duplicates.
 async fn add_events(import: &Import, calendar: &Calendar, events: &[Map<String, Value>]) -> Result<()> {
     let (cluster, id) = (import.cluster(), &calendar.calendar_id);
     let mut backoff = cluster.backoff();
@@ -375,7 +375,7 @@ async fn add_events(import: &Import, calendar: &Calendar, events: &[Map<String, 
     Ok(())
 }
 
-/// Adds the job, and no other one, to its calendars.
+/// Adds this job, and never another one, to its calendars.
 async fn add_job_to_calendars(import: &Import) -> Result<()> {
     let (cluster, job) = (import.cluster(), import.job());
     for planned in &import.plan.calendars {
@@ -384,7 +384,7 @@ async fn add_job_to_calendars(import: &Import) -> Result<()> {
             // A membership that existed before remains after a rollback.
             Some(current) if current.has(job) => continue,
             Some(_) => {}
-            // Another import that had created it has deleted it since.
+            // Another import had created it, and has deleted it in the meantime.
             None => create_calendar(import, &planned.calendar).await?,
         }
         let entry = Entry::Membership(id.clone());
@@ -397,8 +397,8 @@ async fn add_job_to_calendars(import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// An index of the alias' name would break the machine learning of the whole cluster, so Elasticsearch is made to create
-/// index and alias: reverting to `empty` does, whatever its response is. Returns the index behind the alias.
+/// Returns the index behind the state alias. If there is none, makes Elasticsearch create both, by reverting the job to the
+/// snapshot `empty`, regardless of the response: an index with the alias' name would break ML on the whole cluster.
 async fn create_state_index(import: &Import) -> Result<String> {
     let cluster = import.cluster();
     if let Some(index) = cluster.write_index(STATE_ALIAS).await? {
@@ -408,8 +408,8 @@ async fn create_state_index(import: &Import) -> Result<String> {
     import.journal.write(Entry::Reverted, revert).await?;
     cluster.write_index(STATE_ALIAS).await?.ok_or_else(|| {
         Error::failed(
-            format!("Elasticsearch did not make the alias {STATE_ALIAS}"),
-            format!("is there an index of that name? GET {STATE_ALIAS} tells"),
+            format!("Elasticsearch did not create the alias {STATE_ALIAS}"),
+            format!("check whether an index has that name: GET {STATE_ALIAS}"),
         )
     })
 }
@@ -426,7 +426,7 @@ async fn write_state(import: &Import, index: String) -> Result<()> {
     write(import, "Model state", Part::State, documents, bulk).await
 }
 
-/// The snapshot document under its own ID, and the data counts, from which a datafeed knows where to continue.
+/// Writes the snapshot document under its own ID, and the data counts, which determine where a datafeed continues.
 async fn write_snapshot_and_data_counts(import: &Import) -> Result<()> {
     let documents = import.snapshot_and_data_counts()?;
     let ids = Ids::Text(documents.iter().map(|document| document.id.clone()).collect());
@@ -445,7 +445,7 @@ async fn write_snapshot_and_data_counts(import: &Import) -> Result<()> {
     Ok(import.cluster().refresh(&[&import.job().results_alias()]).await?)
 }
 
-/// Category definitions under the IDs that they had, renamed.
+/// Writes the category definitions under their original IDs, with the job renamed.
 async fn write_categories(import: &Import) -> Result<()> {
     let (plan, alias, part) = (&import.plan, import.job().results_write_alias(), Part::Categories);
     if plan.counts.categories == 0 {
@@ -461,7 +461,7 @@ async fn write_categories(import: &Import) -> Result<()> {
     write(import, "Categories", part, documents, bulk).await
 }
 
-/// Annotations or notifications, to the index that the cluster writes its own to.
+/// Writes annotations or notifications to the index that the cluster itself uses for them.
 async fn write_new_documents(import: &Import, part: Part) -> Result<()> {
     let counts = &import.plan.counts;
     let (count, title, what, patterns): (_, _, _, &[_]) = match part {
@@ -482,8 +482,8 @@ async fn write_new_documents(import: &Import, part: Part) -> Result<()> {
     write(import, title, part, documents, bulk).await
 }
 
-/// Polls until Elasticsearch has created the index: the one behind the alias, or the newest of the pattern where there is
-/// no alias.
+/// Polls until Elasticsearch has created the index: the one behind the alias, or without an alias the newest one that
+/// matches the pattern.
 async fn wait_for_index(import: &Import, part: Part, title: &str) -> Result<(String, Bulk)> {
     let (alias, pattern) = match part {
         Part::Annotations => (".ml-annotations-write", None),
@@ -503,16 +503,19 @@ async fn wait_for_index(import: &Import, part: Part, title: &str) -> Result<(Str
         if clock.now() >= deadline {
             let (what, seconds) = (pattern.unwrap_or(alias), MAX_WAIT.as_secs());
             return Err(Error::failed(
-                format!("Elasticsearch did not make {what} within {seconds} s"),
-                format!("try again, or leave this part out with --skip-{}", title.to_lowercase()),
+                format!("Elasticsearch did not create {what} within {seconds} s"),
+                format!(
+                    "import again, or leave this part out with --skip-{}",
+                    title.to_lowercase()
+                ),
             ));
         }
         clock.pause(POLL_INTERVAL).await;
     }
 }
 
-/// The IDs of annotations or notifications that no index has yet: only those are written, and deleted in a rollback. The
-/// others have the same content, or were edited after an earlier import.
+/// The IDs of annotations or notifications that do not exist yet: only those are written, and deleted in a rollback.
+/// Existing ones have the same content, or were edited after an earlier import.
 async fn new_ids(import: &Import, part: Part, indices: &[&str]) -> Result<Vec<DerivedId>> {
     let mut stream = import.archive.documents(part);
     let mut new = Vec::new();
@@ -527,7 +530,7 @@ async fn new_ids(import: &Import, part: Part, indices: &[&str]) -> Result<Vec<De
     Ok(new)
 }
 
-/// Creates the indices for inputs: with their mapping, without replicas, and not refreshed while they are loaded.
+/// Creates the input indices with their mapping, without replicas and periodic refreshes while they are filled.
 async fn create_input_indices(import: &Import) -> Result<()> {
     let (cluster, run) = (import.cluster(), &import.journal.run);
     for TargetPlan { index, .. } in &import.plan.targets {
@@ -536,7 +539,7 @@ async fn create_input_indices(import: &Import) -> Result<()> {
             cluster.create_index(name.as_str(), &body)
         })
         .await?;
-        // From here on this index is ours, whatever takes its name.
+        // From now on, the UUID identifies our index, even if another index gets its name.
         let mut definitions = cluster.index_definitions(&[name.to_string()]).await?;
         match definitions.remove(name.as_str()) {
             Some(created) if marked_by_run(&created["mappings"], run) => {
@@ -544,7 +547,7 @@ async fn create_input_indices(import: &Import) -> Result<()> {
             }
             _ => {
                 return Err(Error::mismatch(format!(
-                    "somebody else deleted or replaced index {name} right after its creation"
+                    "another client deleted or replaced index {name} right after its creation"
                 )));
             }
         }
@@ -552,14 +555,16 @@ async fn create_input_indices(import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// Writes the inputs through an alias that no other index has, so that no bulk request creates an index or writes to one
-/// that took its place; reports that they are written, and makes the indices searchable.
+/// Writes the input documents through an alias that no other index has, so that no bulk request creates an index or writes
+/// to one that replaced it. Signals when they are written, and then refreshes the indices.
 async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()> {
     let (cluster, targets) = (import.cluster(), &import.plan.targets);
     if !targets.is_empty() {
-        let stage = import.session.stage("Writing inputs", Some(import.plan.counts.inputs));
+        let stage = import
+            .session
+            .stage("Writing input documents", Some(import.plan.counts.inputs));
         let mut documents = 0;
-        // One pass through the inputs for each index; there is more than one only where mappings conflict.
+        // One pass through the input documents per index; there are several only if mappings conflict.
         for TargetPlan { index, .. } in targets {
             let alias = loading_alias(&index.name, &import.journal.run);
             let bulk = cluster.bulk_index(index.name.as_str(), &alias, import.options.bulk());
@@ -569,11 +574,13 @@ async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()
             })
             .await?;
         }
-        import.session.done(stage, &format!("Inputs: {}", count(documents)));
+        import
+            .session
+            .done(stage, &format!("Wrote input documents: {}", count(documents)));
     }
     let _ = written.send(());
     for target in targets {
-        // Through the alias, since an index that took the place of ours must not be changed.
+        // Through the alias, so that an index that replaced ours is not changed.
         let alias = loading_alias(&target.index.name, &import.journal.run);
         let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
         let names = [alias.as_str()];
@@ -584,7 +591,7 @@ async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()
     Ok(())
 }
 
-/// Records the documents, sends them, and makes them searchable.
+/// Records the documents, sends them, and refreshes their index.
 async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocuments, mut bulk: Bulk) -> Result<()> {
     let stage_title = format!("Writing {}", title.to_lowercase());
     let stage = import.session.stage(&stage_title, Some(documents.len() as u64));
@@ -608,11 +615,13 @@ async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocum
         Part::State => amount(written, "document", "documents"),
         _ => count(written),
     };
-    import.session.done(stage, &format!("{title}: {written}"));
+    import
+        .session
+        .done(stage, &format!("Wrote {}: {written}", title.to_lowercase()));
     Ok(())
 }
 
-/// Sends the documents of a part that `convert` returns; returns how many the cluster confirmed.
+/// Sends the documents that `convert` returns for a part; returns how many the cluster confirmed.
 async fn send(
     import: &Import,
     part: Part,

@@ -1,4 +1,4 @@
-//! The archive, read and checked from end to end before the cluster is asked anything.
+//! Reading and checking the whole archive before the first request to the cluster.
 
 use serde_json::Value;
 
@@ -9,12 +9,12 @@ use crate::job::{JobConfig, guess_time_format};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes};
 
-/// Inputs whose time is sampled.
+/// Number of input documents whose time values are sampled.
 const SAMPLES: usize = 20;
-/// Larger inputs are not sampled: parsing takes many times their bytes.
+/// Larger input documents are not sampled: parsing needs many times their size in memory.
 const MAX_SAMPLED_BYTES: usize = 256 << 10;
 
-/// The time values of the first inputs.
+/// The time values of the first input documents.
 #[derive(Default)]
 struct TimestampSample {
     field: Option<String>,
@@ -44,7 +44,7 @@ fn time_value(source: &[u8], field: &str) -> Option<Value> {
     source.get(field).or_else(|| source.pointer(&pointer)).cloned()
 }
 
-/// Checks the archive; returns the date format of the inputs' time values too, which matters where no mapping has it.
+/// Checks the archive; also returns the date format of the time values, which is needed if no mapping has one.
 pub(super) async fn check(
     archive: Archive,
     options: &ImportOptions,
@@ -62,19 +62,19 @@ pub(super) async fn check(
         terminal.warn(&finding.to_string());
     }
     stage.done(&format!(
-        "Checked the archive: {}, all whole",
+        "Checked the archive: {}, all intact",
         amount(archive.contents.entries.len() as u64, "entry", "entries")
     ));
     match &options.job {
         Some(job) if job != archive.job() => Err(Error::usage(
-            format!("the archive holds job `{}`, not `{job}`", archive.job()),
-            format!("import it under another id with --as {job}"),
+            format!("the archive contains job `{}`, not `{job}`", archive.job()),
+            format!("import it under another ID with --as {job}"),
         )),
         _ => Ok((archive, time_format)),
     }
 }
 
-/// Which version the archive comes from, as error messages name it.
+/// The version that the archive comes from, for error messages.
 pub(super) fn origin(archive: &CheckedArchive) -> String {
     match (&archive.contents.manifest, archive.config.job_version.as_deref()) {
         (Some(manifest), _) => format!("Elasticsearch {}", manifest.source.cluster_version),

@@ -1,4 +1,4 @@
-//! An import, and the documents of its archive as they are written: those that are read back are compared with the same.
+//! An import, and the documents of its archive in the form in which they are written and compared after the import.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::job::{JobId, TargetIndex, target_document_id};
 use crate::state::{self, StateDocId};
 use crate::util::timestamp::EpochMillis;
 
-/// What each step of an import needs.
+/// The state that all steps of an import share.
 pub(super) struct Import {
     pub(super) session: Session,
     pub(super) options: ImportOptions,
@@ -44,7 +44,7 @@ impl Import {
         self.plan.job()
     }
 
-    /// A document of the archive under its ID on the cluster, which is the same at each import.
+    /// A document of the archive under its ID on the cluster. Every import of the archive uses the same ID.
     pub(super) fn document(&self, part: Part, document: &Document) -> Result<BulkDocument> {
         let (plan, mut source) = (&self.plan, document.source.clone());
         let id = match part {
@@ -63,8 +63,8 @@ impl Import {
         Ok(BulkDocument { id, source })
     }
 
-    /// An input document. Where the archive has an ID twice, the document's position is a part of every ID: Elasticsearch
-    /// keeps documents of different routing apart, an import has no routing.
+    /// An input document. If the archive has duplicate IDs, every ID includes the document's position: on the source
+    /// cluster, documents with different routing may share an ID, and an import uses no routing.
     pub(super) fn input_document(&self, target: &TargetIndex, document: &Document) -> BulkDocument {
         let position = self.archive.contents.repeated_inputs.then_some(document.line);
         BulkDocument {
@@ -73,8 +73,8 @@ impl Import {
         }
     }
 
-    /// The snapshot document, and the data counts with the snapshot's last record as their last: what came after it is
-    /// not in the model.
+    /// The snapshot document and the data counts. The latest record of the data counts becomes that of the snapshot: the
+    /// model does not contain later ones.
     pub(super) fn snapshot_and_data_counts(&self) -> Result<[BulkDocument; 2]> {
         let (job, renamer) = (self.job(), &self.plan.renamer);
         let snapshot = renamer.document(self.archive.snapshot.text.get().as_bytes())?;
@@ -82,7 +82,7 @@ impl Import {
         let latest = self.archive.snapshot.latest_record_time_stamp;
         let latest = latest.map(|EpochMillis(time)| time);
         let counts = counts.completed(job).ending_at(latest).to_json();
-        // A bulk request consists of lines: line breaks between tokens become spaces.
+        // Bulk requests are delimited by newlines: line breaks between JSON tokens become spaces.
         let line = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
         let snapshot = snapshot.iter().map(line).collect();
         let counts = Bytes::from(counts.get().to_owned());

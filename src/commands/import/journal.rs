@@ -1,5 +1,5 @@
-//! What an import has written so far, recorded before it is written, so that it can be undone in reverse order; and which
-//! documents it wrote under which IDs.
+//! The journal of an import: every write is recorded before it is sent, so that all of them can be undone in reverse
+//! order, and so are the IDs of the written documents.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,55 +15,55 @@ use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId};
 use crate::util::format::amount;
 use crate::util::process::lock;
 
-/// Something that was or is about to be written. None of it existed before.
+/// Something that was written or is about to be written, and did not exist before.
 #[derive(Clone, Debug)]
 pub(super) enum Entry {
     Filter(FilterId),
     Calendar(CalendarId),
-    /// Events that complete a calendar of an interrupted import.
+    /// Events that were missing from the calendar of an interrupted import.
     Events(CalendarId, Vec<Map<String, Value>>),
     InputIndex(IndexName),
     Job,
     Documents(Arc<WrittenDocuments>),
-    /// What Elasticsearch itself writes when it reverts a job: quantiles, and the size of the model as a result.
+    /// What Elasticsearch itself writes when it reverts a job: quantiles, and a result with the model size.
     Reverted,
     Datafeed(DatafeedId),
     /// The job's membership in a calendar.
     Membership(CalendarId),
 }
 
-/// Something that `--replace` deletes, which cannot be restored.
+/// Something that `--replace` deletes. It cannot be restored.
 #[derive(Clone, Debug)]
 pub(super) struct Replaced {
     pub(super) what: String,
-    /// What to look for where the outcome is unknown; `None` for what an earlier job left.
+    /// What to search for if the outcome is unknown; `None` for documents of an earlier job.
     pub(super) entry: Option<Entry>,
 }
 
-/// What is known of a recorded write or deletion.
+/// The known outcome of a recorded write or deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WriteStatus {
-    /// It may or may not have been executed.
+    /// It may have been executed.
     Intended,
     /// The cluster confirmed it.
     Written,
-    /// The cluster refused it, or there was nothing to delete: there is nothing to undo.
+    /// The cluster rejected it, or there was nothing to delete: there is nothing to undo.
     Refused,
 }
 
-/// Writes or deletions in their order.
+/// Writes or deletions in the order in which they were sent.
 #[derive(Debug)]
 pub(super) struct Log<T>(Mutex<Vec<(T, WriteStatus)>>);
 
-/// What a run has done so far. It outlives the work that fills it, which is dropped when a signal comes.
+/// What a run has done so far. It outlives the work that fills it, which is dropped when a signal is received.
 #[derive(Debug)]
 pub(super) struct Journal {
-    /// A name that no other run has, which marks the input indices of this one.
+    /// A unique name that marks the input indices of this run.
     pub(super) run: String,
     pub(super) entries: Log<Entry>,
     /// What `--replace` deleted or was about to delete.
     pub(super) replaced: Log<Replaced>,
-    /// The job and the datafeed as the cluster returned them after their creation, where that is known.
+    /// The job and the datafeed as the cluster returned them after their creation, if it did.
     pub(super) job: OnceLock<Value>,
     pub(super) datafeed: OnceLock<Value>,
     /// The definitions of the input indices right after their creation.
@@ -85,14 +85,14 @@ impl Entry {
         }
     }
 
-    /// Elasticsearch deletes it together with the job, or only once no job names it.
+    /// Elasticsearch deletes it together with the job, or only when no job uses it.
     fn follows_job(&self) -> bool {
         matches!(self, Self::Filter(_) | Self::Reverted)
     }
 }
 
 impl<T: Clone> Log<T> {
-    /// Records what is about to be done; the handle is for [`Self::set`].
+    /// Records an intent; pass the returned handle to [`Self::set`].
     pub(super) fn record_intent(&self, what: T) -> usize {
         let mut log = lock(&self.0);
         log.push((what, WriteStatus::Intended));
@@ -103,7 +103,7 @@ impl<T: Clone> Log<T> {
         lock(&self.0)[handle].1 = status;
     }
 
-    /// What was done or may have been done.
+    /// Everything that was done or may have been done.
     pub(super) fn possible(&self) -> Vec<(T, WriteStatus)> {
         let mut log = lock(&self.0).clone();
         log.retain(|(_, status)| *status != WriteStatus::Refused);
@@ -123,7 +123,7 @@ impl Journal {
         }
     }
 
-    /// Writes; records the intent before, and after it that the cluster confirmed it.
+    /// Writes: records the intent first, and then that the cluster confirmed it.
     pub(super) async fn write<T, E>(&self, entry: Entry, writing: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let handle = self.entries.record_intent(entry);
         let written = writing.await?;
@@ -131,7 +131,7 @@ impl Journal {
         Ok(written)
     }
 
-    /// Deletes for `--replace`; records the intent before, and after it whether there was anything to delete.
+    /// Deletes for `--replace`: records the intent first, and then whether there was anything to delete.
     pub(super) async fn delete<E>(
         &self,
         what: String,
@@ -151,19 +151,19 @@ impl Journal {
         lock(&self.indices).insert(name, definition);
     }
 
-    /// The definition of an input index right after its creation, where that is known.
+    /// The definition of an input index right after its creation, if it is known.
     pub(super) fn index(&self, name: &IndexName) -> Option<Value> {
         lock(&self.indices).get(name).cloned()
     }
 
-    /// Whether the cluster confirmed the job.
+    /// Whether the cluster confirmed the creation of the job.
     pub(super) fn has_job(&self) -> bool {
         let mut entries = self.entries.possible().into_iter();
         entries.any(|entry| matches!(entry, (Entry::Job, WriteStatus::Written)))
     }
 
-    /// The entries that may have to be undone: the last first, but after the job what is deleted together with it and the
-    /// filters that it names.
+    /// The entries that may have to be undone, the last one first. Filters and documents that Elasticsearch deletes with
+    /// the job come after the job.
     pub(super) fn to_undo(&self) -> Vec<Entry> {
         let entries = self.entries.possible().into_iter().rev();
         let mut order: Vec<Entry> = entries.map(|(entry, _)| entry).collect();
@@ -185,13 +185,13 @@ impl Journal {
     }
 }
 
-/// An ID for a document that the archive has without one, made of job, line and content: the same at every import. Many
-/// are kept until an import ends, so it is not a string.
+/// An ID for a document that has none in the archive, derived from job, line and content, so that every import uses the
+/// same one. Not a string, because many of them are kept until the import ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DerivedId(u128);
 
 impl DerivedId {
-    /// Of an annotation or notification.
+    /// The ID of an annotation or notification.
     pub(super) fn of(job: &JobId, part: Part, document: &Document) -> Self {
         let kind: &[u8] = match part {
             Part::Annotations => b"annotation",
@@ -208,7 +208,7 @@ impl DerivedId {
         Self(u128::from_be_bytes(id))
     }
 
-    /// Parses what `Display` writes; `None` for any other ID.
+    /// Parses the output of `Display`; `None` for any other ID.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("esml-")?;
         let is_hex = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -222,7 +222,7 @@ impl fmt::Display for DerivedId {
     }
 }
 
-/// IDs in order.
+/// Sorted IDs.
 #[derive(Debug)]
 pub(super) enum Ids {
     Text(Vec<String>),
@@ -252,23 +252,23 @@ impl Ids {
     }
 }
 
-/// Documents of one kind, by ID: what a rollback deletes. The cluster may move an alias between two requests, so the index
-/// of each document is recorded.
+/// The documents of one kind that a rollback deletes, by ID. The index of each document is recorded, because the cluster
+/// may move an alias between two requests.
 #[derive(Debug)]
 pub(super) struct WrittenDocuments {
-    /// What they are, such as `annotations`.
+    /// The kind of documents, such as `annotations`.
     pub(super) what: &'static str,
     /// `None` for the snapshot document and the data counts.
     pub(super) part: Option<Part>,
     ids: Ids,
-    /// The indices that they are searched in.
+    /// The indices to search for them.
     patterns: &'static [&'static str],
-    /// The index of documents that the cluster did not confirm.
+    /// The assumed index of documents that the cluster did not confirm.
     presumed: String,
     locations: Mutex<Locations>,
 }
 
-/// Indices, and for each document the number of its index from 1, or 0 where it is not known.
+/// Indices, and for each document the number of its index starting with 1, or 0 if it is not known.
 #[derive(Debug, Default)]
 struct Locations {
     indices: Vec<String>,
@@ -316,14 +316,14 @@ impl WrittenDocuments {
         (0..all).step_by(size).map(batch)
     }
 
-    /// The index that the document was written to; `None` where the cluster did not confirm it.
+    /// The index that the document was written to; `None` if the cluster did not confirm it.
     pub(super) fn index_of(&self, id: &str) -> Option<String> {
         let locations = lock(&self.locations);
         let number = *locations.of.get(self.ids.position(id)?)?;
         locations.indices.get(usize::from(number).checked_sub(1)?).cloned()
     }
 
-    /// The patterns, and every index that the cluster named and that these do not match.
+    /// The patterns, and every other index that the cluster reported.
     pub(super) fn searched_indices(&self) -> Vec<String> {
         let matched = |index: &str| {
             let mut prefixes = self.patterns.iter().map(|pattern| pattern.trim_end_matches('*'));
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_cluster_refused_is_not_undone() {
+    fn rejected_writes_are_not_undone() {
         let journal = Journal::new();
         let job = journal.entries.record_intent(Entry::Job);
         let filter = journal

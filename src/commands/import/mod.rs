@@ -1,4 +1,4 @@
-//! An archive to a job, all or nothing.
+//! Creates a job from an archive, all or nothing.
 
 mod apply;
 mod archive;
@@ -22,11 +22,10 @@ use crate::commands::session::{RunContext, Session};
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
-/// Runs the import and prints its result: the archive is checked first, the cluster second, and only then is anything
-/// written.
+/// Runs the import and prints its result. The archive is checked first, then the cluster; only then is anything written.
 ///
 /// # Errors
-/// What was written is undone after any error, which says what was undone or remains.
+/// After any failure, everything that was written is rolled back. The error lists what was removed and what remains.
 pub async fn run(
     options: ImportOptions,
     connect: ConnectOptions,
@@ -78,8 +77,8 @@ async fn undo(import: &Import, cause: Error) -> Error {
     import.session.leave_stage();
     let cause = Box::new(import.explain_concurrent_change(cause).await);
     if !import.journal.is_empty() {
-        import.print("Undoing what was written …");
-        // A request that was given up may still be executed, which must not be after it was undone.
+        import.print("Rolling back …");
+        // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
         import.cluster().wait_for_tasks().await;
     }
     rollback::roll_back(import, cause).await

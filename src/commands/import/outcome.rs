@@ -1,5 +1,5 @@
-//! What the user reads of an import: the plan, the question before it, and the result. Only the ID of the job, or one JSON
-//! document, goes to stdout.
+//! The output of an import: the plan, the question and the result. Only the ID of the job, or one JSON document, is printed
+//! to stdout.
 
 use serde_json::json;
 
@@ -13,23 +13,26 @@ use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, escape_json, indented};
 
-const MEANT_FOR: &str = "Imports are meant for reproducing issues and for test clusters, not for production.";
-const UNSUPPORTED: &str = "An import writes to internal indices of machine learning, which Elastic does not support as \
-                           an interface.";
-const NO_TERMINAL: &str = "cannot ask for confirmation of the import without a terminal";
+const MEANT_FOR: &str = "Imports are intended for reproducing issues and for test clusters, not for production.";
+const UNSUPPORTED: &str = "An import writes directly to internal indices of machine learning, which Elastic does not \
+                           support.";
+const NO_TERMINAL: &str = "cannot ask for confirmation without a terminal";
 
-/// Fields of an index that the plan names.
+/// The most fields of an index that the plan lists.
 const MAX_FIELDS: usize = 12;
 
-/// Refuses at once where the question could not be asked later.
+/// Refuses at the beginning if the question cannot be asked later.
 pub(super) fn require_answerable(options: &ImportOptions, terminal: &Terminal) -> Result<()> {
     match options.yes || options.dry_run || terminal.interactive() {
         true => Ok(()),
-        false => Err(refused(NO_TERMINAL)),
+        false => Err(Error::refused(
+            NO_TERMINAL,
+            format!("{MEANT_FOR} To confirm, add --yes"),
+        )),
     }
 }
 
-/// Shows the plan and asks.
+/// Prints the plan and asks for confirmation.
 pub(super) async fn confirm(session: &Session, options: &ImportOptions, plan: &Plan) -> Result<()> {
     let terminal = &session.terminal;
     let notes = plan.notes.iter().map(|note| format!("note: {note}"));
@@ -42,50 +45,55 @@ pub(super) async fn confirm(session: &Session, options: &ImportOptions, plan: &P
     for step in steps(plan) {
         terminal.print_always(&format!("  {step}"));
     }
-    // It names the cluster: many have one for tests and one that must not change.
+    // The question names the cluster, so that a production cluster is not mistaken for a test cluster.
     let (job, cluster) = (plan.job(), session.cluster.description());
     let question = match plan.existing.job {
         true => format!(
-            "The existing job {job} is deleted first, and it is not restored if the import fails. Replace job {job} on \
-             {cluster}?"
+            "The existing job {job} is deleted first and is not restored if the import fails. Delete and replace job \
+             {job} on {cluster}?"
         ),
         false => format!("Import job {job} into {cluster}?"),
     };
     match interrupt::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
         true => Ok(()),
-        false => Err(refused("not imported")),
+        false => Err(Error::Declined),
     }
 }
 
-fn refused(message: &str) -> Error {
-    Error::refused(message, format!("{MEANT_FOR} Agree beforehand with --yes"))
-}
-
-/// Prints the ID of the job, or with `--json` what was written.
+/// Prints the next steps, and the ID of the job, or with `--json` what was written.
 pub(super) fn print(import: &Import) -> Result<()> {
     let (plan, terminal) = (&import.plan, &import.session.terminal);
     let replaced = import.journal.replaced.possible().into_iter();
     let replaced: Vec<String> = replaced.map(|(replaced, _)| replaced.what).collect();
-    terminal.print(&format!(
-        "Imported job {}: a datafeed started without a start time goes on where the snapshot ends",
-        plan.job()
-    ));
+    let job = plan.job();
+    terminal.print(&format!("Imported job {job}."));
+    let open = format!("POST _ml/anomaly_detectors/{job}/_open");
+    match &plan.portable.datafeed {
+        None => terminal.print(&format!("Next: open it:\n{open}")),
+        Some((datafeed, _)) => terminal.print(&format!(
+            "Next: open it and start its datafeed, which continues from the end of the snapshot:\n{open}\nPOST \
+             _ml/datafeeds/{datafeed}/_start"
+        )),
+    }
+    terminal.print(
+        "Kibana lists the job after its saved objects are synchronized; to do so now: GET <kibana>/api/ml/saved_objects/sync",
+    );
     let text = match import.options.json {
-        false => plan.job().to_string(),
+        false => job.to_string(),
         true => document(plan, Some(&replaced)),
     };
     terminal.result(&text).map_err(Error::stdout)
 }
 
-/// Prints what `--dry-run` finds.
+/// Prints the plan for `--dry-run`.
 pub(super) fn print_plan(cluster: &Cluster, options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
     let text = match options.json {
-        // The run ends in an error, which is then the one document.
+        // The run ends with an error, which is then the only document.
         true if !plan.conflicts.is_empty() => return Ok(()),
         true => document(plan, None),
         false => {
             let (job, cluster) = (plan.job(), cluster.description());
-            let title = format!("plan for job {job} on {cluster}, nothing is written:");
+            let title = format!("Plan for job {job} on {cluster}, nothing is written:");
             let mut lines = vec![indented(&title)];
             lines.extend(steps(plan).iter().map(|step| format!("  {}", indented(step))));
             lines.extend(plan.notes.iter().map(|note| format!("note: {}", indented(note))));
@@ -113,7 +121,7 @@ fn document(plan: &Plan, replaced: Option<&[String]>) -> String {
     escape_json(&document.to_string()).into_owned()
 }
 
-/// A line for each step, in their order; inputs and state are written at the same time.
+/// One line for each step, in order; input documents and state are written at the same time.
 fn steps(plan: &Plan) -> Vec<String> {
     let (job, counts, existing) = (plan.job(), &plan.counts, &plan.existing);
     let mut steps = Vec::new();
@@ -122,35 +130,35 @@ fn steps(plan: &Plan) -> Vec<String> {
             "delete job {job} with its datafeed, state, results, annotations and notifications"
         ));
     } else if plan.replace && existing.leftovers {
-        steps.push(format!("delete what an earlier job {job} left"));
+        steps.push(format!("delete the remaining documents of an earlier job {job}"));
     }
     let replaced = plan.targets.iter().filter(|target| plan.replace && target.replaces);
-    steps.extend(replaced.map(|target| format!("delete index {} of an earlier import", target.index.name)));
+    steps.extend(replaced.map(|target| format!("delete input index {} of an earlier import", target.index.name)));
     steps.push(format!("create job {job}"));
     steps.extend(plan.filters.iter().map(|FilterPlan { filter, exists }| match exists {
         false => format!("create filter {}", filter.id),
-        true => format!("keep filter {}, which is there with the same content", filter.id),
+        true => format!("keep filter {}, which already exists with the same content", filter.id),
     }));
     steps.extend(plan.calendars.iter().map(|planned| {
         let id = &planned.calendar.calendar_id;
         let missing = amount(planned.missing.len() as u64, "event", "events");
         match (planned.exists, planned.missing.is_empty()) {
             (false, _) => format!("create calendar {id} with {missing}"),
-            (true, true) => format!("keep calendar {id}, which is there with the same events"),
-            (true, false) => format!("complete calendar {id} with {missing}"),
+            (true, true) => format!("keep calendar {id}, which already exists with the same events"),
+            (true, false) => format!("add {missing} to calendar {id}"),
         }
     }));
     steps.extend(plan.targets.iter().map(|TargetPlan { index, .. }| {
         let sources: Vec<&str> = index.sources.iter().map(String::as_str).collect();
         let (name, sources, fields) = (&index.name, sources.join(", "), first_fields(&index.fields));
-        format!("create index {name} for the inputs of {sources}, with {fields}")
+        format!("create input index {name} for documents from {sources} with fields {fields}")
     }));
     let write = |documents, one: &str, many: &str| {
         let written = format!("write {}", amount(documents, one, many));
         (documents > 0).then_some(written)
     };
     let (model, categorizer) = ("model state document", "categorizer state document");
-    steps.extend(write(counts.inputs, "input", "inputs"));
+    steps.extend(write(counts.inputs, "input document", "input documents"));
     steps.extend(write(counts.model_state, model, &format!("{model}s")));
     steps.extend(write(counts.categorizer_state, categorizer, &format!("{categorizer}s")));
     steps.push(format!("revert job {job} to snapshot {}", plan.snapshot_id));
@@ -168,6 +176,6 @@ fn first_fields(fields: &[String]) -> String {
     let first = fields.get(..MAX_FIELDS).unwrap_or(fields).join(", ");
     match fields.len().saturating_sub(MAX_FIELDS) {
         0 => first,
-        more => format!("{first} and {}", amount(more as u64, "more field", "more fields")),
+        more => format!("{first} and {more} more"),
     }
 }

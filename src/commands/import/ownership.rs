@@ -1,13 +1,13 @@
-//! Whether this import created what has a name that it uses: the one place that decides what may be deleted.
+//! Checks whether this import created an object. Nothing is deleted unless this module proves it.
 //!
-//! | what | proof that this run created it |
+//! | object | proof that this run created it |
 //! |---|---|
 //! | job | its `create_time` |
-//! | input index | its UUID, or the name of the run in `_meta` where the UUID was never seen |
+//! | input index | its UUID, or the name of the run in `_meta` if the UUID is not known |
 //! | datafeed | its job, and all of its configuration |
-//! | calendar, filter | all of its content, and no use by others |
-//! | documents under IDs of the job | the job: nobody else's is there |
-//! | annotations, notifications | they were not there before, and the job |
+//! | calendar, filter | all of its content, and no other job uses it |
+//! | documents whose IDs contain the job ID | the job |
+//! | annotations, notifications | the job, and they did not exist before |
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -19,9 +19,9 @@ use crate::cluster;
 use crate::error::{Error, ExitCode};
 use crate::job::marked_by_run;
 
-/// Why something is not this import's to delete.
+/// Why this import must not delete an object.
 pub(super) const USED: &str = "another job uses it";
-const OTHER_CONTENT: &str = "its content is not what this import created";
+const OTHER_CONTENT: &str = "its content differs from what this import created";
 
 /// What was found under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) enum Ownership {
     Absent,
     /// This import created it.
     Ours,
-    /// This import did not create it, or not alone, for this reason.
+    /// This import did not create it, or not alone; with the reason.
     Foreign(&'static str),
 }
 
@@ -41,20 +41,20 @@ impl Ownership {
         }
     }
 
-    /// A 404 alone proves nothing: a proxy sends it too, and what is considered absent is not deleted.
+    /// A 404 response alone does not prove absence, since a proxy may send it, and absent objects are not deleted.
     fn absent(what: &str, is_listed: bool) -> cluster::Result<Self> {
         match is_listed {
             false => Ok(Self::Absent),
             true => Err(cluster::Error::UnexpectedResponse {
                 what: format!("GET {what}"),
-                why: "it is reported as absent by one request, and as present by another".to_owned(),
+                why: "one request reports that it does not exist, another one that it does".to_owned(),
             }),
         }
     }
 }
 
 impl Import {
-    /// Reads what has the name of an entry. What belongs to the job has no owner of its own: it is ours.
+    /// Checks who created the object of an entry. Parts of the job are ours: the job itself is checked separately.
     pub(super) async fn ownership(&self, entry: &Entry) -> cluster::Result<Ownership> {
         let (cluster, plan) = (self.cluster(), &self.plan);
         match entry {
@@ -86,7 +86,7 @@ impl Import {
                     let counted = cluster.operations(name.as_str()).await?.is_some();
                     return Ownership::absent("the index", counted);
                 }
-                // An alias of that name returns other indices.
+                // If the name is an alias, other indices are returned.
                 let is_ours = |index: &Value| match self.journal.index(name) {
                     Some(created) => uuid_of(index) == uuid_of(&created),
                     None => marked_by_run(&index["mappings"], &self.journal.run),
@@ -119,14 +119,14 @@ impl Import {
         let current = value(&current);
         let ours = match self.journal.job.get() {
             Some(created) => current["create_time"] == created["create_time"],
-            // Its creation is the last request that was sent: nothing was reverted yet.
+            // The request that creates it was the last one: the job has not been reverted yet.
             None => is_our_job(&self.plan.portable.job, &current) && current["model_snapshot_id"].is_null(),
         };
-        let foreign = "the job of this ID is not the one that this import created";
+        let foreign = "the job with this ID is not the one that this import created";
         Ok(Ownership::ours_if(ours, foreign))
     }
 
-    /// A datafeed of this job that this import did not create: it would be deleted together with the job.
+    /// A datafeed of this job that this import did not create. Deleting the job would delete it too.
     pub(super) async fn foreign_datafeed(&self) -> cluster::Result<Option<String>> {
         let Some(current) = self.cluster().datafeed_of(self.job()).await? else {
             return Ok(None);
@@ -146,7 +146,7 @@ impl Import {
         };
         match self.journal.datafeed.get() {
             Some(created) => without_authorization(created) == without_authorization(current),
-            // The response to its creation was lost. The cluster keeps these as they are sent.
+            // The response to its creation was lost. The cluster returns these two as they were sent.
             None => {
                 let sent = value(sent);
                 let same = |name: &str| sent[name].is_null() || sent[name] == current[name];
@@ -155,9 +155,9 @@ impl Import {
         }
     }
 
-    /// The failure, with what others did to the job during the import where that explains it.
+    /// Adds to a failure what another client did to the job during the import, if that explains it.
     pub(super) async fn explain_concurrent_change(&self, cause: Error) -> Error {
-        // Responses that a job which is deleted or open may have caused.
+        // Errors that a deleted or open job may cause.
         let may_be_caused = match &cause {
             Error::Stated { exit, .. } => *exit == ExitCode::Rejected,
             Error::Cluster(error) => error.status().is_some_and(|status| [400, 404, 409].contains(&status)),
@@ -167,8 +167,8 @@ impl Import {
             return cause;
         }
         match self.concurrent_change().await {
-            Ok(Some(change)) => Error::mismatch(format!("{change} while it was imported: {cause}")),
-            // Whatever keeps the cluster from answering, the cause is known.
+            Ok(Some(change)) => Error::mismatch(format!("{change} during the import: {cause}")),
+            // If the cluster cannot be asked, report the original failure.
             Ok(None) | Err(_) => cause,
         }
     }
@@ -177,22 +177,22 @@ impl Import {
         let job = self.job();
         match self.job_ownership().await? {
             Ownership::Ours => {}
-            Ownership::Absent => return Ok(Some(format!("somebody else deleted job {job}"))),
+            Ownership::Absent => return Ok(Some(format!("another client deleted job {job}"))),
             Ownership::Foreign(_) => {
-                return Ok(Some(format!("somebody else deleted job {job} and created it again")));
+                return Ok(Some(format!("another client deleted and recreated job {job}")));
             }
         }
         let stats = self.cluster().job_stats(job).await?;
         Ok(stats.and_then(|stats| self.opened(&stats.state)))
     }
 
-    /// Who opened the job, where it is not closed.
+    /// Reports that another client opened the job, unless it is closed.
     pub(super) fn opened(&self, state: &str) -> Option<String> {
-        (state != "closed").then(|| format!("somebody else opened job {} (it is {state})", self.job()))
+        (state != "closed").then(|| format!("another client opened job {} (state: {state})", self.job()))
     }
 }
 
-/// Users with other privileges than the creator may not see this.
+/// Elasticsearch may omit `authorization` from the response to other users.
 fn without_authorization(datafeed: &Value) -> Value {
     let mut datafeed = datafeed.clone();
     if let Some(members) = datafeed.as_object_mut() {
@@ -201,7 +201,7 @@ fn without_authorization(datafeed: &Value) -> Value {
     datafeed
 }
 
-/// Compares what the cluster returns as it was sent; sizes and spans are returned in other units.
+/// Compares the fields that the cluster returns as they were sent; sizes and time spans are returned in other units.
 fn is_our_job(sent: &RawValue, current: &Value) -> bool {
     const KEPT: &str = "function field_name by_field_name over_field_name partition_field_name custom_rules";
     let sent = value(sent);
@@ -219,7 +219,7 @@ pub(super) fn uuid_of(index: &Value) -> &Value {
     &index["settings"]["index"]["uuid"]
 }
 
-/// Null where it cannot be parsed, which equals nothing that this import created.
+/// Null if it cannot be parsed: that never equals something that this import created.
 pub(super) fn value(text: &RawValue) -> Value {
     serde_json::from_str(text.get()).unwrap_or(Value::Null)
 }
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_recognized_by_what_is_returned_as_it_was_sent() {
+    fn a_job_is_recognized_by_fields_that_are_returned_as_they_were_sent() {
         let sent =
             raw(r#"{"description":"d","analysis_config":{"bucket_span":"900s","detectors":[{"function":"count"}]}}"#);
         let there = r#"{"job_id":"a","description":"d","analysis_config":{"bucket_span":"15m","detectors":[{"detector_description":"count","function":"count","detector_index":0}]}}"#;

@@ -1,4 +1,4 @@
-//! Undoing the journal in reverse order. Nothing is deleted before it is proven that this run created it.
+//! Undoes the journal in reverse order. Nothing is deleted unless it is proven that this run created it.
 
 use std::time::Duration;
 
@@ -13,20 +13,20 @@ use crate::error::{Error, Remaining};
 use crate::job::{CalendarId, FilterId, JobId};
 use crate::state::STATE_INDICES;
 
-/// A longer rollback is given up: where the cluster is gone, the user must learn what remains.
+/// A longer rollback is abandoned: if the cluster is unreachable, the user needs to know what remains.
 const MAX_TIME: Duration = Duration::from_secs(600);
-/// IDs in one request.
+/// IDs per request.
 const BATCH: usize = 1_000;
 /// The indices of a job's results.
 const RESULTS: &str = ".ml-anomalies-*";
-/// Sizes of the model that are searched for: a revert writes one.
+/// The most model size results to search for: a revert writes one.
 const MAX_SIZES: usize = 1_000;
 
 /// Why something is not undone.
 #[derive(Clone)]
 struct UndoFailure {
     why: String,
-    /// It is open or started, and only a forced request deletes it.
+    /// The job is open or the datafeed is started: deleting it requires `force`.
     in_use: bool,
 }
 
@@ -51,20 +51,20 @@ impl From<cluster::Error> for UndoFailure {
     }
 }
 
-/// What was found of an entry: ours has been deleted.
+/// The ownership of the object of an entry; if it was ours, it has been deleted.
 type Undone = Result<Ownership, UndoFailure>;
 
 struct Rollback<'a> {
     import: &'a Import,
     deadline: Duration,
-    /// Why nothing may be undone.
+    /// Why nothing may be deleted.
     foreign_use: Option<UndoFailure>,
     undone: Vec<String>,
-    /// What belongs to others, and what cannot be restored.
+    /// What is not deleted because this import did not create it, and what cannot be restored.
     kept: Vec<String>,
 }
 
-/// Undoes what it can; returns the error of the import, which failed for this cause.
+/// Undoes as much as possible; returns the error of the import, which failed because of `cause`.
 pub(super) async fn roll_back(import: &Import, cause: Box<Error>) -> Error {
     let mut rollback = Rollback {
         import,
@@ -84,13 +84,13 @@ pub(super) async fn roll_back(import: &Import, cause: Box<Error>) -> Error {
     }
 }
 
-/// Others use the job, which would be worth nothing without its state.
+/// Whether a datafeed of another client uses the job, which must then keep its state.
 async fn foreign_use(import: &Import) -> Option<UndoFailure> {
     let entries = import.journal.to_undo();
     if !entries.iter().any(|entry| matches!(entry, Entry::Job)) {
         return None;
     }
-    // Where the cluster does not answer, it is asked again before the job is deleted.
+    // If this check fails, it is repeated before the job is deleted.
     let datafeed = import.foreign_datafeed().await.ok()??;
     let is_ours = import.job_ownership().await.ok()? == Ownership::Ours;
     is_ours.then(|| UndoFailure::used_by(&datafeed))
@@ -108,7 +108,7 @@ impl Rollback<'_> {
         }
         let mut remains = Vec::new();
         for (entry, failure) in failed {
-            // Another entry may have been in its way, or may have been deleted together with it.
+            // Another entry may have prevented the deletion, or the object may have been deleted together with it.
             let again = match self.foreign_use {
                 None => self.undo_in_time(&entry).await,
                 Some(_) => Err(failure),
@@ -122,7 +122,7 @@ impl Rollback<'_> {
         }
         let job = self.import.job();
         let job_remains = remains.iter().any(|(entry, _)| matches!(entry, Entry::Job));
-        // Deleting the job removes it from its calendars, and a job that is not in a calendar cannot be removed from it.
+        // Deleting the job also removes it from its calendars. Removing it before that would make the next request fail.
         remains.retain(|(entry, _)| !(job_remains && matches!(entry, Entry::Membership(_))));
         let remaining = remains.iter().map(|(entry, failure)| Remaining {
             what: format!("{} ({})", entry.describe(job), failure.why),
@@ -139,7 +139,7 @@ impl Rollback<'_> {
         match found {
             Ownership::Ours => self.undone.push(what),
             Ownership::Absent => {}
-            Ownership::Foreign(why) => self.kept.push(format!("{what} is left in place: {why}")),
+            Ownership::Foreign(why) => self.kept.push(format!("{what} was left in place: {why}")),
         }
     }
 
@@ -150,10 +150,10 @@ impl Rollback<'_> {
             left => within(clock, left, self.undo(entry)).await,
         };
         let minutes = MAX_TIME.as_secs() / 60;
-        undone.unwrap_or_else(|| Err(UndoFailure::new(format!("not undone within {minutes} minutes"))))
+        undone.unwrap_or_else(|| Err(UndoFailure::new(format!("not removed within {minutes} minutes"))))
     }
 
-    /// Once another job has the ID of ours, everything that shares its ID or name belongs to it.
+    /// If another job has the ID of ours, everything under that ID belongs to it.
     async fn undo(&self, entry: &Entry) -> Undone {
         let (import, cluster, job) = (self.import, self.import.cluster(), self.import.job());
         if let foreign @ Ownership::Foreign(_) = import.job_ownership().await? {
@@ -180,7 +180,7 @@ impl Rollback<'_> {
         Ok(ours_if(deleted))
     }
 
-    /// Elasticsearch keeps a filter that a job names: ours, where deleting it failed, or another one.
+    /// Elasticsearch does not delete a filter while a job uses it: ours, if it could not be deleted, or another one.
     async fn delete_filter(&self, id: &FilterId) -> Undone {
         let cluster = self.import.cluster();
         match cluster.delete_filter(id).await {
@@ -201,7 +201,7 @@ impl Rollback<'_> {
         Ok(any)
     }
 
-    /// Deleting a job deletes those of its results and quantiles that a search finds.
+    /// Deleting a job deletes only those of its results and quantiles that a search finds, hence the refresh.
     async fn delete_job(&self) -> Undone {
         let (cluster, job) = (self.import.cluster(), self.import.job());
         cluster.refresh(&[&job.results_alias(), ".ml-state*"]).await?;
@@ -214,7 +214,7 @@ impl Rollback<'_> {
         }
     }
 
-    /// State documents may be large: only their indices are fetched.
+    /// State documents may be large: only their locations are fetched.
     async fn delete_documents(&self, documents: &WrittenDocuments) -> Undone {
         let cluster = self.import.cluster();
         let searched = documents.searched_indices();
@@ -230,7 +230,7 @@ impl Rollback<'_> {
         Ok(ours_if(any))
     }
 
-    /// Elasticsearch deletes these together with the job, unless others deleted it before they were written, or their
+    /// Elasticsearch deletes these together with the job, unless the job was deleted before they were written, or their
     /// index is closed or blocked.
     async fn delete_reverted(&self) -> Undone {
         let (cluster, job) = (self.import.cluster(), self.import.job());
@@ -247,7 +247,7 @@ impl Rollback<'_> {
         Ok(found)
     }
 
-    /// Deletes documents that were found, unless they belong to another job by now.
+    /// Deletes documents that were found, unless they belong to another job in the meantime.
     async fn delete_found(&self, found: Vec<Hit>) -> cluster::Result<Ownership> {
         if found.is_empty() {
             return Ok(Ownership::Absent);
@@ -259,21 +259,21 @@ impl Rollback<'_> {
         Ok(Ownership::Ours)
     }
 
-    /// Reports what `--replace` deleted, not what it was about to delete.
+    /// Reports what `--replace` deleted, but not what it only intended to delete.
     async fn report_replaced(&mut self) {
         for (Replaced { what, entry }, status) in self.import.journal.replaced.possible() {
             let found = match (status, entry) {
                 (WriteStatus::Written, _) => Some(Ownership::Absent),
-                // Whether a deletion without a response was executed.
+                // A deletion without a response may have been executed.
                 (_, Some(entry)) => self.import.ownership(&entry).await.ok(),
                 (_, None) => None,
             };
             let certainty = match found {
                 Some(Ownership::Absent) => "deleted",
                 Some(_) => continue,
-                None => "may be deleted",
+                None => "may have been deleted",
             };
-            let line = format!("{what}: {certainty} for --replace, which cannot be brought back");
+            let line = format!("{what}: {certainty} by --replace, cannot be restored");
             self.kept.push(line);
         }
     }
@@ -304,14 +304,14 @@ fn request(entry: &Entry, job: &JobId, in_use: bool) -> String {
     }
 }
 
-/// The request that deletes what a revert wrote, once there is no job to be deleted together with it.
+/// The request that deletes the documents of a revert after the job itself was deleted.
 fn deletion_of_reverted(job: &JobId) -> String {
     let quantiles = json!({"ids": {"values": [job.quantiles_document_id()]}});
     let query = json!({"query": {"bool": {"should": [quantiles, model_sizes(job)]}}});
     format!("POST /.ml-state*,{RESULTS}/_delete_by_query\n{query}")
 }
 
-/// Finds what Elasticsearch recorded of the size of the job's model.
+/// A query for the model size results of the job.
 fn model_sizes(job: &JobId) -> Value {
     json!({"bool": {"filter": [
         {"term": {"job_id": job.as_str()}}, {"term": {"result_type": "model_size_stats"}},

@@ -1,4 +1,4 @@
-//! Reading back: what the cluster contains is compared with the archive.
+//! Reads everything back from the cluster and compares it with the archive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,16 +16,16 @@ use crate::job::{JobConfig, loading_alias};
 use crate::util::format::amount;
 use crate::util::timestamp::EpochMillis;
 
-/// IDs that are counted with one request.
+/// IDs per count request.
 const BATCH: usize = 10_000;
-/// Requests that are answered while the IDs of the next are read from the archive.
+/// Count requests in flight while the next IDs are read from the archive.
 const MAX_REQUESTS: usize = 2;
 
 /// Compares everything that was written.
 pub(super) async fn verify(import: &Import) -> Result<()> {
-    let stage = import.session.stage("Comparing what the cluster holds", None);
-    // One after the other: where the job is deleted at the same time, its documents could be missed first, and the error
-    // would not name the cause.
+    let stage = import.session.stage("Verifying the imported documents", None);
+    // Sequentially: if the job is deleted at the same time, its documents might be reported as missing first, and the
+    // error would not state the cause.
     let mut compared = import.verify_documents(Part::State).await?;
     import.verify_resources().await?;
     let documents = import.snapshot_and_data_counts()?;
@@ -35,20 +35,20 @@ pub(super) async fn verify(import: &Import) -> Result<()> {
         compared += import.verify_documents(part).await?;
     }
     import.remove_loading_aliases().await?;
-    // Last, so that it finds whatever others did to the job before.
+    // Last, so that it detects every earlier change to the job.
     let opened = import.verify_job().await?;
     let compared = amount(compared, "document", "documents");
-    let line = format!("Compared what the cluster holds: {compared}, all as in the archive");
+    let line = format!("Verified {compared} on the cluster: all match the archive");
     import.session.done(stage, &line);
     if let Some(what) = opened {
-        let text = format!("{what} while it was imported; all that it was given is there");
+        let text = format!("{what} during the import; all imported documents are present");
         import.session.terminal.warn(&text);
     }
     Ok(())
 }
 
 impl Import {
-    /// The snapshot is listed, filters exist, calendars have their events and the job.
+    /// The snapshot is listed, the filters exist, and the calendars contain their events and the job.
     async fn verify_resources(&self) -> Result<()> {
         let (cluster, plan, job) = (self.cluster(), &self.plan, self.job());
         let listed = cluster.snapshots(job).await?;
@@ -57,23 +57,23 @@ impl Import {
         })?;
         for planned in &plan.filters {
             require(planned.is_on(cluster).await?, || {
-                format!("filter {} is not what was written", planned.filter.id)
+                format!("filter {} differs from what was written", planned.filter.id)
             })?;
         }
         for CalendarPlan { calendar, .. } in &plan.calendars {
             let id = &calendar.calendar_id;
             let current = plan::calendar(cluster, id).await?;
-            let current = current.ok_or_else(|| Error::mismatch(format!("calendar {id} is gone")))?;
-            require(current.has(job), || format!("calendar {id} does not have job {job}"))?;
+            let current = current.ok_or_else(|| Error::mismatch(format!("calendar {id} no longer exists")))?;
+            require(current.has(job), || format!("calendar {id} does not contain job {job}"))?;
             require(missing_events(calendar, &current).is_empty(), || {
-                format!("calendar {id} lacks events that were written")
+                format!("calendar {id} is missing events that were written")
             })?;
         }
         Ok(())
     }
 
-    /// Compares the documents that were written of a part, each in the index that it was written to; returns how many
-    /// there are. Annotations and notifications that existed before are left out: they may have been edited.
+    /// Compares the written documents of a part, each in the index that it was written to; returns their number.
+    /// Annotations and notifications that existed before are skipped, because they may have been edited.
     async fn verify_documents(&self, part: Part) -> Result<u64> {
         let Some(written) = self.journal.documents(part) else {
             return Ok(0);
@@ -97,39 +97,43 @@ impl Import {
         Ok(compared)
     }
 
-    /// Compares documents byte for byte; returns how many there are.
+    /// Compares documents byte for byte; returns their number.
     async fn compare(&self, indices: &[impl AsRef<str>], expected: &[BulkDocument]) -> Result<u64> {
         let ids: Vec<String> = expected.iter().map(|document| document.id.clone()).collect();
         let found = self.cluster().documents(indices, &ids).await?;
         let found: BTreeMap<&str, &Hit> = found.iter().map(|hit| (hit.id.as_str(), hit)).collect();
         for BulkDocument { id, source } in expected {
             let Some(hit) = found.get(id.as_str()) else {
-                return Err(Error::mismatch(format!("document {id} was written and is not there")));
+                return Err(Error::mismatch(format!("document {id} was written, but not found")));
             };
             require(hit.source == source, || {
-                format!("{}: document {id} is not what was written", hit.index)
+                format!("{}: document {id} differs from what was written", hit.index)
             })?;
         }
         Ok(expected.len() as u64)
     }
 
-    /// The job is the one that was created, uses the snapshot, and has the time of its latest record. Returns what others
-    /// did to it that leaves everything in place.
+    /// The job is the one that was created, uses the snapshot, and has the snapshot's latest record time. Returns whether
+    /// another client opened it, which changes nothing that was imported.
     async fn verify_job(&self) -> Result<Option<String>> {
         let (cluster, plan, job) = (self.cluster(), &self.plan, self.job());
         let foreign = matches!(self.job_ownership().await?, Ownership::Foreign(_));
-        require(!foreign, || format!("job {job} is not the one that was created"))?;
+        require(!foreign, || {
+            format!("job {job} is not the one that this import created")
+        })?;
         let config = cluster.job(job).await?;
-        let config = config.ok_or_else(|| Error::mismatch(format!("job {job} is gone")))?;
+        let config = config.ok_or_else(|| Error::mismatch(format!("job {job} no longer exists")))?;
         let config = JobConfig::parse(config.get().as_bytes())?;
         require(config.model_snapshot_id.as_ref() == Some(&plan.snapshot_id), || {
-            format!("job {job} does not stand at snapshot {}", plan.snapshot_id)
+            format!("job {job} does not use snapshot {}", plan.snapshot_id)
         })?;
         if let Some((id, _)) = &plan.portable.datafeed {
             let ownership = self.ownership(&Entry::Datafeed(id.clone())).await?;
-            require(ownership != Ownership::Absent, || format!("datafeed {id} is gone"))?;
+            require(ownership != Ownership::Absent, || {
+                format!("datafeed {id} no longer exists")
+            })?;
             require(ownership == Ownership::Ours, || {
-                format!("datafeed {id} is not what was written")
+                format!("datafeed {id} differs from what was written")
             })?;
         }
         let stats = cluster.job_stats(job).await?;
@@ -139,12 +143,12 @@ impl Import {
         let expected = self.archive.snapshot.latest_record_time_stamp;
         require(latest == expected, || {
             let (latest, expected) = (time_or_none(latest), time_or_none(expected));
-            format!("job {job} has {latest} as the time of its latest record, the snapshot has {expected}")
+            format!("the latest record time of job {job} is {latest}, but {expected} in the snapshot")
         })?;
         Ok(stats.and_then(|stats| self.opened(&stats.state)))
     }
 
-    /// The indices contain the archive's inputs and nothing else; returns how many there are.
+    /// The indices contain the archive's input documents and nothing else; returns their number.
     async fn verify_inputs(&self) -> Result<u64> {
         let (mut unproven, mut compared) = (Vec::new(), 0);
         for target in &self.plan.targets {
@@ -163,29 +167,29 @@ impl Import {
         for (target, expected) in unproven {
             let (name, found) = (&target.index.name, self.count_documents(target).await?);
             require(found == expected, || {
-                format!("index {name} holds {found} inputs, the archive {expected}")
+                format!("index {name} contains {found} input documents, the archive {expected}")
             })?;
         }
         Ok(compared)
     }
 
-    /// The index is the one that was created, has the alias that it is loaded through, and maps every field as it did.
+    /// The index is the one that was created, still has its temporary alias, and maps every field as before.
     async fn verify_index(&self, target: &TargetPlan) -> Result<()> {
         let name = &target.index.name;
         let [index, created] = self.created_index(target).await?;
         let alias = loading_alias(name, &self.journal.run);
         require(index["aliases"].get(alias).is_some(), || {
-            format!("somebody else took an alias of this import from index {name}")
+            format!("another client removed an alias of this import from index {name}")
         })?;
         require(contains(&index["mappings"], &created["mappings"]), || {
-            format!("somebody else changed the mapping of index {name} while it was loaded")
+            format!("another client changed the mapping of index {name} during the import")
         })
     }
 
     /// The definition of the index as it is now, and as it was created.
     async fn created_index(&self, target: &TargetPlan) -> Result<[Value; 2]> {
         let name = &target.index.name;
-        let changed = |what| Error::mismatch(format!("somebody else {what} index {name} while it was loaded"));
+        let changed = |what| Error::mismatch(format!("another client {what} index {name} during the import"));
         let mut current = self.cluster().index_definitions(&[name.to_string()]).await?;
         let index = current.remove(name.as_str()).ok_or_else(|| changed("deleted"))?;
         match self.journal.index(name) {
@@ -199,7 +203,7 @@ impl Import {
             let name = &target.index.name;
             let alias = loading_alias(name, &self.journal.run);
             match self.cluster().remove_alias(name.as_str(), &alias).await {
-                // A request whose response was lost removed it, or it was deleted with the index.
+                // An earlier request whose response was lost removed the alias, or the index was deleted.
                 Err(error) if error.status() == Some(404) => {
                     let [index, _] = self.created_index(target).await?;
                     if index["aliases"].get(&alias).is_some() {
@@ -212,9 +216,10 @@ impl Import {
         Ok(())
     }
 
-    /// Every input was confirmed under its ID. Where the index has executed that many writes since its creation, no
-    /// deletion, and contains that many documents, they are those: others wrote none, and none replaced another. Where a
-    /// write was repeated, or others wrote too, or a shard was moved, this proves nothing.
+    /// The cluster confirmed every input document under its ID. If the index has executed exactly as many writes since
+    /// its creation, no deletions, and contains as many documents, then it contains those documents: no other client
+    /// wrote to it, and no document replaced another. The numbers prove nothing if a write was repeated, another client
+    /// wrote too, or a shard was moved.
     async fn is_proven(&self, target: &TargetPlan, expected: u64) -> Result<bool> {
         let operations = Operations {
             indexed: expected,
@@ -229,7 +234,7 @@ impl Import {
         Ok(self.cluster().count(&all).await?)
     }
 
-    /// Counts the documents of the archive's IDs.
+    /// Checks that the index contains every ID of the archive.
     async fn require_input_ids(&self, target: &TargetPlan) -> Result<()> {
         let index = &target.index;
         let mut ids = Vec::new();
@@ -258,7 +263,7 @@ impl Import {
     }
 }
 
-/// A count is nearly always enough; the missing document is searched for only where it is not.
+/// Counting is nearly always sufficient; the missing document is searched for only if the count differs.
 async fn require_ids(cluster: Cluster, index: String, ids: Vec<String>) -> Result<()> {
     let search = Search::lenient([index.as_str()], json!({"ids": {"values": ids}}));
     if cluster.count(&search).await? == ids.len() as u64 {
@@ -268,9 +273,9 @@ async fn require_ids(cluster: Cluster, index: String, ids: Vec<String>) -> Resul
     let found: BTreeSet<&str> = found.iter().map(|hit| hit.id.as_str()).collect();
     match ids.iter().find(|id| !found.contains(id.as_str())) {
         Some(id) => Err(Error::mismatch(format!(
-            "{index}: document {id} was written and is not there"
+            "{index}: document {id} was written, but not found"
         ))),
-        // The archive has an ID twice: the number of all documents decides.
+        // The archive has a duplicate ID: the total number of documents decides.
         None => Ok(()),
     }
 }
@@ -298,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_shown_as_people_read_them() {
+    fn times_are_in_iso_8601() {
         assert_eq!(
             time_or_none(Some(EpochMillis(1_706_659_183_000))),
             "2024-01-30T23:59:43Z"

@@ -187,7 +187,10 @@ fn snapshot(report: &Report) -> Option<Section> {
     section.facts("Created", snapshot.timestamp.map(|time| time.to_string()));
     section.facts("Description", snapshot.description.as_deref());
     let requirement = Requirement::of(snapshot.min_version.as_deref());
-    section.facts("Compatibility", requirement.map(|requirement| requirement.to_string()));
+    section.facts(
+        "Compatibility",
+        requirement.map(|requirement| format!("Requires {requirement}")),
+    );
     if let Some(size) = snapshot.size("model_bytes") {
         let peak = snapshot.size("peak_model_bytes").filter(|peak| *peak > size);
         let peak = peak.map_or_else(String::new, |peak| format!(", peak {}", bytes(peak)));

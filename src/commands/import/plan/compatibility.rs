@@ -1,4 +1,4 @@
-//! Whether the cluster can run the job: deployment, license, memory, versions, and whether it accepts the configuration.
+//! Checks whether the cluster can run the job: deployment, license, memory, versions, configuration.
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -11,11 +11,11 @@ use crate::error::{Error, Result};
 use crate::job::{PortableJob, Version};
 use crate::util::format::{duration, format_size, parse_size};
 
-/// The words that analyzers before 7.14 left out, in the order of `_ml/info`.
+/// The stop words of the default analyzer before 7.14, in the order of `_ml/info`.
 const STOP_WORDS: &str = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mon Tue Wed Thu Fri Sat Sun January \
                           February March April May June July August September October November December Jan Feb Mar Apr \
                           May Jun Jul Aug Sep Oct Nov Dec GMT UTC";
-/// Unknown options that are searched for; each takes a request.
+/// The most unknown options to search for; each requires one request.
 const MAX_UNKNOWN: usize = 50;
 
 /// Serverless has no API to import a snapshot.
@@ -23,7 +23,7 @@ pub(super) fn refuse_serverless(cluster: &Cluster) -> Result<()> {
     match cluster.identity.serverless {
         false => Ok(()),
         true => Err(Error::failed(
-            "a serverless project cannot take in model snapshots",
+            "cannot import into a serverless project: it has no API for model snapshots",
             "import into a self-managed or hosted cluster",
         )),
     }
@@ -33,13 +33,13 @@ impl Planner<'_> {
     /// Machine learning is enabled, licensed, not in upgrade mode, and has enough memory.
     pub(super) async fn check_machine_learning(&mut self) -> Result<()> {
         let info = self.cluster.ml_info().await?.ok_or_else(|| {
-            let hint = "xpack.ml.enabled must be true on a node";
-            Error::failed("the cluster has no machine learning", hint)
+            let hint = "set xpack.ml.enabled to true on at least one node";
+            Error::failed("machine learning is not enabled on the cluster", hint)
         })?;
         if info.upgrade_mode {
             return Err(Error::failed(
                 "machine learning is in upgrade mode",
-                "end it with POST _ml/set_upgrade_mode?enabled=false when the upgrade is over",
+                "when the upgrade is complete, end it with POST _ml/set_upgrade_mode?enabled=false",
             ));
         }
         if let Some(license) = self.cluster.license().await?
@@ -47,7 +47,7 @@ impl Planner<'_> {
         {
             return Err(Error::failed(
                 format!(
-                    "the licence ({}, {}) does not permit machine learning",
+                    "the license ({}, {}) does not include machine learning",
                     license.kind, license.status
                 ),
                 "start a trial with POST _license/start_trial?acknowledge=true, or use another cluster",
@@ -61,16 +61,16 @@ impl Planner<'_> {
         if let Some((needed, limit)) = above(info.max_model_memory) {
             self.conflict(
                 format!(
-                    "the job's model memory limit of {} is above the {} that the cluster permits",
+                    "the job's model memory limit of {} exceeds the cluster's maximum of {}",
                     format_size(needed),
                     format_size(limit)
                 ),
-                "set another with --model-memory-limit, or raise xpack.ml.max_model_memory_limit",
+                "set a lower one with --model-memory-limit, or raise xpack.ml.max_model_memory_limit",
             );
         } else if let Some((needed, room)) = above(info.room_for_model_memory) {
             self.note(format!(
-                "the job's model memory limit of {} is above the {} that the cluster has room for: it may not open; \
-                 --model-memory-limit sets another",
+                "the job may not open: its model memory limit of {} exceeds the {} available on the cluster; to set a lower \
+                 one, add --model-memory-limit",
                 format_size(needed),
                 format_size(room)
             ));
@@ -78,58 +78,59 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What cannot work, or changes silently, between the two versions.
+    /// Reports what does not work, or changes silently, between the two versions.
     pub(super) fn check_versions(&mut self) {
         let here = self.cluster.identity.version;
         let (config, contents) = (&self.archive.config, &self.archive.contents);
         self.check_snapshot_version(here);
         if config.analysis.model_prune_window.is_none() && here.at_least(8, 1) {
             self.note(
-                "the job sets no model_prune_window: this version prunes models that were not seen for about 30 days",
+                "the job does not set model_prune_window: from 8.1, models that have not been updated for about 30 days are \
+                 pruned",
             );
         }
         if let Some(source) = self.source_version()
             && (source.major, source.minor) > (here.major, here.minor)
         {
             self.note(format!(
-                "the job comes from a newer version ({source}): options unknown to {here} are refused"
+                "the job comes from a newer version ({source}): options that Elasticsearch {here} does not support are rejected"
             ));
         }
         if contents.is_missing_categorizer() {
-            self.note("the archive has no categorizer state: categories start anew");
+            self.note("the archive has no categorizer state: the job starts without categories and learns them again");
         }
         if contents.data_counts.is_none() {
             self.note("the archive has no data counts: all counters start at 0");
         }
     }
 
-    /// A snapshot that the cluster would import but not open, or not read.
+    /// Refuses a snapshot that the cluster would accept but could not open.
     fn check_snapshot_version(&mut self, here: Version) {
         let snapshot = &self.archive.snapshot.snapshot_id;
         let min_version = self.archive.snapshot.min_version.as_deref();
         let Some(requirement) = Requirement::of(min_version) else {
             let version = min_version.unwrap_or_default();
-            let message = format!("the min_version of snapshot {snapshot} is not a version: {version}");
+            let message = format!("the min_version of snapshot {snapshot} is not a valid version: {version}");
             return self.conflict(message, "export the job again");
         };
         let Some(unmet) = requirement.unmet_by(here) else {
             return;
         };
         let hint = match unmet {
-            Incompatible::TooNew => "import into a cluster of that version, or upgrade this one first".to_owned(),
+            Incompatible::TooNew => "import into a cluster of that version, or upgrade this cluster first".to_owned(),
             Incompatible::TooOld => format!(
-                "Elasticsearch 9 opens snapshots of 8.3.0 and later: import into 8.19, upgrade the snapshot there with POST \
+                "Elasticsearch 9 requires a snapshot from 8.3.0 or later: import into 8.19, upgrade the snapshot there with POST \
                  _ml/anomaly_detectors/{}/model_snapshots/{snapshot}/_upgrade?wait_for_completion=true, and export the job again",
                 self.archive.job()
             ),
         };
         self.conflict(
-            format!("cannot open snapshot {snapshot} on Elasticsearch {here}: {requirement}"),
+            format!("cannot open snapshot {snapshot} on Elasticsearch {here}: it requires {requirement}"),
             hint,
         );
     }
 
-    /// Before 7.14 a job without an analyzer had another default; written out it keeps its tokens.
+    /// Before 7.14, a job without an analyzer used a different default. Setting it explicitly keeps its tokens unchanged.
     pub(super) fn categorization_analyzer(&mut self) -> Option<Value> {
         let config = &self.archive.config;
         if config.categorization_field().is_none() || config.analysis.categorization_analyzer.is_some() {
@@ -137,12 +138,14 @@ impl Planner<'_> {
         }
         let source = self.source_version();
         let written_by = config.job_version.as_deref().and_then(Version::parse).or(source);
-        // Since 8.10 jobs have a configuration version of their own, from 10.0.0 on.
+        // From 8.10, `job_version` is a separate configuration version, starting with 10.0.0.
         let old = |version: &Version| !version.at_least(7, 14);
         if !written_by.as_ref().is_some_and(old) || !self.cluster.identity.version.at_least(7, 14) {
             return None;
         }
-        self.note("the job is from before 7.14: its categorization analyzer is spelled out, so that tokens stay");
+        self.note(
+            "the job was created before 7.14: the default categorization analyzer of that version is set explicitly",
+        );
         let manifest = self.archive.contents.manifest.as_ref();
         let manifest = manifest.filter(|_| source.as_ref().is_some_and(old));
         let default = manifest.and_then(|manifest| manifest.source.default_categorization_analyzer.clone());
@@ -157,9 +160,9 @@ impl Planner<'_> {
         Version::parse(&manifest.source.cluster_version)
     }
 
-    /// Asks `_validate` with the members of the requests that create the job and its datafeed. Elasticsearch names one
-    /// unknown option at a time: they are removed from a copy until it names no more. It does not compare the interval of
-    /// aggregations with the bucket span.
+    /// Sends the configuration of the job and its datafeed to `_validate`. Elasticsearch reports one unknown option at a
+    /// time: each is removed from a copy until no more are reported. It does not compare the interval of aggregations
+    /// with the bucket span.
     pub(super) async fn require_accepted(&self, portable: &PortableJob) -> Result<()> {
         let cluster = self.cluster;
         if portable.datafeed.is_some()
@@ -188,7 +191,7 @@ impl Planner<'_> {
         let message = match unknown.is_empty() {
             true => format!("the cluster does not accept the configuration of {whose}: {refused}"),
             false => format!(
-                "Elasticsearch {} does not know options of {whose}: {unknown}",
+                "Elasticsearch {} does not support these options of {whose}: {unknown}",
                 cluster.identity.version
             ),
         };
@@ -201,7 +204,7 @@ impl Planner<'_> {
     }
 }
 
-/// Why a configuration is not accepted; `None` where it is.
+/// Why a configuration is not accepted; `None` if it is.
 async fn refusal(cluster: &Cluster, body: &RawValue) -> Result<Option<cluster::Error>> {
     match cluster.validate_job(body.get().to_owned()).await {
         Ok(()) => Ok(None),
@@ -215,7 +218,7 @@ async fn unknown_options(cluster: &Cluster, body: &RawValue) -> Result<Vec<Strin
     let mut copy: Value = serde_json::from_str(body.get()).expect("raw JSON is JSON");
     let mut unknown = Vec::new();
     while unknown.len() < MAX_UNKNOWN {
-        // A line for each member, so that the line in the answer tells which one it is.
+        // One line per member, so that the line number in the response identifies it.
         let text = format!("{copy:#}");
         let response = match cluster.validate_job(text).await {
             Err(cluster::Error::Refused { source, .. }) if source.status == 400 => source,
@@ -231,7 +234,7 @@ async fn unknown_options(cluster: &Cluster, body: &RawValue) -> Result<Vec<Strin
     Ok(unknown)
 }
 
-/// Of `… [3:5] [analysis_config] unknown field [model_prune_window]`, with suggestions after it.
+/// Parsed from `… [3:5] [analysis_config] unknown field [model_prune_window]`, which may be followed by suggestions.
 #[derive(Debug, PartialEq, Eq)]
 struct UnknownOption<'a> {
     line: usize,
@@ -251,8 +254,8 @@ impl<'a> UnknownOption<'a> {
         })
     }
 
-    /// Removes the member of that name in that line of the indented text, and answers with its path. Walks in the order of
-    /// the text; `line` is the one in which the value begins, and at the end the one in which it ends.
+    /// Removes the member with that name in that line of the indented text, and returns its path. Walks in the order of
+    /// the text; `line` is the line in which the value begins, and on return the line in which it ends.
     fn remove_from(&self, value: &mut Value, line: &mut usize) -> Option<String> {
         let inner: Vec<(String, &mut Value)> = match value {
             Value::Object(members) => members

@@ -1,5 +1,5 @@
-//! What the cluster has already: a job of this ID and what an earlier one left, and the filters and calendars of the
-//! archive.
+//! Finds what already exists on the cluster: a job with this ID, documents of an earlier one, and the filters and
+//! calendars of the archive.
 
 use std::collections::BTreeSet;
 
@@ -13,29 +13,29 @@ use crate::error::Result;
 use crate::job::{Calendar, CalendarId, DatafeedId, Filter, JobId, PortableJob};
 use crate::state::{STATE_INDICES, StateDocId, StateKind};
 
-/// What exists of the job's ID.
+/// What already exists under the job's ID.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Existing {
     pub(crate) job: bool,
     pub(crate) datafeed: Option<DatafeedId>,
-    /// State or results of that ID without a job; with `--replace` also annotations and notifications, which do not
-    /// prevent an import.
+    /// State or results without a job; with `--replace` also annotations and notifications, which do not prevent an
+    /// import.
     pub(crate) leftovers: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct FilterPlan {
     pub(crate) filter: Filter,
-    /// It is there with the same content.
+    /// It already exists with the same content.
     pub(crate) exists: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct CalendarPlan {
-    /// Events are in the form that every version accepts.
+    /// Its events are in a form that every version accepts.
     pub(crate) calendar: Calendar,
     pub(crate) exists: bool,
-    /// All events of a new calendar, or those that an interrupted import did not add.
+    /// All events of a new calendar, or those that are missing after an interrupted import.
     pub(crate) missing: Vec<Map<String, Value>>,
 }
 
@@ -52,7 +52,7 @@ impl DatafeedOwner {
 }
 
 impl Planner<'_> {
-    /// Finds job, datafeed and leftovers of the ID.
+    /// Finds the job, its datafeed, and remaining documents of an earlier job.
     pub(super) async fn find_existing(&mut self, portable: &PortableJob) -> Result<Existing> {
         let job = self.job;
         let mut existing = Existing::default();
@@ -64,8 +64,8 @@ impl Planner<'_> {
             existing.leftovers = true;
             if !self.options.replace {
                 self.conflict(
-                    format!("{what} of an earlier job {job} exist"),
-                    "remove them with --replace, or import under another id with --as",
+                    format!("{what} of an earlier job {job} still exist"),
+                    "remove them with --replace, or import under another ID with --as",
                 );
             }
         } else if self.options.replace {
@@ -79,14 +79,14 @@ impl Planner<'_> {
         {
             let owner = DatafeedOwner::parse(&other)?.job_id;
             self.conflict(
-                format!("datafeed {id} exists and belongs to {owner}"),
-                "leave the datafeed out with --skip-datafeed, or import under another id with --as",
+                format!("datafeed {id} already exists and belongs to job {owner}"),
+                "leave the datafeed out with --skip-datafeed, or import under another ID with --as",
             );
         }
         Ok(existing)
     }
 
-    /// No job may have the name of a group, whether the group is its own or another job's.
+    /// A job must not have the name of a group, neither of its own nor of another job.
     async fn check_groups(&mut self) -> Result<()> {
         const HINT: &str = "import under another ID with --as";
         let job = self.job;
@@ -99,13 +99,13 @@ impl Planner<'_> {
             let id = &other.id;
             if other.groups.iter().any(|group| group == job.as_str()) {
                 self.conflict(
-                    format!("job {id} has a group named {job}, and no job may have the name of a group"),
+                    format!("job {id} has a group named {job}, and a job cannot have the name of a group"),
                     HINT,
                 );
             }
             if ours.contains(id) {
                 self.conflict(
-                    format!("the archive's job has a group named {id}, and a job of that name exists"),
+                    format!("the archive's job has a group named {id}, and a job with that ID exists"),
                     "delete that job, or keep it under another ID: export it, and import it with --as",
                 );
             }
@@ -118,18 +118,18 @@ impl Planner<'_> {
         let job = self.job;
         match self.options.replace {
             true => self.note(format!(
-                "job {job} is there and will be deleted, which cannot be undone: `esml-state export --job-id {job}` keeps \
-                 what goes"
+                "the existing job {job} will be deleted and cannot be restored; to keep a copy, first run `esml-state export \
+                 --job-id {job}`"
             )),
             false => self.conflict(
-                format!("job {job} exists already"),
+                format!("job {job} already exists"),
                 format!(
-                    "import under another id with --as, or replace it with --replace (`esml-state export --job-id {job}` \
-                     keeps what would go)"
+                    "import under another ID with --as, or replace it with --replace (to keep a copy, first run `esml-state \
+                     export --job-id {job}`)"
                 ),
             ),
         }
-        // The datafeed first: a job whose datafeed is started cannot be closed, and hints are followed in their order.
+        // The datafeed first: a job cannot be closed while its datafeed is started, and hints are followed in order.
         let mut datafeed = None;
         if let Some(raw) = self.cluster.datafeed_of(job).await? {
             let id = DatafeedOwner::parse(&raw)?.datafeed_id;
@@ -154,8 +154,8 @@ impl Planner<'_> {
         Ok(datafeed)
     }
 
-    /// Elasticsearch refuses a job whose quantiles, categorizer state or results exist; model state of this snapshot would
-    /// be overwritten.
+    /// Elasticsearch does not create a job whose quantiles, categorizer state or results exist; model state of this
+    /// snapshot would be overwritten.
     async fn leftovers(&self) -> Result<Option<String>> {
         let state = self.archive.contents.state;
         let (job, snapshot) = (self.job, &self.archive.snapshot.snapshot_id);
@@ -186,8 +186,8 @@ impl Planner<'_> {
                 plans.push(plan);
             } else {
                 self.conflict(
-                    format!("filter {id} exists with other content"),
-                    "leave the filters as they are with --skip-filters, or change the one on the cluster",
+                    format!("filter {id} already exists with different content"),
+                    "use the filters of the cluster with --skip-filters, or change the filter there",
                 );
             }
         }
@@ -195,8 +195,8 @@ impl Planner<'_> {
             let planned = plans.iter().any(|plan| plan.filter.id == *id);
             if !planned && self.cluster.filter(id).await?.is_none() {
                 self.note(format!(
-                    "a rule of the job names filter {id}, which is neither imported nor there: from 8.6 on the job does \
-                     not open without it"
+                    "the job does not open on Elasticsearch 8.6 or later: a rule uses filter {id}, which is neither imported \
+                     nor on the cluster"
                 ));
             }
         }
@@ -212,7 +212,7 @@ impl Planner<'_> {
             let id = &ours.calendar_id;
             if ours.job_ids.iter().any(|id| id != self.archive.job().as_str()) {
                 self.note(format!(
-                    "calendar {id} applied to {} where the job comes from; here it gets job {} alone",
+                    "calendar {id} applied to {} on the source cluster; on this cluster, it applies only to job {}",
                     ours.job_ids.join(", "),
                     self.job
                 ));
@@ -223,7 +223,7 @@ impl Planner<'_> {
                 .as_ref()
                 .map_or_else(all, |existing| missing_events(&ours, existing));
             let fits = existing.as_ref().is_none_or(|existing| {
-                // As an interrupted import leaves it.
+                // The state after an interrupted import.
                 let incomplete = existing.job_ids.iter().all(|id| id == self.job.as_str());
                 ours.description == existing.description
                     && missing_events(existing, &ours).is_empty()
@@ -237,8 +237,8 @@ impl Planner<'_> {
                 });
             } else {
                 self.conflict(
-                    format!("calendar {id} exists with other content"),
-                    "leave the calendars out with --skip-calendars, or change the one on the cluster",
+                    format!("calendar {id} already exists with different content"),
+                    "leave the calendars out with --skip-calendars, or change the calendar on the cluster",
                 );
             }
         }
@@ -246,7 +246,7 @@ impl Planner<'_> {
     }
 }
 
-/// All documents of these indices that have the job's ID.
+/// Searches for all documents with the job's ID.
 pub(in crate::commands::import) fn documents_of_job(indices: &str, job: &JobId) -> Search {
     Search {
         fields: SourceFields::Only(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
@@ -259,13 +259,13 @@ fn of_job(job: &JobId) -> Value {
 }
 
 impl FilterPlan {
-    /// Whether the cluster has this filter, with the content that the import gives it.
+    /// Whether the cluster has this filter with the same content.
     pub(in crate::commands::import) async fn is_on(&self, cluster: &Cluster) -> cluster::Result<bool> {
         let current = cluster.filter(&self.filter.id).await?;
         Ok(current.is_some_and(|current| self.equals(&current)))
     }
 
-    /// Whether an existing filter has the content that the import gives it.
+    /// Whether an existing filter has the same content.
     pub(in crate::commands::import) fn equals(&self, existing: &RawValue) -> bool {
         let items = |filter: &Filter| filter.items.iter().cloned().collect::<BTreeSet<String>>();
         Filter::parse(existing).is_ok_and(|existing| {
@@ -274,7 +274,7 @@ impl FilterPlan {
     }
 }
 
-/// A calendar of the cluster; its events can be compared with those of a plan.
+/// A calendar on the cluster; its events are in the form in which the plan has them.
 pub(in crate::commands::import) async fn calendar(
     cluster: &Cluster,
     id: &CalendarId,
@@ -282,13 +282,13 @@ pub(in crate::commands::import) async fn calendar(
     Ok(cluster.calendar(id).await?.map(without_defaults))
 }
 
-/// The events of one calendar that another does not have.
+/// The events of one calendar that are missing from another.
 pub(in crate::commands::import) fn missing_events(of: &Calendar, from: &Calendar) -> Vec<Map<String, Value>> {
     let missing = of.events.iter().filter(|event| !from.events.contains(event));
     missing.cloned().collect()
 }
 
-/// The IDs of the existing events that are among these.
+/// The IDs of those existing events that equal one of these.
 pub(in crate::commands::import) fn event_ids(
     events: &[Map<String, Value>],
     existing: Vec<(String, Map<String, Value>)>,
@@ -305,7 +305,7 @@ fn without_defaults(mut calendar: Calendar) -> Calendar {
     calendar
 }
 
-/// Since 8.16 events have members that older versions refuse.
+/// From 8.16, events have members that older versions reject.
 fn remove_defaults(event: &mut Map<String, Value>) {
     event.retain(|name, value| match name.as_str() {
         "skip_result" | "skip_model_update" => *value != Value::Bool(true),

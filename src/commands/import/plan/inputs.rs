@@ -1,8 +1,8 @@
-//! The indices for inputs, what the datafeed reads, and the privileges that both need.
+//! The input indices, what the datafeed reads, and the privileges that both require.
 //!
-//! A query of a datafeed may not select the archived input documents: that of a pseudonymized archive may have been
-//! replaced, or may read fields that the documents do not have; any query may have clauses on metadata, which differs in
-//! the index of an import.
+//! The query of a datafeed may not select the archived input documents: in a pseudonymized archive, it may have been
+//! replaced, or read fields that the documents do not have. Any query may have clauses on metadata, which are different in
+//! an input index.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -24,10 +24,10 @@ const ML_INDICES: [&str; 4] = [
     ".ml-notifications*",
 ];
 const ON_ML: [&str; 4] = ["read", "write", "maintenance", "view_index_metadata"];
-/// For the indices of inputs, besides.
+/// Additional privileges on the input indices.
 const ON_INPUTS: [&str; 3] = ["create_index", "manage", "delete_index"];
 
-/// The indices that the inputs need.
+/// The input indices to create.
 pub(in crate::commands::import) fn input_targets(
     options: &ImportOptions,
     archive: &CheckedArchive,
@@ -50,9 +50,9 @@ pub(in crate::commands::import) fn input_targets(
     Ok(targets?)
 }
 
-/// What the import needs. A datafeed reads with the privileges of the user who creates it, and Elasticsearch refuses to
-/// create one that could not read: without this check that would be the last step, after an import with `--replace` has
-/// deleted what existed.
+/// The privileges that the import requires. A datafeed reads with the privileges of the user who creates it, and
+/// Elasticsearch does not create one that could not read. Without this check, that step would fail last, after an import
+/// with `--replace` has deleted the existing job.
 pub(in crate::commands::import) fn required_privileges(
     options: &ImportOptions,
     archive: &CheckedArchive,
@@ -60,12 +60,12 @@ pub(in crate::commands::import) fn required_privileges(
 ) -> RequiredPrivileges {
     let mut indices = vec![(ML_INDICES.map(str::to_owned).to_vec(), ON_ML.to_vec())];
     if !targets.is_empty() {
-        // The index, and the alias that it is loaded through.
+        // The index, and its temporary alias.
         let names = targets.iter().map(|target| &target.name);
         let names = names.flat_map(|name| [name.to_string(), loading_alias(name, "*")]);
         indices.push((names.collect(), [&ON_ML[..], &ON_INPUTS].concat()));
     }
-    // As the datafeed names them, indices of other clusters and exclusions too: so Elasticsearch checks them.
+    // Under the names that the datafeed uses, including remote indices and exclusions: Elasticsearch checks those.
     let read = match archive.config.datafeed().filter(|_| !options.skip.datafeed) {
         None => Vec::new(),
         Some(_) if !options.datafeed_indices.is_empty() => {
@@ -81,7 +81,7 @@ pub(in crate::commands::import) fn required_privileges(
     }
 }
 
-/// Refuses a datafeed whose query was replaced where it would read other documents than the archived ones.
+/// Refuses a datafeed whose query was replaced if it would read other documents than the archived ones.
 pub(in crate::commands::import) fn refuse_replaced_query(
     options: &ImportOptions,
     archive: &CheckedArchive,
@@ -92,9 +92,9 @@ pub(in crate::commands::import) fn refuse_replaced_query(
         return Ok(());
     }
     Err(Error::refused(
-        "the datafeed of this pseudonymized archive has `match_all` in place of its query: it selects the documents of \
-         the job in the archived input documents only",
-        "import the datafeed without --skip-inputs and --datafeed-index, or leave it out with --skip-datafeed",
+        "the datafeed of this pseudonymized archive has `match_all` instead of its query, which is only correct with the \
+         archived input documents",
+        "import without --skip-inputs and --datafeed-index, or leave the datafeed out with --skip-datafeed",
     ))
 }
 
@@ -112,7 +112,7 @@ fn join<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
 }
 
 impl<'a> Planner<'a> {
-    /// Reports input documents that the archive does not have, or that are not imported.
+    /// Reports input documents that are missing from the archive, or are not imported.
     pub(super) fn note_inputs(&mut self) {
         let skipped = self.options.skips_inputs();
         let contents = &self.archive.contents;
@@ -120,20 +120,23 @@ impl<'a> Planner<'a> {
         let missing = join(manifest.into_iter().flat_map(|manifest| &manifest.incomplete_clusters));
         if !missing.is_empty() {
             self.note(format!(
-                "input documents of remote clusters are missing from the archive: {missing}"
+                "input documents from remote clusters are missing from the archive: {missing}"
             ));
         }
         match contents.count(Part::Inputs) {
             0 => {}
-            documents if skipped => self.note(format!("{documents} inputs of the archive are left out")),
+            documents if skipped => self.note(format!("{documents} input documents of the archive are not imported")),
             _ if !contents.texts.contains_key(&EntryKind::InputMapping) => {
-                self.note("the archive has no mapping of the inputs: field types are told from the job and the data");
+                self.note(
+                    "the archive has no mapping of the input documents: field types are derived from the job and the \
+                     data",
+                );
             }
             _ => {}
         }
     }
 
-    /// Whether the names of the indices are free.
+    /// Checks whether the names of the input indices are available.
     pub(super) async fn check_targets(&mut self, targets: Vec<TargetIndex>) -> Result<Vec<TargetPlan>> {
         let mut plans = Vec::with_capacity(targets.len());
         for index in targets {
@@ -145,13 +148,13 @@ impl<'a> Planner<'a> {
             let replaces = !existing.is_empty() && existing.iter().all(is_ours);
             if !existing.is_empty() && !replaces {
                 self.conflict(
-                    format!("index {name} exists and was not made by an import of this job"),
-                    "name another with --input-index, or leave the inputs out with --skip-inputs",
+                    format!("index {name} already exists and was not created by an import of this job"),
+                    "choose another name with --input-index, or leave the input documents out with --skip-inputs",
                 );
             } else if replaces && !self.options.replace {
                 self.conflict(
-                    format!("input index {name} of an earlier import exists"),
-                    "replace it with --replace, or name another with --input-index",
+                    format!("input index {name} of an earlier import already exists"),
+                    "replace it with --replace, or choose another name with --input-index",
                 );
             }
             plans.push(TargetPlan { index, replaces });
@@ -159,7 +162,7 @@ impl<'a> Planner<'a> {
         Ok(plans)
     }
 
-    /// Job and datafeed as they are created; the datafeed reads the indices for inputs, if there are any.
+    /// Job and datafeed as they are created; the datafeed reads the input indices, if there are any.
     pub(super) fn portable_job(&mut self, targets: &[TargetPlan]) -> Result<PortableJob> {
         let names = targets.iter().map(|target| target.index.name.clone().into());
         let names: Vec<IndexPattern> = names.collect();
@@ -183,17 +186,20 @@ impl<'a> Planner<'a> {
             portable.datafeed = None;
         } else if let Some(datafeed) = config.datafeed() {
             if indices.is_none() {
-                self.note(format!("the datafeed keeps reading {}", datafeed.indices.join(", ")));
+                self.note(format!(
+                    "the datafeed reads its original indices: {}",
+                    datafeed.indices.join(", ")
+                ));
                 let remote = join(datafeed.indices.iter().filter(|index| is_remote(index)));
                 if !remote.is_empty() {
                     self.note(format!("the datafeed reads remote clusters: {remote}"));
                 }
             }
-            // Whoever wrote the archive wrote them, and the cluster runs them.
+            // The author of the archive controls these scripts, and the cluster runs them.
             let scripts = scripts_of(datafeed);
             if !scripts.is_empty() {
                 self.note(format!(
-                    "the datafeed runs scripts of the archive: {}",
+                    "the datafeed runs scripts from the archive: {}",
                     scripts.join(", ")
                 ));
             }
@@ -201,8 +207,8 @@ impl<'a> Planner<'a> {
         Ok(portable)
     }
 
-    /// The configuration that is imported: a query that reads fields which the imported documents do not have, or metadata
-    /// that the import changes, becomes `match_all`, since all archived documents matched it when they were exported.
+    /// The configuration that is imported. A query that reads fields which the imported documents do not have, or metadata
+    /// that the import changes, becomes `match_all`: all archived documents matched the query when they were exported.
     fn config(&mut self) -> Result<Cow<'a, JobConfig>> {
         let (archive, imports_inputs) = (self.archive, imports_inputs(self.options, self.archive));
         let datafeed = archive.config.datafeed().filter(|_| !self.options.skip.datafeed);
@@ -212,10 +218,10 @@ impl<'a> Planner<'a> {
         let query = FieldReader::Query(&datafeed.query);
         let read = fields_read_by(query, datafeed.runtime_mappings.as_ref(), &archive.contents.mappings);
         let why = match archived_query(archive) {
-            ArchivedQuery::WithoutFields => Some("the fields that it reads were left out of them".to_owned()),
+            ArchivedQuery::WithoutFields => Some("they do not include the fields that it reads".to_owned()),
             _ if read.index_dependent.is_empty() => None,
             _ => Some(format!(
-                "its clauses on {} would select other documents here; the original query stays in the archive",
+                "its clauses on {} would select different documents here; the archive keeps the original query",
                 join(&read.index_dependent)
             )),
         };
@@ -223,8 +229,7 @@ impl<'a> Planner<'a> {
             None => Cow::Borrowed(&archive.config),
             Some(why) => {
                 self.note(format!(
-                    "the datafeed gets `match_all` in place of its query: the input documents match the query already, \
-                     and {why}"
+                    "`match_all` replaces the query of the datafeed: the archived input documents already match it, and {why}"
                 ));
                 Cow::Owned(without_query(&archive.config)?)
             }
@@ -232,7 +237,7 @@ impl<'a> Planner<'a> {
         let index_dependent: BTreeSet<String> = values_of_index(&config, &archive.contents.mappings);
         if !index_dependent.is_empty() {
             self.note(format!(
-                "the job could see other values than it learned: it reads {}, which the imported documents have anew",
+                "the job may read other values than it learned: it uses {}, which the import changes",
                 join(&index_dependent)
             ));
         }

@@ -1,4 +1,4 @@
-//! What an import would do, found out without writing anything.
+//! The plan of an import. Making it writes nothing.
 
 mod compatibility;
 mod existing;
@@ -23,7 +23,7 @@ use crate::job::{JobId, PortableJob, Renamer, SnapshotId, TargetIndex};
 /// What an import will do.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// From the job's ID in the archive to the one on the cluster.
+    /// Replaces the job's ID in the archive with the one on the cluster.
     pub(crate) renamer: Renamer,
     /// The same in the archive and on the cluster.
     pub(crate) snapshot_id: SnapshotId,
@@ -34,13 +34,13 @@ pub(crate) struct Plan {
     pub(crate) targets: Vec<TargetPlan>,
     pub(crate) existing: Existing,
     pub(crate) counts: DocumentCounts,
-    /// Whether existing objects may be deleted.
+    /// Whether existing objects may be deleted (`--replace`).
     pub(crate) replace: bool,
     pub(crate) notes: Vec<String>,
     pub(crate) conflicts: Vec<Conflict>,
 }
 
-/// Documents to write; 0 of a part that is skipped.
+/// Numbers of documents to write; 0 for a part that is skipped.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct DocumentCounts {
     pub(crate) model_state: u64,
@@ -51,7 +51,7 @@ pub(crate) struct DocumentCounts {
     pub(crate) inputs: u64,
 }
 
-/// Plans the import into these indices for inputs.
+/// Plans the import with these input indices.
 pub(super) async fn make(
     session: &Session,
     options: &ImportOptions,
@@ -80,7 +80,7 @@ pub(super) async fn make(
     let existing = planner.find_existing(&portable).await?;
     let filters = planner.plan_filters().await?;
     let calendars = planner.plan_calendars().await?;
-    // Conflicts are reported together, and first.
+    // All conflicts are reported together, before anything else.
     if planner.conflicts.is_empty() {
         planner.require_accepted(&portable).await?;
     }

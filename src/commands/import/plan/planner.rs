@@ -1,26 +1,26 @@
-//! What the steps of planning share.
+//! The state that the steps of planning share.
 
 use crate::archive::CheckedArchive;
 use crate::cluster::Cluster;
 use crate::commands::import::options::ImportOptions;
 use crate::job::{JobId, TargetIndex};
 
-/// An index to create for inputs.
+/// An input index to create.
 #[derive(Debug)]
 pub(crate) struct TargetPlan {
     pub(crate) index: TargetIndex,
-    /// Whether an index that an earlier import made for this job is deleted first.
+    /// Whether an index that an earlier import created for this job is deleted first.
     pub(crate) replaces: bool,
 }
 
-/// Something that must not be overwritten, or cannot work.
+/// A reason why the import is refused: something would be overwritten, or would not work.
 #[derive(Clone, Debug)]
 pub(crate) struct Conflict {
     pub(crate) message: String,
     pub(crate) hint: String,
 }
 
-/// What the steps of planning need, and what they report.
+/// What the steps of planning need and report.
 pub(super) struct Planner<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) options: &'a ImportOptions,

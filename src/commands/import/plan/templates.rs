@@ -1,4 +1,4 @@
-//! What index templates of the cluster would do to the indices of the input documents.
+//! Checks what index templates of the cluster would do to the input indices.
 
 use serde_json::{Map, Value};
 
@@ -7,10 +7,10 @@ use crate::cluster::{self, TemplateEffect};
 use crate::error::Result;
 use crate::job::{TargetIndex, flat_settings, one_or_many};
 
-const HINT: &str = "choose a name that no such template matches with --input-index, or leave the input documents out \
-                    with --skip-inputs";
+const HINT: &str = "choose a name that the template does not match with --input-index, or leave the input documents \
+                    out with --skip-inputs";
 
-/// Settings that an index must have at least, where nothing else is set: Elasticsearch's defaults.
+/// Minimum values of settings: Elasticsearch's defaults.
 const LIMITS: [(&str, u64); 8] = [
     ("mapping.total_fields.limit", 1000),
     ("mapping.depth.limit", 20),
@@ -22,7 +22,7 @@ const LIMITS: [(&str, u64); 8] = [
     ("max_terms_count", 65_536),
 ];
 
-/// Settings that keep documents out, change them, or hide them, unless they have this value.
+/// Settings that reject, change or hide documents unless they have this value.
 const REQUIRED: [(&str, &str); 13] = [
     ("hidden", "false"),
     ("mode", "standard"),
@@ -40,23 +40,23 @@ const REQUIRED: [(&str, &str); 13] = [
 ];
 
 impl Planner<'_> {
-    /// Refuses what would lose or expose input documents, and reports what else index templates do to each index.
+    /// Refuses index templates that would lose or expose input documents, and reports other effects on each index.
     pub(super) async fn check_templates(&mut self, targets: &[TargetIndex]) -> Result<()> {
         for target in targets {
             let name = &target.name;
             let effect = match self.cluster.template_effect(name.as_str()).await {
                 Err(cluster::Error::Forbidden { .. }) => {
                     self.note(format!(
-                        "an index template could expose or lose the input documents in {name}: the user may not read \
-                         index templates (cluster privilege monitor, before 8.0 manage_index_templates), so they are not \
-                         checked"
+                        "an index template could expose or lose the input documents in {name}: index templates are not \
+                         checked, because the user may not read them (cluster privilege monitor, before 8.0 \
+                         manage_index_templates)"
                     ));
                     continue;
                 }
                 effect => effect?,
             };
             let Some(mut effect) = effect else { continue };
-            // What the request that creates the index sets itself overrides templates.
+            // Settings in the request that creates the index override templates.
             let own = target.body["settings"].as_object().map(flat_settings);
             let is_own = |name: &String| own.as_ref().is_some_and(|own| own.contains_key(name));
             effect.body.settings.retain(|name, _| !is_own(name));
@@ -65,7 +65,7 @@ impl Planner<'_> {
             let additions = additions(target, &effect).join("; it ");
             if !dangers.is_empty() {
                 self.conflict(
-                    format!("index {name} cannot hold the input documents: index {template} {dangers}"),
+                    format!("index {name} cannot store the input documents: index {template} {dangers}"),
                     HINT,
                 );
             } else if !additions.is_empty() {
@@ -76,7 +76,7 @@ impl Planner<'_> {
     }
 }
 
-/// What templates do to the index that would lose or expose documents, in words.
+/// Describes effects of templates that would lose or expose documents.
 fn dangers(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
     let (fields, mappings) = (&target.fields, &target.body["mappings"]);
     let mut dangers = Vec::new();
@@ -84,7 +84,7 @@ fn dangers(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
         dangers.push("creates data streams only".to_owned());
     }
     let aliases = list("alias", "aliases", effect.body.aliases.keys());
-    dangers.extend(aliases.map(|aliases| format!("adds it to {aliases}")));
+    dangers.extend(aliases.map(|aliases| format!("adds the index to {aliases}")));
     let mapping = |name: &str| effect.body.mappings.get(name).unwrap_or(&Value::Null);
     for (option, value) in mapping("_source").as_object().into_iter().flatten() {
         match (option.as_str(), value) {
@@ -108,7 +108,7 @@ fn dangers(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
     }
     let runtime = mapping("runtime").as_object().into_iter().flat_map(Map::keys);
     let hidden = list("field", "fields", runtime.filter(|name| fields.contains(name)));
-    dangers.extend(hidden.map(|hidden| format!("hides {hidden} by a runtime field")));
+    dangers.extend(hidden.map(|hidden| format!("hides {hidden} behind a runtime field")));
     for (name, value) in &effect.body.settings {
         let shown = text(value);
         let limit = LIMITS.iter().find(|(limit, _)| limit == name);
@@ -124,7 +124,7 @@ fn dangers(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
     dangers
 }
 
-/// What else the index gets, in words.
+/// Describes all other effects of templates.
 fn additions(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
     let mappings = &target.body["mappings"];
     let settings = effect.body.settings.keys();
@@ -142,7 +142,7 @@ fn additions(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
     additions.into_iter().flatten().collect()
 }
 
-/// Names after their noun; `None` where there are none.
+/// A noun followed by names; `None` without names.
 fn list<'a>(one: &str, many: &str, names: impl IntoIterator<Item = &'a String>) -> Option<String> {
     let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
     let noun = if names.len() == 1 { one } else { many };
