@@ -153,7 +153,7 @@ fn report_states_what_applies_to_the_job() {
     });
     let lengths = expected_results(&archive, "lengths");
     assert!(
-        lengths.contains("of detectors other than `high_info_content`"),
+        lengths.contains("for detectors other than `high_info_content`"),
         "{lengths}"
     );
     let categories = expected_results(&exported(&binary, "log-categories"), "categories");
@@ -163,7 +163,7 @@ fn report_states_what_applies_to_the_job() {
     });
     let filtered = expected_results(&archive, "filtered");
     assert!(
-        filtered.contains("filters messages before it categorizes them"),
+        filtered.contains("filters messages before categorizing them"),
         "{filtered}"
     );
 }
