@@ -20,5 +20,5 @@ pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};
 pub use indices::{IndexMappings, Operations, TemplateBody, TemplateEffect};
 pub use search::Pages;
 pub use search::documents::is_newer_index;
-pub use search::query::{Pagination, Search, Sort, SourceFields};
+pub use search::query::{Pagination, Search, Sort, time_range};
 pub use search::response::{Hit, Page};

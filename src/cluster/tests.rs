@@ -141,7 +141,7 @@ mod requests {
     use crate::cluster::bulk::BulkOptions;
     use crate::cluster::cluster::RequiredPrivileges;
     use crate::cluster::http::request::{Path, Request};
-    use crate::cluster::search::query::{Pagination, Search, Sort, SourceFields};
+    use crate::cluster::search::query::{Pagination, Search, Sort};
 
     fn ok(body: &str) -> Scripted {
         (200, "", body.to_owned())
@@ -164,7 +164,7 @@ mod requests {
             indices_options: Vec::new(),
             query: json!({ "match_all": {} }),
             runtime_mappings: None,
-            fields: SourceFields::All,
+            fields: None,
             sort: Sort::Ascending("t".to_owned()),
             page_size: 2,
             slices: 1,

@@ -127,10 +127,8 @@ impl ConnectionFailure {
             }
             Self::WrongHostName => "use a host name of the certificate in --url",
             Self::NotTls => {
-                return format!(
-                    "use http:// in the address: `--url {}`",
-                    address.replacen("https", "http", 1)
-                );
+                let http = address.replacen("https", "http", 1);
+                return format!("use http:// in the address: `--url {http}`");
             }
             Self::Tls => "check https:// or http:// in --url, --ca-cert, and --client-cert if the cluster requires one",
             Self::NotHttp => {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cluster::http::{Path, Request};
 use crate::job::is_remote;
+use crate::util::timestamp::EpochMillis;
 
 /// The default of `index.max_result_window`.
 pub(crate) const MAX_PAGE: usize = 10_000;
@@ -32,15 +33,6 @@ pub enum Sort {
     Unordered,
 }
 
-/// The part of `_source` that is requested.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceFields {
-    /// All of it, with exactly the bytes that were indexed.
-    All,
-    /// These fields, in a document that the cluster formats again.
-    Only(Vec<String>),
-}
-
 /// A search.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -55,8 +47,9 @@ pub struct Search {
     pub query: Value,
     /// Runtime mappings that the query needs.
     pub runtime_mappings: Option<Value>,
-    /// The part of each document.
-    pub fields: SourceFields,
+    /// The requested fields of `_source`, in a document that the cluster formats again; `None` for all of it, with exactly
+    /// the bytes that were indexed.
+    pub fields: Option<Vec<String>>,
     /// The order.
     pub sort: Sort,
     /// Documents per page, at most 10,000.
@@ -69,11 +62,11 @@ pub struct Search {
     pub allow_partial: bool,
 }
 
-/// A range of time in milliseconds, from inclusive to exclusive; `None` is unbounded.
+/// A range of time, from inclusive to exclusive; `None` is unbounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SearchRange {
-    pub(crate) from: Option<i64>,
-    pub(crate) until: Option<i64>,
+    pub(crate) from: Option<EpochMillis>,
+    pub(crate) until: Option<EpochMillis>,
 }
 
 impl Sort {
@@ -109,7 +102,7 @@ impl Search {
             indices_options: Vec::new(),
             query,
             runtime_mappings: None,
-            fields: SourceFields::All,
+            fields: None,
             sort: Sort::Unordered,
             page_size: 1_000,
             slices: 1,
@@ -136,33 +129,32 @@ impl Search {
 
     /// The request body for `size` documents of a range of time.
     pub(crate) fn body(&self, range: SearchRange, size: usize) -> Value {
-        let query = match self.sort.field() {
-            Some(field) => range.within(&self.query, field),
+        let field = self.sort.field();
+        let query = match field.and_then(|field| time_range(field, range.from, range.until)) {
+            Some(time) => json!({ "bool": { "filter": [self.query, time] } }),
             None => self.query.clone(),
         };
         let mut body = json!({ "size": size, "query": query, "track_total_hits": false });
         if let Some(mappings) = &self.runtime_mappings {
             body["runtime_mappings"] = mappings.clone();
         }
-        if let SourceFields::Only(fields) = &self.fields {
+        if let Some(fields) = &self.fields {
             body["_source"] = json!(fields);
         }
         body
     }
 }
 
-impl SearchRange {
-    /// Restricts `query` to documents whose `field` is in this range.
-    fn within(&self, query: &Value, field: &str) -> Value {
-        let mut bounds = Map::new();
-        bounds.extend(self.from.map(|from| ("gte".to_owned(), from.into())));
-        bounds.extend(self.until.map(|until| ("lt".to_owned(), until.into())));
-        if bounds.is_empty() {
-            return query.clone();
-        }
-        bounds.insert("format".to_owned(), "epoch_millis".into());
-        json!({ "bool": { "filter": [query, { "range": { field: bounds } }] } })
+/// A query for documents whose `field` is in this range of time, from inclusive to exclusive; `None` without bounds.
+pub fn time_range(field: &str, from: Option<EpochMillis>, until: Option<EpochMillis>) -> Option<Value> {
+    let bounds = [("gte", from), ("lt", until)].into_iter();
+    let bounds = bounds.filter_map(|(name, bound)| Some((name.to_owned(), bound?.0.into())));
+    let mut bounds: Map<String, Value> = bounds.collect();
+    if bounds.is_empty() {
+        return None;
     }
+    bounds.insert("format".to_owned(), "epoch_millis".into());
+    Some(json!({ "range": { field: bounds } }))
 }
 
 #[cfg(test)]
@@ -172,11 +164,13 @@ mod tests {
     #[test]
     fn a_range_is_added_to_the_query() {
         let query = json!({ "match_all": {} });
-        let range = |from, until| SearchRange { from, until }.within(&query, "t");
-        assert_eq!(range(None, None), query);
+        let mut search = Search::lenient(["a"], query.clone());
+        search.sort = Sort::Ascending("t".to_owned());
+        let of_range = |from, until| search.body(SearchRange { from, until }, 1)["query"].take();
+        assert_eq!(of_range(None, None), query);
         let bounds = json!({ "range": { "t": { "gte": 5, "lt": 7, "format": "epoch_millis" } } });
         assert_eq!(
-            range(Some(5), Some(7)),
+            of_range(Some(EpochMillis(5)), Some(EpochMillis(7))),
             json!({ "bool": { "filter": [query, bounds] } })
         );
     }

@@ -9,6 +9,7 @@ use crate::cluster::http::Result;
 use crate::cluster::search::point_in_time::{PageSizer, PointInTime};
 use crate::cluster::search::query::SearchRange;
 use crate::cluster::search::response::{Bucket, Grouped};
+use crate::util::timestamp::EpochMillis;
 
 /// Documents from which the size of the others is estimated.
 const SAMPLE: usize = 100;
@@ -64,8 +65,8 @@ impl TimeRanges {
             pieces.append(&mut self.waiting);
             (span, self.waiting) = (first, pieces);
         }
-        let from = (!first).then_some(span.from);
-        let until = (!self.waiting.is_empty()).then_some(span.until);
+        let from = (!first).then_some(EpochMillis(span.from));
+        let until = (!self.waiting.is_empty()).then_some(EpochMillis(span.until));
         Ok(Some(SearchRange { from, until }))
     }
 
@@ -123,7 +124,7 @@ impl TimeRanges {
         let histogram = json!({
             "field": self.point_in_time.search.sort.field(), "fixed_interval": format!("{interval}ms"), "min_doc_count": 1,
         });
-        let (from, until) = (Some(span.from), Some(span.until));
+        let (from, until) = (Some(EpochMillis(span.from)), Some(EpochMillis(span.until)));
         let range = SearchRange { from, until };
         let aggregations = json!({ "groups": { "date_histogram": histogram } });
         let answer = self.point_in_time.aggregate(range, 0, &aggregations).await?;

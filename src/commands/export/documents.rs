@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::inputs::{require_all, time_range};
+use super::inputs::require_all;
 use super::plan::Export;
 use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind};
-use crate::cluster::{Hit, Search, Sort, is_newer_index};
+use crate::cluster::{Hit, Search, Sort, is_newer_index, time_range};
 use crate::error::{Error, Result};
 use crate::state::{self, ChunkDecoder, STATE_INDICES, StateDocId, StateKind, StateLimits};
 use crate::terminal::Stage;

@@ -4,21 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::options::InputOptions;
 use super::plan::Export;
 use crate::archive::{self, ArchiveWriter, EntryKind, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS, SealedEntry};
-use crate::cluster::{Hit, IndexMappings, Pages, Search, Sort, SourceFields};
+use crate::cluster::{Hit, IndexMappings, Pages, Search, Sort, time_range};
 use crate::error::{Error, Result};
 use crate::job::{
     Datafeed, FieldReader, InputMappings, NeededFields, fields_read_by, is_remote, names_with_parents, needed_fields,
     parents_of_multi_fields, query_reads_runtime_fields, without_query,
 };
 use crate::util::format::count;
-use crate::util::timestamp::EpochMillis;
 
 /// Entries that are not in the archive yet, including the one that is being filled.
 const IN_FLIGHT: usize = 2;
@@ -55,22 +54,11 @@ impl<'a> Inputs<'a> {
             return Ok(None);
         };
         let (job, cluster) = (&export.job, export.cluster());
-        let datafeed = job.datafeed().ok_or_else(|| {
-            Error::failed(
-                format!(
-                    "cannot include input documents: job {} does not have a datafeed",
-                    job.id()
-                ),
-                "export without --include-inputs",
-            )
-        })?;
+        let without_datafeed = || cannot_include(&format!("job {} does not have a datafeed", job.id()));
+        let datafeed = job.datafeed().ok_or_else(without_datafeed)?;
         let local = export.input_indices();
-        let remote: Vec<String> = datafeed
-            .indices
-            .iter()
-            .filter(|index| is_remote(index))
-            .cloned()
-            .collect();
+        let mut remote = datafeed.indices.clone();
+        remote.retain(|index| is_remote(index));
         if !remote.is_empty() {
             export.warn(&format!(
                 "some fields may be missing from the archive: the mappings of remote indices cannot be read ({}), so field \
@@ -88,7 +76,7 @@ impl<'a> Inputs<'a> {
             true => Sort::AscendingMillis(time_field.to_owned()),
             false => Sort::Ascending(time_field.to_owned()),
         };
-        let (mut fields, mut mappings) = (SourceFields::All, whole);
+        let (mut fields, mut mappings) = (None, whole);
         if !options.all_fields {
             let needed = needed(export, options, &mappings)?;
             for warning in &needed.warnings {
@@ -97,12 +85,11 @@ impl<'a> Inputs<'a> {
             mappings = prune(export, &mappings, &needed);
             let mut names: Vec<String> = needed.fields.iter().cloned().collect();
             if !remote.is_empty() {
-                let types = cluster
-                    .field_types(&remote, &names_with_parents(&needed.fields))
-                    .await?;
+                let with_parents = names_with_parents(&needed.fields);
+                let types = cluster.field_types(&remote, &with_parents).await?;
                 names.extend(parents_of_multi_fields(&needed.fields, &types));
             }
-            fields = SourceFields::Only(names);
+            fields = Some(names);
         }
         let search = Search {
             indices: datafeed.indices.clone(),
@@ -186,10 +173,7 @@ impl<'a> Inputs<'a> {
         let replaced = |(index, uuid): &(&String, &String)| current_uuid(index).is_some_and(|current| current != *uuid);
         match self.uuids.iter().find(replaced) {
             None => Ok(pages),
-            Some((index, _)) => Err(Error::failed(
-                format!("index {index} was deleted and created again during the export"),
-                "export again",
-            )),
+            Some((index, _)) => Err(changed(index, "deleted and created again during the export")),
         }
     }
 
@@ -263,32 +247,25 @@ impl<'a> Inputs<'a> {
     /// Reads the mapping of an index that was created, or added to an alias, after the others were read.
     async fn add_mapping(&mut self, index: &str) -> Result<()> {
         let export = self.export;
-        let export_again = |what: &str| {
-            Error::failed(
-                format!("index {index} was added during the export{what}"),
-                "export again",
-            )
-        };
+        let added = |what: &str| changed(index, &format!("added during the export{what}"));
         let mut new = export.cluster().input_mappings(&[index.to_owned()]).await?.mappings;
         // If no mapping was found at all, there was a warning.
         if new.is_empty() && !self.mappings.is_empty() {
-            return Err(export_again(" and then deleted: its mapping cannot be read"));
+            return Err(added(" and then deleted: its mapping cannot be read"));
         }
         require_source(&new)?;
         let all = self.mappings.clone().and(new.clone());
         let in_milliseconds = matches!(self.search.sort, Sort::AscendingMillis(_));
         if !in_milliseconds && all.differ_in_resolution(export.job.time_field()) {
-            return Err(export_again(", and its time field has a different resolution"));
+            return Err(added(", and its time field has a different resolution"));
         }
-        if let SourceFields::Only(fetched) = &self.search.fields {
+        if let Some(fetched) = &self.search.fields {
             let needed = needed(export, self.options, &new)?;
             let mut missing: Vec<&str> = needed.fields.iter().map(String::as_str).collect();
             missing.retain(|field| new.knows(field) && !fetched.iter().any(|fetched| fetched == field));
             if !missing.is_empty() {
                 let missing = missing.join(", ");
-                return Err(export_again(&format!(
-                    ", and some of its fields are not included: {missing}"
-                )));
+                return Err(added(&format!(", and some of its fields are not included: {missing}")));
             }
             new = prune(export, &new, &needed);
         }
@@ -319,11 +296,19 @@ fn prune(export: &Export<'_>, whole: &InputMappings, needed: &NeededFields) -> I
 fn require_source(mappings: &InputMappings) -> Result<()> {
     match mappings.without_source().first() {
         None => Ok(()),
-        Some(index) => Err(Error::failed(
-            format!("cannot include input documents: index {index} does not store _source"),
-            "export without --include-inputs",
-        )),
+        Some(index) => Err(cannot_include(&format!("index {index} does not store _source"))),
     }
+}
+
+fn cannot_include(why: &str) -> Error {
+    Error::failed(
+        format!("cannot include input documents: {why}"),
+        "export without --include-inputs",
+    )
+}
+
+fn changed(index: &str, how: &str) -> Error {
+    Error::failed(format!("index {index} was {how}"), "export again")
 }
 
 /// Reports how an import handles clauses that select different documents in a copy of the index. For a pseudonymized archive,
@@ -357,18 +342,6 @@ fn query(inputs: &InputOptions, datafeed: &Datafeed, time_field: &str) -> Value 
     let range = time_range(time_field, inputs.after, inputs.before);
     let time = range.unwrap_or_else(|| json!({"exists": {"field": time_field}}));
     json!({"bool": {"filter": [datafeed.query, time]}})
-}
-
-/// A query for the documents of a date range; `None` without bounds.
-pub(super) fn time_range(field: &str, after: Option<EpochMillis>, before: Option<EpochMillis>) -> Option<Value> {
-    let bounds = [("gte", after), ("lt", before)].into_iter();
-    let bounds = bounds.filter_map(|(name, bound)| Some((name.to_owned(), bound?.0.into())));
-    let mut bounds: Map<String, Value> = bounds.collect();
-    if bounds.is_empty() {
-        return None;
-    }
-    bounds.insert("format".into(), "epoch_millis".into());
-    Some(json!({"range": {field: bounds}}))
 }
 
 /// How the datafeed resolves its indices, for example whether it includes hidden ones.
@@ -467,6 +440,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::util::timestamp::EpochMillis;
 
     fn datafeed(query: Value) -> Datafeed {
         Datafeed {

@@ -52,9 +52,8 @@ pub async fn run(
 async fn export(session: &Session, options: &ExportOptions) -> Result<()> {
     let export = Export::plan(session, options).await?;
     options.refuse_existing(Some(export.job.id())).await?;
-    session
-        .require_privileges(&plan::required_privileges(Some(&export)))
-        .await?;
+    let privileges = plan::required_privileges(Some(&export));
+    session.require_privileges(&privileges).await?;
     let inputs = Inputs::find(&export).await?;
     let searched = documents::find(&export).await?;
     if options.dry_run {
@@ -105,10 +104,8 @@ async fn write(
     // Read before the input documents, which may take hours, so that entries that are too large fail early.
     let data_counts = cluster.data_counts_document(export.job.id()).await?;
     if data_counts.is_none() {
-        export
-            .session
-            .terminal
-            .detail("the job does not have a data counts document");
+        let terminal = &export.session.terminal;
+        terminal.detail("the job does not have a data counts document");
     }
     let filters = filters(export).await?;
     let calendars = cluster.calendars_of(export.job.id(), &export.job.groups).await?;

@@ -142,8 +142,12 @@ pub struct InputOptions {
     /// Include another field; can be repeated
     ///
     /// The fields that the job requires are always included.
-    #[arg(id = "input_field", long = "input-field", value_name = "NAME")]
-    #[arg(requires = "include_inputs")]
+    #[arg(
+        id = "input_field",
+        long = "input-field",
+        value_name = "NAME",
+        requires = "include_inputs"
+    )]
     pub fields: Vec<String>,
     /// Export without the input documents of unavailable remote clusters
     ///
@@ -281,10 +285,8 @@ impl ExportOptions {
             ]);
         }
         options.retain(|(_, value)| !value.is_null());
-        options
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        let named = options.into_iter();
+        named.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

@@ -8,7 +8,6 @@ use super::inputs::Inputs;
 use super::options::ExportOptions;
 use super::plan::Export;
 use crate::archive::{ArchiveSummary, EntrySummary, Limits, Target};
-use crate::cluster::SourceFields;
 use crate::commands::interrupt;
 use crate::commands::pseudonymize;
 use crate::error::{Error, Result};
@@ -139,10 +138,6 @@ pub(super) fn print_plan(
             documents["inputs"] = inputs.documents.into();
             documents["input_bytes"] = inputs.bytes.into();
         }
-        let fields = match fields {
-            Some(SourceFields::Only(fields)) => Some(fields),
-            _ => None,
-        };
         json!({
             "dry_run": true,
             "archive": archive,
@@ -167,8 +162,8 @@ pub(super) fn print_plan(
             None => table.row(["input documents", "none", "not included (add --include-inputs)"]),
         }
         let fields = match fields {
-            Some(SourceFields::Only(fields)) => format!("\nInput fields: {}", fields.join(", ")),
-            Some(SourceFields::All) => "\nInput fields: all".to_owned(),
+            Some(Some(fields)) => format!("\nInput fields: {}", fields.join(", ")),
+            Some(None) => "\nInput fields: all".to_owned(),
             None => String::new(),
         };
         let name = archive.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());

@@ -88,11 +88,10 @@ impl<'a> Export<'a> {
             snapshot,
             snapshot_document,
         };
-        let (config, snapshot) = (export.job.text.get(), &export.snapshot_document.source);
-        export.name(EntryKind::Config).refuse_too_large(config.len() as u64)?;
-        export
-            .name(EntryKind::Snapshot)
-            .refuse_too_large(snapshot.len() as u64)?;
+        let (config, snapshot) = (export.job.text.get().len(), export.snapshot_document.source.len());
+        for (kind, bytes) in [(EntryKind::Config, config), (EntryKind::Snapshot, snapshot)] {
+            export.name(kind).refuse_too_large(bytes as u64)?;
+        }
         Ok(export)
     }
 

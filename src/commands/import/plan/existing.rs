@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::planner::Planner;
-use crate::cluster::{self, Cluster, Search, SourceFields};
+use crate::cluster::{self, Cluster, Search};
 use crate::error::Result;
 use crate::job::{Calendar, CalendarId, DatafeedId, Filter, JobId, PortableJob};
 use crate::state::{STATE_INDICES, StateDocId, StateKind};
@@ -249,7 +249,7 @@ impl Planner<'_> {
 /// Searches for all documents with the job's ID.
 pub(in crate::commands::import) fn documents_of_job(indices: &str, job: &JobId) -> Search {
     Search {
-        fields: SourceFields::Only(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
+        fields: Some(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
         ..Search::lenient([indices], of_job(job))
     }
 }
