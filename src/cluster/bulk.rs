@@ -316,10 +316,8 @@ impl Batch {
             let response = match cluster.http.send(&request).await {
                 Err(error) if is_too_large(&error) && items.len() > 1 => {
                     let middle = items.len() / 2;
-                    let halves = [
-                        part(&body, &items, |n| n >= middle),
-                        part(&body, &items, |n| n < middle),
-                    ];
+                    let halves =
+                        [middle..items.len(), 0..middle].map(|half| part(&body, &items, |n| half.contains(&n)));
                     waiting.extend(halves.map(|half| (half, cluster.backoff(), with_outcomes)));
                     continue;
                 }

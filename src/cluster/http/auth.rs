@@ -101,18 +101,15 @@ impl Credential {
 impl Endpoint {
     /// The address without user, query and fragment. Its path ends with `/`.
     pub(crate) fn address(&self) -> Result<Url> {
-        let unreadable = || {
-            Error::Options(
-                "invalid Cloud ID: copy all of it from the deployment's page in the Elastic Cloud Console".to_owned(),
-            )
-        };
+        let invalid = |why: &str| Error::Options(why.to_owned());
         let url = match self {
             Self::Url(url) => url.clone(),
-            Self::CloudId(id) => parse_cloud_id(id).ok_or_else(unreadable)?,
+            Self::CloudId(id) => parse_cloud_id(id).ok_or_else(|| {
+                invalid("invalid Cloud ID: copy all of it from the deployment's page in the Elastic Cloud Console")
+            })?,
         };
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-            let why = "invalid URL: expected https://host:port or http://host:port";
-            return Err(Error::Options(why.to_owned()));
+            return Err(invalid("invalid URL: expected https://host:port or http://host:port"));
         }
         let mut url = without_secrets(url);
         if !url.path().ends_with('/') {

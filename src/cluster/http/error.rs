@@ -192,11 +192,12 @@ impl Error {
         Self::Timeout { what, after }
     }
 
-    /// A response of status 400 and above.
-    pub(crate) fn from_response(what: &str, source: ErrorResponse) -> Self {
+    /// A response of status 400 and above to a request with a credential, or without one.
+    pub(crate) fn from_response(what: &str, source: ErrorResponse, authenticated: bool) -> Self {
         let what = what.to_owned();
         match source.status {
-            401 => Self::Unauthenticated { what, source },
+            401 if authenticated => Self::Unauthenticated { what, source },
+            401 => Self::NoCredentials { what, source },
             403 if !source.is_or_has("cluster_block_exception") => Self::Forbidden { what, source },
             404 if source.is_or_has("search_context_missing_exception") => Self::ContextExpired { what },
             429 if source.reason.contains("upgrade mode is enabled") => Self::UpgradeMode { what },
@@ -286,7 +287,7 @@ impl ErrorResponse {
             status,
             kind: kind.into(),
             causes: types_of_causes(error),
-            reason: cut(&reason),
+            reason: cut(&reason, MAX_REASON_CHARS),
             retry_after: None,
             caused_by: chain(error, false, 0),
         }
@@ -373,17 +374,18 @@ fn text<'a>(object: &'a Value, member: &str) -> &'a str {
 fn one_line(reason: &str) -> String {
     let end = QUOTATIONS.iter().filter_map(|mark| reason.find(mark)).min();
     let line: String = without_controls(&reason[..end.unwrap_or(reason.len())]).collect();
-    cut(line.trim())
+    cut(line.trim(), MAX_REASON_CHARS)
 }
 
 fn without_controls(text: &str) -> impl Iterator<Item = char> {
     text.chars().map(|c| if c.is_control() { ' ' } else { c })
 }
 
-fn cut(reason: &str) -> String {
-    match reason.char_indices().nth(MAX_REASON_CHARS) {
-        Some((end, _)) => format!("{}…", &reason[..end]),
-        None => reason.to_owned(),
+/// The text, truncated after this many characters.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -473,7 +475,7 @@ mod tests {
 
     #[test]
     fn upgrade_mode_and_lost_contexts_are_distinguished() {
-        let error = |status, body: &str| Error::from_response("", ErrorResponse::parse(status, body.as_bytes()));
+        let error = |status, body: &str| Error::from_response("", ErrorResponse::parse(status, body.as_bytes()), true);
         let upgrade = r#"{"error":{"type":"status_exception","reason":"Cannot perform cluster:admin/xpack/ml/job/put action while upgrade mode is enabled"},"status":429}"#;
         assert!(matches!(error(429, upgrade), Error::UpgradeMode { .. }));
         let lost = r#"{"error":{"root_cause":[{"type":"search_context_missing_exception"}],"type":"search_phase_execution_exception"}}"#;

@@ -103,8 +103,9 @@ fn is_gzip(headers: &HeaderMap, requested: bool) -> Result<bool, BodyError> {
             "" | "identity" => gzip,
             "gzip" | "x-gzip" if requested && !gzip => true,
             _ => {
-                let why = format!("the content encoding `{name}` was not requested");
-                return Err(BodyError::Damaged(why));
+                return Err(BodyError::Damaged(format!(
+                    "the content encoding `{name}` was not requested"
+                )));
             }
         };
     }

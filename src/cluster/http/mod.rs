@@ -43,6 +43,18 @@ use error::{ConnectionFailure, ErrorResponse};
 use limits::{BodyError, read_body};
 use retry::{Backoff, Clock, Observer, retry_after, within};
 
+/// Failures of TLS by a part of their text, the specific ones first: rustls does not export types for them.
+const TLS_FAILURES: [(&str, ConnectionFailure); 6] = [
+    ("UnknownIssuer", ConnectionFailure::UntrustedCertificate),
+    ("certificate not valid for name", ConnectionFailure::WrongHostName),
+    ("InvalidContentType", ConnectionFailure::NotTls),
+    ("certificate", ConnectionFailure::Tls),
+    ("fatal alert", ConnectionFailure::Tls),
+    ("corrupt message", ConnectionFailure::Tls),
+];
+/// Parts of the text of a failed name resolution, for which hyper-util does not export a type.
+const DNS_FAILURES: [&str; 2] = ["failed to lookup address", "dns error"];
+
 /// Sends requests to one address, with retries and with limits on time and response size.
 pub(crate) struct HttpClient {
     pub(crate) client: reqwest::Client,
@@ -212,12 +224,8 @@ impl HttpClient {
             Err(error) => ErrorResponse::without_type(status, &error.to_string()),
         };
         response.retry_after = wait;
-        Err(match Error::from_response(what, response) {
-            Error::Unauthenticated { what, source } if self.options.credential.is_none() => {
-                Error::NoCredentials { what, source }
-            }
-            error => error,
-        })
+        let authenticated = self.options.credential.is_some();
+        Err(Error::from_response(what, response, authenticated))
     }
 
     fn build(&self, request: &Request, url: Url) -> reqwest::RequestBuilder {
@@ -270,28 +278,16 @@ impl HttpClient {
         let chain: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
         let cause = flatten(&chain);
         let has = |is_it: fn(&io::Error) -> bool| sources().filter_map(|source| source.downcast_ref()).any(is_it);
-        // rustls and hyper-util do not export types for some failures, which are recognized by their text.
-        let words = |words: &[&str]| words.iter().any(|words| cause.contains(words));
-        let failure = if words(&["UnknownIssuer"]) {
-            ConnectionFailure::UntrustedCertificate
-        } else if words(&["certificate not valid for name"]) {
-            ConnectionFailure::WrongHostName
-        } else if words(&["InvalidContentType"]) {
-            ConnectionFailure::NotTls
-        } else if words(&["certificate", "fatal alert", "corrupt message"]) {
-            ConnectionFailure::Tls
-        } else if !error.is_connect() && self.address.scheme() == "http" && !self.reached.load(Ordering::Relaxed) {
-            ConnectionFailure::NotHttp
-        } else if !error.is_connect() {
-            ConnectionFailure::Lost
-        } else if has(is_out_of_descriptors) {
-            ConnectionFailure::NoDescriptors
-        } else if has(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-            ConnectionFailure::Refused
-        } else if words(&["failed to lookup address", "dns error"]) {
-            ConnectionFailure::UnknownHost
-        } else {
-            ConnectionFailure::Unreachable
+        let never_reached_http = self.address.scheme() == "http" && !self.reached.load(Ordering::Relaxed);
+        let tls = TLS_FAILURES.iter().find(|(words, _)| cause.contains(words));
+        let failure = match tls {
+            Some((_, failure)) => *failure,
+            None if !error.is_connect() && never_reached_http => ConnectionFailure::NotHttp,
+            None if !error.is_connect() => ConnectionFailure::Lost,
+            None if has(is_out_of_descriptors) => ConnectionFailure::NoDescriptors,
+            None if has(|error| error.kind() == io::ErrorKind::ConnectionRefused) => ConnectionFailure::Refused,
+            None if DNS_FAILURES.iter().any(|words| cause.contains(words)) => ConnectionFailure::UnknownHost,
+            None => ConnectionFailure::Unreachable,
         };
         Error::Connection {
             what: what.to_owned(),

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::error::{Error, Result, cut};
 use crate::cluster::http::limits::BodyLimit;
 
 /// Everything outside the unreserved characters of RFC 3986.
@@ -156,10 +156,7 @@ impl Request {
     /// The method and path, for messages.
     pub(crate) fn what(&self) -> String {
         let path = self.path.as_str().unwrap_or("?");
-        match path.char_indices().nth(200) {
-            Some((end, _)) => format!("{} {}…", self.method, &path[..end]),
-            None => format!("{} {path}", self.method),
-        }
+        format!("{} {}", self.method, cut(path, 200))
     }
 }
 

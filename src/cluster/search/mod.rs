@@ -77,13 +77,10 @@ impl Cluster {
                 }
                 Some(point_in_time.context)
             }
-            false => match self.open_scroll(&search).await? {
-                Some((context, first)) => {
-                    readers.spawn(read_scroll(self.clone(), search, Arc::clone(&context), first, sender));
-                    Some(context)
-                }
-                None => None,
-            },
+            false => self.open_scroll(&search).await?.map(|(context, first)| {
+                readers.spawn(read_scroll(self.clone(), search, Arc::clone(&context), first, sender));
+                context
+            }),
         };
         Ok(Pages {
             cluster: self.clone(),

@@ -82,13 +82,11 @@ impl SearchedDocuments {
                 stage.inc(hits.len() as u64);
                 tokio::task::block_in_place(|| {
                     // Only categories change, and only they have IDs in the archive.
-                    hits.into_iter().try_for_each(|hit| match self.kind {
-                        EntryKind::Categories => {
-                            let complete = replace_older(&mut newest, hit);
-                            complete.map_or(Ok(()), |hit| self.append(&mut entry, &hit))
-                        }
-                        _ => self.append(&mut entry, &hit),
-                    })
+                    let mut complete = hits.into_iter().filter_map(|hit| match self.kind {
+                        EntryKind::Categories => replace_older(&mut newest, hit),
+                        _ => Some(hit),
+                    });
+                    complete.try_for_each(|hit| self.append(&mut entry, &hit))
                 })?;
             }
         }

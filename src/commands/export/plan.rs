@@ -179,9 +179,6 @@ async fn choose_job(session: &Session) -> Result<JobId> {
 /// The snapshot to export. If the job was reverted, a warning names the latest snapshot, which is not the one that it uses.
 async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConfig) -> Result<SnapshotSummary> {
     let (id, used) = (job.id(), job.model_snapshot_id.as_ref());
-    let list = format!(
-        "list the snapshots with `GET /_ml/anomaly_detectors/{id}/model_snapshots`; closing an open job creates one"
-    );
     let snapshots = session.cluster.snapshots(id).await?;
     let Some(latest) = snapshots.first() else {
         return Err(Error::failed(
@@ -211,7 +208,9 @@ async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConf
     let (latest, time) = (&latest.id, latest.timestamp);
     let hint = match choice {
         (None, None) => format!("export the latest one, of {time}, with --snapshot-id {latest}"),
-        _ => list,
+        _ => format!(
+            "list the snapshots with `GET /_ml/anomaly_detectors/{id}/model_snapshots`; closing an open job creates one"
+        ),
     };
     Err(Error::failed(message, hint))
 }
