@@ -4,6 +4,7 @@ use std::mem::take;
 
 use console::{Style, measure_text_width, truncate_str};
 
+use super::page::TextStyle::{Bad, Faint, Good, Plain, Plot, Strong};
 use super::page::{
     Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile, scaled,
 };
@@ -44,15 +45,28 @@ pub(crate) struct RenderOptions {
 /// The page, followed by a line feed. Colors are its only escape sequences.
 pub(crate) fn render_text(page: &ReportPage, options: RenderOptions) -> String {
     let sections: Vec<_> = page.sections.iter().map(|section| options.section(section)).collect();
-    let title = options.wrap(&Text::styled(TextStyle::Strong, &page.title), 0);
+    let title = options.wrap(&Text::styled(Strong, &page.title), 0);
     let lines = title.into_iter().chain(sections.join(&Text::default()));
     lines.map(|line| line.render(options) + "\n").collect()
 }
 
 impl RenderOptions {
-    /// The text in lines that fit to the right of `column`.
+    /// The text in lines that fit to the right of `column`, broken at spaces. A longer word is not broken.
     fn wrap(self, text: &Text, column: usize) -> Vec<Text> {
-        wrap(text, self.width.map(|width| width.saturating_sub(column)))
+        let Some(width) = self.width.map(|width| width.saturating_sub(column)) else {
+            return vec![text.clone()];
+        };
+        let mut lines = vec![Text::default()];
+        for word in words(text) {
+            match lines.last_mut() {
+                Some(line) if line.is_empty() => *line = word,
+                Some(line) if line.width() + 1 + word.width() <= width => {
+                    *line = take(line).then(Plain, " ").join(word);
+                }
+                _ => lines.push(word),
+            }
+        }
+        lines
     }
 
     /// The column of values after labels.
@@ -65,7 +79,7 @@ impl RenderOptions {
     }
 
     fn section(self, section: &Section) -> Vec<Text> {
-        let title = self.wrap(&section.title.or_style(TextStyle::Strong), 0);
+        let title = self.wrap(&section.title.or_style(Strong), 0);
         let groups = section.blocks.chunk_by(|a, b| !is_separate(a) && !is_separate(b));
         let lines = |group: &[Block]| group.iter().flat_map(|block| self.block(block)).collect();
         let groups: Vec<Vec<Text>> = groups.map(lines).collect();
@@ -78,20 +92,16 @@ impl RenderOptions {
         match block {
             Block::Fact(label, lines) => {
                 let lines = lines.iter().flat_map(|line| self.wrap(line, self.values()));
-                at_column(self.values(), indented(TextStyle::Faint, label), lines)
+                at_column(self.values(), indented(Faint, label), lines)
             }
-            Block::Gauge(gauge) => at_column(
-                self.values(),
-                indented(TextStyle::Faint, gauge.label),
-                self.gauge(gauge),
-            ),
+            Block::Gauge(gauge) => at_column(self.values(), indented(Faint, gauge.label), self.gauge(gauge)),
             Block::Tiles(tiles) => self.tiles(tiles),
             Block::Table(table) => self.table(table),
             Block::Histogram(histogram) => self.histogram(histogram.clone()),
             Block::Marks(marks) => self.marks(marks),
             Block::Verdict(Mark(style, word, text)) => {
                 let separator = if self.unicode { " · " } else { " - " };
-                let line = self.sign(*style).then(*style, *word).then(TextStyle::Plain, separator);
+                let line = self.sign(*style).then(*style, *word).then(Plain, separator);
                 self.paragraph(&line.join(text.clone()))
             }
             Block::Paragraph(text) => self.paragraph(text),
@@ -110,14 +120,12 @@ impl RenderOptions {
             true => ["", "░", ""],
             false => ["[", "-", "]"],
         };
-        let bar = Text::from(open).then(gauge.style.or(TextStyle::Plot), filled);
-        let bar = bar.then(TextStyle::Faint, empty.repeat(rest)).join(close.into());
+        let bar = Text::from(open).then(gauge.style.or(Plot), filled);
+        let bar = bar.then(Faint, empty.repeat(rest)).join(close.into());
         let beside = bar.clone().join("  ".into()).join(gauge.text.clone());
-        match self.width {
-            Some(width) if self.values() + beside.width() > width => {
-                [vec![bar], self.wrap(&gauge.text, self.values())].concat()
-            }
-            _ => vec![beside],
+        match self.width.is_none_or(|width| self.values() + beside.width() <= width) {
+            true => vec![beside],
+            false => [vec![bar], self.wrap(&gauge.text, self.values())].concat(),
         }
     }
 
@@ -126,8 +134,8 @@ impl RenderOptions {
         let room = self.width.unwrap_or(DEFAULT_WIDTH);
         let mut rows: Vec<[Text; 3]> = Vec::new();
         for Tile(label, value, note) in tiles {
-            let value = value.or_style(TextStyle::Strong);
-            let [label, note] = [*label, note].map(|text| Text::styled(TextStyle::Faint, text));
+            let value = value.or_style(Strong);
+            let [label, note] = [*label, note].map(|text| Text::styled(Faint, text));
             let lines = [label, value, note];
             let width = lines.iter().map(Text::width).max().unwrap_or(0);
             let fits = |row: &[Text; 3]| row[0].width() + width <= room;
@@ -147,35 +155,29 @@ impl RenderOptions {
     fn table(self, table: &Table) -> Vec<Text> {
         let cell = |cell: &Cell| match cell {
             Cell::Text(text) => text.clone(),
-            Cell::Bar(value, largest) => {
-                Text::styled(TextStyle::Plot, horizontal_bar(*value, *largest, BAR, self.unicode))
-            }
+            Cell::Bar(value, largest) => Text::styled(Plot, horizontal_bar(*value, *largest, BAR, self.unicode)),
         };
         let shown = table.shown.unwrap_or(table.rows.len());
-        let title = |column: &Column| Text::styled(TextStyle::Faint, column.title());
+        let title = |column: &Column| Text::styled(Faint, column.title());
         let titles = table.has_titles().then(|| table.columns.iter().map(title).collect());
         let rows = table.rows.iter().take(shown).map(|row| row.iter().map(cell).collect());
         let rows: Vec<Vec<Text>> = titles.into_iter().chain(rows).collect();
-        let notes = table.notes(shown).map(|note| Text::styled(TextStyle::Faint, note));
+        let notes = table.notes(shown).map(|note| Text::styled(Faint, note));
         let notes = notes.flat_map(|note| self.paragraph(&note));
         let widths = widths(&table.columns, &rows, self.width);
         let width = INDENT + widths.iter().map(|width| width + TABLE_GAP).sum::<usize>() - TABLE_GAP;
         if self.is_narrow() && self.width < Some(width) {
             let rows = table.rows.iter().take(shown);
-            return rows
-                .flat_map(|row| self.row_as_list(&table.columns, row))
-                .chain(notes)
-                .collect();
+            let lists = rows.flat_map(|row| self.row_as_list(&table.columns, row));
+            return lists.chain(notes).collect();
         }
         let line = |row: Vec<Text>| {
             let cells = table.columns.iter().zip(row).zip(&widths);
             cells.fold(Text::default().pad(INDENT), |line, ((column, cell), width)| {
                 let end = line.width() + width;
                 let cell = cell.truncate(*width, self.unicode);
-                let start = match column {
-                    Column::Numbers(_) => end.saturating_sub(cell.width()),
-                    _ => 0,
-                };
+                let is_number = matches!(column, Column::Numbers(_));
+                let start = if is_number { end.saturating_sub(cell.width()) } else { 0 };
                 line.pad(start).join(cell).pad(end + TABLE_GAP)
             })
         };
@@ -189,7 +191,7 @@ impl RenderOptions {
             let Cell::Text(text) = cell else { return Vec::new() };
             let (title, indent) = match (number, column.title()) {
                 (0, _) | (_, "") => (Text::default(), INDENT),
-                (_, title) => (Text::styled(TextStyle::Faint, format!("{title}: ")), 2 * INDENT),
+                (_, title) => (Text::styled(Faint, format!("{title}: ")), 2 * INDENT),
             };
             at_column(indent, Text::default(), self.wrap(&title.join(text.clone()), indent))
         });
@@ -205,19 +207,19 @@ impl RenderOptions {
         }
         let width = histogram.counts.len();
         let title = format!("{}: {}", histogram.title, histogram.scale());
-        let mut lines = self.paragraph(&Text::styled(TextStyle::Faint, title));
+        let mut lines = self.paragraph(&Text::styled(Faint, title));
         let bars = vertical_bars(&histogram.counts, HISTOGRAM_ROWS, self.unicode);
-        lines.extend(bars.iter().map(|bar| indented(TextStyle::Plot, bar)));
+        lines.extend(bars.iter().map(|bar| indented(Plot, bar)));
         let rule = if self.unicode { "─" } else { "-" };
-        lines.push(indented(TextStyle::Faint, &rule.repeat(width)));
+        lines.push(indented(Faint, &rule.repeat(width)));
         let [from, to] = [0, width].map(|column| histogram.start(column).to_string());
-        let from = indented(TextStyle::Faint, &from);
+        let from = indented(Faint, &from);
         if self.is_narrow() {
-            lines.extend([from, indented(TextStyle::Faint, &format!("to {to}"))]);
+            lines.extend([from, indented(Faint, &format!("to {to}"))]);
             return lines;
         }
         let end = (INDENT + width).max(from.width() + INDENT + to.len());
-        lines.push(from.pad(end - to.len()).then(TextStyle::Faint, to));
+        lines.push(from.pad(end - to.len()).then(Faint, to));
         lines
     }
 
@@ -232,8 +234,8 @@ impl RenderOptions {
     fn sign(self, style: TextStyle) -> Text {
         let sign = match style {
             _ if !self.unicode => "",
-            TextStyle::Good => "✓ ",
-            TextStyle::Bad => "✗ ",
+            Good => "✓ ",
+            Bad => "✗ ",
             _ => "! ",
         };
         Text::styled(style, sign)
@@ -273,11 +275,8 @@ fn widths(columns: &[Column], rows: &[Vec<Text>], page: Option<usize>) -> Vec<us
     let mut widths: Vec<usize> = (0..columns.len()).map(|column| widest(column).unwrap_or(0)).collect();
     let gaps = INDENT + TABLE_GAP * columns.len().saturating_sub(1);
     while page.is_some_and(|page| widths.iter().sum::<usize>() + gaps > page) {
-        let flexible = widths
-            .iter_mut()
-            .zip(columns)
-            .filter(|(_, column)| matches!(column, Column::Flexible(_)));
-        let flexible = flexible.filter(|(width, _)| **width > MIN_COLUMN);
+        let flexible = widths.iter_mut().zip(columns);
+        let flexible = flexible.filter(|(width, column)| matches!(column, Column::Flexible(_)) && **width > MIN_COLUMN);
         let Some((widest, _)) = flexible.max_by_key(|(width, _)| **width) else {
             break;
         };
@@ -323,7 +322,7 @@ impl Text {
     /// Appends spaces up to a width.
     fn pad(self, width: usize) -> Self {
         let missing = width.saturating_sub(self.width());
-        self.then(TextStyle::Plain, " ".repeat(missing))
+        self.then(Plain, " ".repeat(missing))
     }
 
     /// Truncates to a width; an ellipsis marks removed text.
@@ -341,7 +340,7 @@ impl Text {
                 break;
             }
         }
-        short.then(TextStyle::Faint, mark)
+        short.then(Faint, mark)
     }
 
     /// The line in color, without trailing spaces.
@@ -356,24 +355,6 @@ impl Text {
         let pieces = self.pieces.iter();
         pieces.map(|(style, piece)| options.paint(*style, piece)).collect()
     }
-}
-
-/// The text in lines of at most `width` columns, broken at spaces. A longer word is not broken.
-fn wrap(text: &Text, width: Option<usize>) -> Vec<Text> {
-    let Some(width) = width else {
-        return vec![text.clone()];
-    };
-    let mut lines = vec![Text::default()];
-    for word in words(text) {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => *line = word,
-            Some(line) if line.width() + 1 + word.width() <= width => {
-                *line = take(line).then(TextStyle::Plain, " ").join(word);
-            }
-            _ => lines.push(word),
-        }
-    }
-    lines
 }
 
 /// The words between spaces; a word may have pieces of several styles.
@@ -419,6 +400,12 @@ mod tests {
             .iter()
             .map(|line| line.clone().render(RenderOptions::default()))
             .collect()
+    }
+
+    fn wrap(text: &Text, width: Option<usize>) -> Vec<Text> {
+        let (color, unicode) = (false, false);
+        let options = RenderOptions { color, unicode, width };
+        options.wrap(text, 0)
     }
 
     #[test]

@@ -33,17 +33,16 @@ pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal
     let mut collector = FactCollector::new(options.values);
     let (size, contents) = check(path, options.limits, &mut collector, terminal)?;
     let name = name(path);
-    let why = failure(&name, &contents);
+    let failure = failure(&name, &contents);
     let is_archive = !contents.entries.is_empty() || contents.fatal().is_none_or(|finding| !finding.place.is_empty());
-    if let Some(why) = why.filter(|_| !is_archive) {
-        return Err(why);
+    if !is_archive && let Some(failure) = failure {
+        return Err(failure);
     }
     let mut report = collector.report(&name, size, contents, options.limits);
     for unread in report.values.iter().flat_map(|values| &values.unread) {
         let part = values::part_label(unread.part);
         terminal.warn(&format!("values may be missing: {part} of {name}: {}", unread.why));
     }
-    let failure = failure(&name, &report.contents);
     report.failure = failure.as_ref().map(Error::to_json);
     Ok(Inspection { report, failure })
 }

@@ -213,11 +213,8 @@ fn snapshot(report: &Report) -> Option<Section> {
     if let Some(latest) = snapshot.latest_record_time_stamp {
         let first = first_record(report);
         let length = between(first, Some(latest)).map_or_else(String::new, |length| format!(" ({length})"));
-        let range = match first {
-            Some(first) => format!("{first} to {latest}{length}"),
-            None => format!("to {latest}"),
-        };
-        section.fact("Data range", range);
+        let from = first.map_or_else(String::new, |first| format!("{first} "));
+        section.fact("Data range", format!("{from}to {latest}{length}"));
     }
     let latest_result = snapshot.latest_result_time_stamp;
     section.facts("Latest result", latest_result.map(|time| time.to_string()));
@@ -280,10 +277,8 @@ fn categorization_status(snapshot: &Snapshot) -> (&str, TextStyle) {
 
 fn categorization(snapshot: &Snapshot) -> Text {
     let (status, style) = categorization_status(snapshot);
-    let meaning = match status {
-        "warn" => ": the messages are not suitable for categorization",
-        _ => "",
-    };
+    let unsuitable = ": the messages are not suitable for categorization";
+    let meaning = if status == "warn" { unsuitable } else { "" };
     let total = snapshot.size("total_category_count").unwrap_or(0);
     let total = amount(total, "category", "categories");
     let kinds = ["frequent", "rare", "dead", "failed"];
@@ -418,10 +413,8 @@ fn inputs(report: &Report) -> Option<Section> {
         section.fact("Source index", index);
     } else {
         let largest = inputs.indices.values().sum();
-        let rows = indices.into_iter().map(|(index, value)| {
-            let value = *value;
-            vec![index.into(), count(value).into(), Cell::Bar(value, largest)]
-        });
+        let row = |(index, value): (_, &u64)| vec![Cell::from(index), count(*value).into(), Cell::Bar(*value, largest)];
+        let rows = indices.into_iter().map(row);
         section.table(Table {
             shown: Some(SHOWN_INDICES),
             ..Table::new([Flexible("Source index"), Numbers("Documents"), Words("")], rows)

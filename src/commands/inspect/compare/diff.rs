@@ -35,7 +35,9 @@ pub(super) fn differences(section: &'static str, first: &Value, second: &Value) 
 
 /// Replaces every difference that may contain values of the data by its type, or by the number of items.
 pub(super) fn without_values(differences: &mut [Difference]) {
-    let hidden = |value: &mut Value| {
+    let differences = differences.iter_mut();
+    let private = differences.filter(|difference| difference.is_about(may_contain_values));
+    for value in private.flat_map(|difference| [&mut difference.first, &mut difference.second]) {
         *value = match value.take() {
             Value::Array(items) if !items.is_empty() => json!([amount(items.len() as u64, "item", "items")]),
             Value::String(_) => json!("(text)"),
@@ -43,12 +45,6 @@ pub(super) fn without_values(differences: &mut [Difference]) {
             Value::Object(members) if !members.is_empty() => json!("(object)"),
             other => other,
         };
-    };
-    for difference in differences {
-        if difference.is_about(may_contain_values) {
-            hidden(&mut difference.first);
-            hidden(&mut difference.second);
-        }
     }
 }
 

@@ -278,12 +278,9 @@ fn verdict(comparison: &Comparison) -> Mark {
         0 => String::new(),
         fields => format!(", {} with different values", amount(fields, "field", "fields")),
     };
+    let equal = "configuration, snapshot and contents are equal";
     match comparison.same {
-        true => Mark(
-            Good,
-            "No differences",
-            "configuration, snapshot and contents are equal".into(),
-        ),
+        true => Mark(Good, "No differences", equal.into()),
         false => Mark(Caution, "Different", format!("{number}{values}").into()),
     }
 }

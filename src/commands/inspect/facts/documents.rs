@@ -67,8 +67,7 @@ impl PartTimes {
         while at >= self.origin + self.width * BUCKETS as i128 {
             self.widen(0);
         }
-        let bucket = ((at - self.origin) / self.width) as usize;
-        self.counts[bucket] += 1;
+        self.counts[((at - self.origin) / self.width) as usize] += 1;
     }
 
     /// `None` if nothing was counted.

@@ -197,7 +197,11 @@ impl ValueCollector {
         self.hashes.scopes = self.scopes.len() as u64;
         self.hashes.words = self.words.len() as u64;
         let (roles, more_fields) = (self.roles, self.store.more_fields);
-        let mut fields: Vec<FieldFacts> = self.store.into_facts(&roles).collect();
+        let fields = self.store.fields.into_iter();
+        let fields = fields.flat_map(|(kind, fields)| fields.into_iter().map(move |(name, field)| (kind, name, field)));
+        let fields = fields.filter(|(_, _, field)| !field.values.is_empty());
+        let fields = fields.map(|(kind, name, field)| FieldFacts::of(kind, name, field, &roles));
+        let mut fields: Vec<FieldFacts> = fields.collect();
         // Fields that the job uses first, by their role; then other fields, then texts.
         fields.sort_by_cached_key(|field| {
             let role = roles.of(&field.name).iter().min().copied();
@@ -343,8 +347,7 @@ impl Serialize for ValueFacts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let counts = ArchivePart::NAMES.map(|(part, name)| (name, self.counts.of(part)));
         let parts: BTreeMap<&str, u64> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
-        let document = json!({"value": self.value.text, "cut": self.value.is_truncated(), "parts": parts});
-        document.serialize(serializer)
+        json!({"value": self.value.text, "cut": self.value.is_truncated(), "parts": parts}).serialize(serializer)
     }
 }
 
@@ -396,14 +399,6 @@ impl ValueStore {
             field.values.entry(value).or_default().join(counts);
         }
         field.more |= from.more || field.values.len() > MAX_VALUES;
-    }
-
-    /// The facts of the fields, unordered.
-    fn into_facts(self, roles: &FieldRoles) -> impl Iterator<Item = FieldFacts> {
-        let fields = self.fields.into_iter();
-        let fields = fields.flat_map(|(kind, fields)| fields.into_iter().map(move |(name, field)| (kind, name, field)));
-        let fields = fields.filter(|(_, _, field)| !field.values.is_empty());
-        fields.map(|(kind, name, field)| FieldFacts::of(kind, name, field, roles))
     }
 }
 

@@ -8,11 +8,9 @@ use crate::util::format::count;
 use crate::values::ArchivePart;
 
 /// Number of values per field in the text, and of further values that HTML folds: more would make the page slow to open.
-const SHOWN: usize = 8;
-const FOLDED: usize = 1000;
+const SHOWN_AND_FOLDED: (usize, usize) = (8, 1000);
 /// The same for fields that do not split the data.
-const SHOWN_OF_OTHERS: usize = 3;
-const FOLDED_OF_OTHERS: usize = 50;
+const OF_OTHERS: (usize, usize) = (3, 50);
 /// Number of values shown per kind of text.
 const SHOWN_OF_TEXTS: usize = 4;
 
@@ -91,8 +89,8 @@ fn field_section(field: &FieldFacts) -> Section {
         section.fact(label, formats.iter().map(format).collect::<Vec<_>>().join(", "));
     }
     let (shown, folded) = match field.roles.as_slice() {
-        [] | ["metric"] => (SHOWN_OF_OTHERS, FOLDED_OF_OTHERS),
-        _ => (SHOWN, FOLDED),
+        [] | ["metric"] => OF_OTHERS,
+        _ => SHOWN_AND_FOLDED,
     };
     let in_inputs = field.parts.contains_key(ArchivePart::Inputs.name());
     let times = |value: &ValueFacts| match in_inputs {
@@ -139,8 +137,7 @@ fn texts_section(texts: &[&FieldFacts]) -> Section {
         }
     }
     let columns = [Words(""), Numbers("Values"), Flexible("Most frequent")];
-    let table = Table::new(columns, rows);
-    Section::of("Users, texts, configuration", Block::Table(table))
+    Section::of("Users, texts, configuration", Block::Table(Table::new(columns, rows)))
 }
 
 fn hashes_section(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
