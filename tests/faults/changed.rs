@@ -182,7 +182,7 @@ pub const KINDS: [Kind; 37] = [
         let theirs = json!({"description": "theirs", "analysis_config": {"detectors": [{"function": "count"}]},
             "data_description": {}});
         delete(cluster, DETECTOR);
-        // Jobs are told apart by the time of their creation.
+        // Jobs are distinguished by their creation time.
         std::thread::sleep(std::time::Duration::from_millis(2));
         send(cluster, "PUT", DETECTOR, &theirs);
     }),

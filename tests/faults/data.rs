@@ -1,4 +1,4 @@
-//! Answers that are good but for the data that is missing, and data that changes while it is read.
+//! Responses that are valid except for missing data, and data that changes while it is read.
 
 use super::export::{self, baseline};
 use super::fixture::{JOB, Port, source};
@@ -31,7 +31,7 @@ fn requests_where(filter: impl Fn(&RequestId) -> bool) -> Vec<&'static RequestId
     baseline().requests.iter().filter(|request| filter(request)).collect()
 }
 
-/// Good but for the data of a shard.
+/// Valid except for the missing data of a shard.
 pub const WITHOUT_ALL_SHARDS: &str = r#"{"count":5,"timed_out":false,"_shards":{"total":2,"successful":1,"skipped":0,"failed":1,"failures":[
     {"shard":0,"index":"i","reason":{"type":"circuit_breaking_exception","reason":"too much"}}]},
     "hits":{"total":{"value":5,"relation":"eq"},"hits":[]}}"#;

@@ -1,4 +1,4 @@
-//! An export in which a request goes wrong: nothing stands under the archive's name, nothing stays open.
+//! Exports in which a request fails: no file is left under the archive's name, and no search context stays open.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -47,7 +47,7 @@ pub fn run(cluster: &TestCluster, run: &InProcess, output: &Path) -> Run {
     run.run(&line)
 }
 
-/// What an archive says, less the times of its making.
+/// The content of an archive, without the times of its creation.
 fn comparable_entries(archive: &Path) -> BTreeMap<String, String> {
     let mut entries = entries(archive);
     entries.retain(|name, _| name != "esml_manifest.json");

@@ -17,13 +17,13 @@ pub struct Kind {
     pub retried: bool,
     /// What lasts when it lasts: everything from then on, or this request alone.
     pub scope: Scope,
-    /// One of these stands in the message.
+    /// The message contains one of these.
     pub expected_errors: &'static [&'static str],
 }
 
 #[derive(Clone, Copy, Debug)]
 pub enum FailureMode {
-    /// Nobody listens.
+    /// No process listens on the port.
     ConnectionRefused,
     /// What answers a new connection speaks no TLS.
     NoTls,

@@ -31,7 +31,7 @@ pub fn fixture() -> Fixture {
     fixture.filters = other.filters;
     fixture.calendars = other.calendars;
     fixture.calendars[0]["job_ids"] = json!([JOB]);
-    // Little state: what it decodes to matters to nobody here.
+    // Little state: these tests do not depend on its content.
     for document in &mut fixture.state {
         let compressed = STANDARD.encode(gzip(document.id.as_bytes()));
         document.source = json!({"compressed": [compressed], "eos": true}).to_string();

@@ -1,4 +1,4 @@
-//! Somebody else at the job while it is imported: noticed, said, and nothing that is theirs is undone.
+//! Another user changes the job during its import: this is detected and reported, and the change is not rolled back.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn send(cluster: &DirectClient, method: &str, path: &str, body: &Value) {
     assert!(answer.status < 300, "{method} {path}: {answer:?}");
 }
 
-/// Imports, and right before that request somebody else does something; how it went, and whether that came to pass.
+/// Imports, and right before that request another user does something; returns the run.
 fn import_with_concurrent_change(request: &RequestId, act: fn(&DirectClient)) -> (TestCluster, Run) {
     let (test_cluster, own) = (target(Port::Plain), InProcess::new());
     let direct = test_cluster.stand_in.direct();
@@ -55,7 +55,7 @@ fn check_each_request(what: &str, check: impl Fn(&RequestId) -> Result<(), Strin
     run_all(requests_after_creation(), |request| check(request)).assert_no_failures(what);
 }
 
-/// Nobody opens a job before its filter is there.
+/// A job cannot be opened before its filter exists.
 fn precedes_filter(request: &RequestId) -> bool {
     request.path.starts_with("/_ml/filters/")
 }
@@ -76,7 +76,7 @@ fn job_deleted_during_the_import_causes_a_rollback() {
     });
 }
 
-/// Opened before it stands at its snapshot it cannot come to it; afterwards it has all that it needs.
+/// If the job is opened before it is reverted, the import fails; afterward, the job is complete.
 #[test]
 fn job_opened_during_the_import_stays_open() {
     let at = |request: &RequestId| {
@@ -109,7 +109,7 @@ fn job_opened_during_the_import_stays_open() {
             let direct = test_cluster.stand_in.direct();
             send(&direct, "POST", &format!("{PATH}/_close"), &Value::Null);
         }
-        // Where it failed, by what the message says to send.
+        // If it failed, with the requests that the message lists.
         let ended = match early {
             true => import::check_cluster(&test_cluster, &run),
             false => without_close_times(ClusterState::of(&test_cluster).comparable())
@@ -129,10 +129,10 @@ fn without_close_times(mut state: ClusterState) -> ClusterState {
 
 #[test]
 fn job_recreated_during_the_import_is_kept() {
-    check_each_request("the job is made anew", |request| {
+    check_each_request("the job is recreated", |request| {
         let (test_cluster, run) = import_with_concurrent_change(request, |cluster| {
             send(cluster, "DELETE", PATH, &Value::Null);
-            // Told apart by the time of their creation.
+            // Distinguished by their creation time.
             std::thread::sleep(Duration::from_millis(2));
             let theirs = json!({
                 "description": "theirs", "analysis_config": {"detectors": [{"function": "count"}]},

@@ -40,7 +40,7 @@ fn check_imports(
 #[test]
 fn documents_rejected_with_429_are_retried() {
     for status in [429, 502, 503, 504] {
-        // The first answer says only that there are errors, the second which.
+        // The first response only reports that there are errors, the second one which.
         let fault = |request: &RequestId| rule_for(request).times(2).then(Action::AnswerItems(status));
         check_imports(
             &format!("documents put off with {status}"),

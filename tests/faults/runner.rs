@@ -62,21 +62,21 @@ pub fn redirect_target() -> &'static StandIn {
     REDIRECT_TARGET.get_or_init(|| StandIn::start(StandInOptions::new(std::sync::Arc::new(InMemory::new()))))
 }
 
-/// Sees that a failure says what failed and what to do.
+/// Checks that a failure reports what failed and what to do.
 pub fn check_error_message(run: &Run, kind: &Kind) -> Result<(), String> {
     let stderr = &run.stderr;
     if !stderr.contains("error: ") || !stderr.contains("hint: ") {
         return Err("no error, or no hint".to_owned());
     }
     let names = kind.expected_errors.iter().any(|words| stderr.contains(words));
-    // What is not there is said in the words of whatever looked for it.
+    // What does not exist is reported by the operation that looked for it.
     if !names && kind.name != "404" {
-        return Err(format!("does not say {:?}", kind.expected_errors));
+        return Err(format!("does not contain {:?}", kind.expected_errors));
     }
     // The key as it was given, and as it is sent.
     for secret in ["s3cr3t", "aWQ6a2V5LXMzY3IzdA"] {
         if stderr.contains(secret) || run.stdout.contains(secret) {
-            return Err("says the key".to_owned());
+            return Err("contains the key".to_owned());
         }
     }
     Ok(())

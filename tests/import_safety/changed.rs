@@ -1,5 +1,5 @@
-//! Somebody changes something right before each request of an import: afterwards the result is right, or the error is
-//! clear, nothing of the import remains, and nothing of theirs is gone.
+//! Another user changes something right before each request of an import. Afterward, the result is correct, or the error
+//! is clear, the import is rolled back, and the other user's change is kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ struct Kind {
     apply: fn(&DirectClient) -> bool,
     /// Ends what keeps an index of the cluster from being used.
     restore: fn(&TestCluster),
-    /// Checks that theirs is there, after a failed import, and takes it away.
+    /// Checks after a failed import that the other user's object exists, and removes it.
     check_and_remove: fn(&TestCluster),
 }
 
@@ -269,7 +269,7 @@ const KINDS: [Kind; 25] = [
     }),
 ];
 
-/// What an import leaves that an edit of others does not touch.
+/// What an import leaves and an edit of another user does not change.
 fn imported_result(test_cluster: &TestCluster) -> Value {
     let mut state = ClusterState::of(test_cluster).comparable();
     let contents = std::mem::take(&mut state.contents);

@@ -63,7 +63,7 @@ impl ClusterState {
         self
     }
 
-    /// Sees that this, which came later, is the same less the traces that a cluster leaves by itself.
+    /// Asserts that this later state is the same, except for what Elasticsearch itself leaves.
     #[track_caller]
     pub fn assert_unchanged(&self, before: &Self, run: &str) {
         self.check_unchanged(before)
@@ -88,7 +88,7 @@ impl ClusterState {
         self.check_aliases_intact()
     }
 
-    /// Sees that no index stands where an alias must.
+    /// Asserts that no index has the name of a required alias.
     #[track_caller]
     pub fn assert_aliases_intact(&self, run: &str) {
         self.check_aliases_intact().unwrap_or_else(|why| panic!("{run}: {why}"));

@@ -102,7 +102,7 @@ fn rollback_keeps_resources_used_by_another_import() {
         .assert_same(&baseline(&OTHER_ID_OPTIONS).0, "the other");
 }
 
-/// The import that made filter and calendar takes them back after another one has found them.
+/// The import that created a filter and a calendar removes them after another import has found them.
 #[test]
 fn resources_removed_by_another_rollback_are_recreated() {
     for (method, path) in [("PUT", "/_ml/anomaly_detectors/"), ("PUT", "/_ml/datafeeds/")] {
@@ -163,7 +163,7 @@ fn rollback_keeps_what_a_replacing_import_created() {
             let (sender, second) = std::sync::mpsc::channel();
             let (other, faults) = (url.clone(), cluster.stand_in.faults().clone());
             let meet = FaultRule::on("*", "").nth(nth).run(move |_| {
-                // Jobs are told apart by the time of their creation.
+                // Jobs are distinguished by their creation time.
                 std::thread::sleep(std::time::Duration::from_millis(2));
                 sender.send(import(&other, &["--replace"])).unwrap();
                 match ending {

@@ -17,7 +17,7 @@ fn call(cluster: &TestCluster, method: &str, path: &str, body: &str) {
     assert!(answer.status < 300, "{method} {path}: {answer:?}");
 }
 
-/// The job is there already, closed.
+/// The job already exists and is closed.
 fn existing_job(cluster: &TestCluster) {
     cluster.seed(&small_fixture(JOB).without_inputs());
 }
@@ -36,7 +36,7 @@ fn imported_job(cluster: &TestCluster) {
     cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
 }
 
-/// The index of an earlier import, whose job is gone without a trace.
+/// The index of an earlier import, whose job was deleted completely.
 fn own_index(cluster: &TestCluster) {
     imported_job(cluster);
     call(cluster, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
@@ -326,7 +326,7 @@ fn default_index_name_avoids_data_stream_templates() {
     cluster.import(&binary, &archive_of(JOB), &elsewhere).expect(0);
 }
 
-/// Somebody makes something of that name between our look and our write.
+/// Another user creates an object with that name between our check and our write.
 #[test]
 fn resources_created_by_others_during_the_import_are_kept() {
     let job =
@@ -362,7 +362,7 @@ fn resources_created_by_others_during_the_import_are_kept() {
             assert_eq!(end.code, 1, "{path}, lost {lost}: {}", end.stderr);
             let there = cluster.call("GET", path, "");
             assert_eq!(there.status, 200, "{path}, lost {lost}");
-            // Theirs is all that is there: taking it away leaves what was before.
+            // Without the other user's object, the cluster is unchanged.
             call(&cluster, "DELETE", path, "");
             let expected = ClusterState::of(&target(1, usize::MAX));
             let after = ClusterState::of(&cluster);

@@ -1,5 +1,5 @@
-//! Somebody deletes the job while documents are written: Elasticsearch removes its configuration and its aliases last, so
-//! that what is written in the meantime stays.
+//! Another user deletes the job while documents are written. Elasticsearch removes its configuration and its aliases last,
+//! so documents that are written in the meantime remain.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -143,7 +143,7 @@ fn rejected_document_exits_with_5_after_a_rollback() {
     for k in 1..=writes {
         let cluster = target(k, REAL_NODE_INTERVAL);
         let before = ClusterState::of(&cluster);
-        // Always: what is refused is asked for once more, with all that is said of it, and others come in between.
+        // Always, because a rejected request is repeated to get the complete response, with others in between.
         let bulk = FaultRule::when(is_document_write).nth(k).always();
         cluster.stand_in.faults().add(bulk.then(Action::AnswerItems(400)));
         let run = import(&cluster, &binary, &archive_of(JOB), &[]);

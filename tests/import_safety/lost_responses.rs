@@ -21,7 +21,7 @@ fn rollback_keeps_annotations_and_notifications_of_an_earlier_import() {
     send(&direct, "DELETE", INDEX, "");
     send(&direct, "DELETE", CALENDAR, "");
     send(&direct, "DELETE", FILTER, "");
-    // Somebody edits one of them.
+    // Another user edits one of them.
     let hits = send(&direct, "POST", "/.ml-annotations-read/_search", r#"{"size":100}"#);
     let first = hits["hits"]["hits"]
         .as_array()
@@ -58,7 +58,7 @@ fn rollback_keeps_annotations_and_notifications_of_an_earlier_import() {
     }
 }
 
-/// The creation is carried out, its answer and the look after it are lost: what is there was made by this import.
+/// The creation is executed, but its response and that of the check are lost: the object was created by this import.
 #[test]
 fn creation_with_a_lost_response_is_rolled_back() {
     for path in [DETECTOR, FILTER, CALENDAR, INDEX, DATAFEED] {
@@ -76,7 +76,7 @@ fn creation_with_a_lost_response_is_rolled_back() {
         cluster.stand_in.faults().add(look.then(Action::status(503, busy)));
         let lost = FaultRule::when(move |call| call.method == "PUT" && call.path == path);
         cluster.stand_in.faults().add(lost.carry_out().then(Action::Close));
-        // With a filter that is there after all the import goes on.
+        // If the filter exists after all, the import continues.
         cluster
             .stand_in
             .faults()
@@ -88,8 +88,8 @@ fn creation_with_a_lost_response_is_rolled_back() {
     }
 }
 
-/// The creation is carried out, its answer is lost, and the cluster does not show it yet: the second try is refused, and
-/// what is there is still this import's.
+/// The creation is executed, its response is lost, and the cluster does not show the object yet: the second attempt is
+/// rejected, and the object is still this import's.
 #[test]
 fn retried_creation_after_a_lost_response_is_recognized() {
     for path in [DETECTOR, INDEX, DATAFEED] {

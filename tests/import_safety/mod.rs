@@ -1,4 +1,4 @@
-//! Import is all or nothing: whatever goes wrong, the cluster is as it was, and the message says so.
+//! An import is all or nothing: after any failure, the cluster is unchanged, and the message reports it.
 
 mod changed;
 pub mod cluster_state;
@@ -106,7 +106,7 @@ fn with_datafeed(binary: &Binary, name: &str, edit: impl FnOnce(&mut Value)) -> 
     path
 }
 
-/// The job that is there before, and must not notice.
+/// A job that existed before and must not change.
 fn other_job_fixture() -> Fixture {
     small_fixture("user-population").without_inputs()
 }

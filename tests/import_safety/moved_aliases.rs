@@ -123,7 +123,7 @@ fn write_index_of_an_alias_may_be_the_older_one() {
     }
 }
 
-/// The cluster takes no more writes after the alias has moved: the requests name the index that the documents are in.
+/// The cluster rejects writes after the alias has moved: the requests name the index that contains the documents.
 #[test]
 fn remaining_documents_are_reported_with_their_index() {
     for alias in ALIASES {

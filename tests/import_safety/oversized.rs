@@ -59,7 +59,7 @@ fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usiz
         let before = ClusterState::of(&cluster);
         let answer = if nth % 4 < 2 { &bomb } else { &long };
         let faults = cluster.stand_in.faults();
-        // Whatever is lost of the answer, the cluster did what was asked for.
+        // The cluster executed the request, even if a part of the response is lost.
         faults.add(
             FaultRule::when(|_| true)
                 .nth(nth)

@@ -1,4 +1,4 @@
-//! Whatever somebody replaces or changes while an import runs is theirs: a rollback leaves it alone and reports it.
+//! A rollback does not delete what another user replaced or changed during the import, and reports it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,7 +43,7 @@ fn is_last_write(call: &Call) -> bool {
     call.method == "PUT" && call.path.ends_with("/jobs/web-latency")
 }
 
-/// Imports; right before its last write somebody does something, and that write is refused.
+/// Imports. Right before its last write, another user changes something, and that write is rejected.
 fn import_that_fails(test_cluster: &TestCluster, act: impl Fn(&DirectClient) + Send + Sync + 'static) -> Run {
     let direct = test_cluster.stand_in.direct();
     let last = FaultRule::when(is_last_write).run(move |_| act(&direct)).then(reject());
@@ -179,7 +179,7 @@ fn replaced_resources_are_kept_and_reported() {
         if path == CALENDAR {
             assert_eq!(shown(&direct).1, theirs.1, "{name}");
         }
-        // Theirs is all that is there: without it the cluster is as it was.
+        // Without the other user's object, the cluster is unchanged.
         send(&direct, "DELETE", path, "");
         if name == "datafeed of another job" {
             assert!(test_cluster.ml.job_config(JOB).is_none());
@@ -264,7 +264,7 @@ fn replaced_job(cluster: &DirectClient) {
 /// Each step of an import first checks whether the job is still the one that it created.
 #[test]
 fn import_writes_nothing_under_a_recreated_job() {
-    // The request during which somebody replaces the job, and the one that does not follow any more.
+    // The request during which another user replaces the job, and the one that is no longer sent.
     let cases = [
         ("/_alias/.ml-state-write", "/.ml-state-write/_bulk"),
         ("/.ml-state-write/_refresh", "/.ml-anomalies-.write-web-latency/_bulk"),
@@ -311,7 +311,7 @@ fn import_writes_nothing_under_a_recreated_job() {
     }
 }
 
-/// A rollback searches for what it wrote, and somebody replaces the job before it deletes what it found.
+/// Another user replaces the job after a rollback found its documents and before it deletes them.
 #[test]
 fn rollback_keeps_documents_written_during_its_search() {
     let test_cluster = target(1, usize::MAX);
@@ -364,8 +364,8 @@ fn documents_of_a_revert_after_deletion_are_removed() {
     import(&test_cluster, &[]).expect(0);
 }
 
-/// The answer to a creation is lost, it was not carried out, and somebody else made something of that name: the import
-/// cannot look (the cluster is busy), so that it is only intended when everything is undone.
+/// The response to a creation is lost, the creation was not executed, and another user created an object with that name.
+/// The import cannot check it (the cluster is busy), so the entry is still intended when everything is rolled back.
 #[test]
 fn rollback_skips_creations_that_did_not_happen() {
     let job =

@@ -26,7 +26,7 @@ const ON_INPUTS: [&str; 7] = [
 ];
 
 const INDEX: &str = "web-latency-input";
-/// Adding an alias, writing through it and removing it takes privileges on the alias too.
+/// Adding an alias, writing through it and removing it requires privileges on the alias too.
 const ALIAS: &str = "web-latency-input-importing-*";
 
 /// The documented role, less one privilege of one pattern (or of the cluster).
@@ -139,7 +139,7 @@ fn all_missing_privileges_are_named_together() {
         .expect_stderr("`read` on .ml-state*");
 }
 
-/// A datafeed reads with the rights of its maker: that it may not must not come up when the old job is gone.
+/// A datafeed reads with the privileges of its creator. Missing ones are reported before the existing job is deleted.
 #[test]
 fn datafeed_without_read_privileges_is_refused_before_the_first_write() {
     let binary = Binary::new();
@@ -271,7 +271,7 @@ fn archives_of_the_python_scripts_are_imported_and_open() {
             run.stderr
         );
         if run.stderr.contains("a rule uses filter canary-hosts") {
-            // The scripts do not carry filters, and say nothing; the plan does.
+            // Archives of the scripts do not contain filters; the plan reports it.
             test_cluster.call("PUT", "/_ml/filters/canary-hosts", r#"{"items":["x"]}"#);
         }
         let opened = test_cluster.call("POST", &format!("/_ml/anomaly_detectors/{id}/_open"), "");

@@ -1,4 +1,4 @@
-//! `--replace`: what is there of the job goes, nothing else, and twice is the same as once.
+//! `--replace` deletes the existing data of the job and nothing else, and running it twice gives the same result as once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

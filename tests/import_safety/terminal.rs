@@ -1,4 +1,4 @@
-//! The question that every import asks: what it says, and what each answer does.
+//! The question that every import asks, and the effect of each answer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Reading back is real: whatever the cluster lost or changed after the write is found, and everything undone.
+//! Verification detects everything that the cluster lost or changed after it was written, and rolls back.
 
 use std::sync::Arc;
 
@@ -98,14 +98,14 @@ fn verification_finds_lost_and_changed_documents() {
             ("an input is lost", |cluster| {
                 delete_document(cluster, "web-latency-input", json!({"match_all": {}}))
             }),
-            ("an input is under another id", |cluster| {
+            ("an input document has another ID", |cluster| {
                 delete_document(cluster, "web-latency-input", json!({"match_all": {}}));
                 cluster.call("PUT", "/web-latency-input/_doc/other?refresh=true", "{}");
             }),
-            ("an input is there too many", |cluster| {
+            ("an additional input document", |cluster| {
                 cluster.call("PUT", "/web-latency-input/_doc/other?refresh=true", "{}");
             }),
-            ("the job stands at another snapshot", |cluster| {
+            ("the job uses another snapshot", |cluster| {
                 let path = "/_ml/anomaly_detectors/web-latency/model_snapshots/empty/_revert";
                 assert_eq!(cluster.call("POST", path, "").status, 200);
             }),
@@ -132,7 +132,7 @@ fn verification_finds_lost_and_changed_documents() {
                     json!({"exists": {"field": "snapshot_doc_count"}}),
                 );
             }),
-            ("the datafeed is gone", |cluster| {
+            ("the datafeed does not exist", |cluster| {
                 let datafeeds = cluster.call("GET", "/_ml/datafeeds", "").value();
                 let mine = datafeeds["datafeeds"]
                     .as_array()
@@ -143,7 +143,7 @@ fn verification_finds_lost_and_changed_documents() {
                 let path = format!("/_ml/datafeeds/{}", mine["datafeed_id"].as_str().unwrap());
                 assert_eq!(cluster.call("DELETE", &path, "").status, 200);
             }),
-            ("an event of the calendar is gone", |cluster| {
+            ("an event of the calendar does not exist", |cluster| {
                 let events = cluster.call("GET", "/_ml/calendars/maintenance/events", "").value();
                 let id = events["events"][0]["event_id"].as_str().unwrap();
                 assert_eq!(
@@ -157,8 +157,7 @@ fn verification_finds_lost_and_changed_documents() {
     );
 }
 
-/// Where the numbers of writes prove that each input is there under its id, ids are not looked at; where they do not,
-/// each is.
+/// If the number of writes proves that all input documents exist, their IDs are not checked; otherwise each ID is.
 #[test]
 fn verification_reads_input_documents_by_id_if_counts_are_not_enough() {
     let binary = Binary::new();
@@ -189,7 +188,7 @@ fn verification_reads_input_documents_by_id_if_counts_are_not_enough() {
     }
 }
 
-/// The job's first model state document, whatever its snapshot.
+/// The job's first model state document, of any snapshot.
 fn model_state_query(cluster: &DirectClient) -> Value {
     let snapshots = cluster
         .call("GET", "/_ml/anomaly_detectors/web-latency/model_snapshots", "")

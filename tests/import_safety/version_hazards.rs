@@ -119,7 +119,7 @@ fn import_never_reverts_to_a_missing_snapshot() {
     ClusterState::of(&cluster).assert_unchanged(&before, "swallowed");
 }
 
-/// A job as a cluster before 7.14 has it: no analyzer, perhaps filters.
+/// A job as a cluster before 7.14 returns it: without an analyzer, and optionally with filters.
 fn fixture_before_7_14(filters: bool) -> crate::support::fixtures::Fixture {
     small_fixture(LOGS).min_version("7.11.0").with_job(move |job| {
         job["job_version"] = json!("7.13.4");

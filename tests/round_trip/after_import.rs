@@ -1,4 +1,4 @@
-//! What must hold on the cluster after an import, whatever was imported.
+//! What must be true on the cluster after every import.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ impl StateBeforeImport {
         }
     }
 
-    /// Every document that was there is there, byte for byte, and every new one is the job's own or an input of it.
+    /// Every existing document is unchanged, and every new one belongs to the job or is one of its input documents.
     #[track_caller]
     pub fn assert_unchanged(&self, cluster: &TestCluster, job: &str, targets: &BTreeSet<String>) {
         let after = cluster.contents();
@@ -74,7 +74,7 @@ pub fn assert_state_alias(cluster: &TestCluster) {
     assert_eq!(indices, [".ml-state-000001"]);
 }
 
-/// The job stands on the snapshot, opens with all of its state, and its datafeed goes on where the snapshot ended.
+/// The job uses the snapshot, opens with all of its state, and its datafeed continues from the end of the snapshot.
 #[track_caller]
 pub fn assert_job_continues(cluster: &TestCluster, held: &ArchiveContents) {
     let job = held.job();

@@ -33,7 +33,7 @@ pub fn assert_equals_cluster(held: &ArchiveContents, cluster: &TestCluster, fixt
         texts(&fixture.notifications),
         "notifications"
     );
-    // The recording holds a category again each time that it changed: the last one stands.
+    // The recording holds a category again each time that it changed: the last one counts.
     let last = fixture
         .categories
         .iter()
@@ -49,7 +49,7 @@ pub fn assert_equals_cluster(held: &ArchiveContents, cluster: &TestCluster, fixt
     inputs(held, cluster, fixture, fields);
 }
 
-/// Line breaks, which can only stand between tokens, as spaces.
+/// Replaces line breaks, which only occur between tokens, by spaces.
 pub fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }
@@ -165,7 +165,7 @@ fn inputs(held: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fiel
         .iter()
         .filter_map(|one| json_of(&one.source)[time].as_i64())
         .collect();
-    assert!(times.is_sorted(), "inputs stand in time order");
+    assert!(times.is_sorted(), "input documents are in time order");
     let sources: Vec<&str> = held.mapping.keys().map(String::as_str).collect();
     let mut named: Vec<&str> = fixture.sources.iter().map(String::as_str).collect();
     named.sort_unstable();

@@ -62,7 +62,7 @@ pub fn assert_same_contents(
     assert_eq!(
         second.config["model_snapshot_id"],
         first.snapshot_id(),
-        "the snapshot that the job stands on"
+        "the snapshot that the job uses"
     );
     inputs(first, second, places);
 }
@@ -114,7 +114,7 @@ fn state(first: &ArchiveContents, second: &ArchiveContents, id: &dyn Fn(&str) ->
     }
 }
 
-/// All that came along; besides them only what the cluster says of creating and reverting.
+/// All imported notifications; the only others are those of the cluster about creating and reverting the job.
 fn notifications(carried: &[String], found: &[String]) {
     let mut more = found.to_vec();
     for one in carried {
@@ -257,7 +257,7 @@ fn is_exported_field(held: &ArchiveContents, field: &str) -> bool {
         .any(|input| json_of(&input.source).get(field).is_some())
 }
 
-/// Ids of several sources in one index are told apart by the source.
+/// IDs of several sources in one index are distinguished by the source.
 fn expected_document(input: &ArchivedDocument, places: &TargetIndices) -> ArchivedDocument {
     let target = &places[&input.index];
     let shared = places.values().filter(|other| *other == target).count() > 1;

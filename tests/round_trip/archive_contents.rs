@@ -18,7 +18,7 @@ pub struct ArchivedDocument {
     pub source: String,
 }
 
-/// An archive, part by part. Texts are as they stand there.
+/// An archive, part by part. Texts are unchanged.
 #[derive(Clone, Debug)]
 pub struct ArchiveContents {
     pub config: Value,

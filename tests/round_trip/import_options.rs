@@ -1,4 +1,4 @@
-//! What an import is told to leave out stays out, and nothing else does.
+//! An import leaves out what its options exclude, and nothing else.
 
 use std::path::PathBuf;
 
@@ -66,7 +66,7 @@ impl ImportedParts {
     }
 }
 
-/// Imports with an option; the rest is there, the job stands on its snapshot and opens.
+/// Imports with these options; everything else is imported, and the job uses its snapshot and opens.
 #[track_caller]
 fn check_omitted(options: &[&str], out: impl FnOnce(&mut ImportedParts)) -> TestCluster {
     let binary = Binary::new();

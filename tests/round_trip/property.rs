@@ -1,4 +1,4 @@
-//! Whatever a job holds, it comes back.
+//! Every generated job survives an export and an import.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,7 +9,7 @@ use super::generated::{Generated, generated_job};
 use super::scenario::{Destination, RoundTrip};
 use crate::support::cluster::real::URL_VARIABLE;
 
-/// On a real node a journey takes seconds.
+/// On a real node, a round trip lasts several seconds.
 fn cases() -> u32 {
     if std::env::var_os(URL_VARIABLE).is_some() {
         3

@@ -1,4 +1,4 @@
-//! Dates: what lies outside stays out, what lies inside comes along to the byte.
+//! Date ranges: documents outside of them are left out, those inside are exported byte for byte.
 
 use serde_json::Value;
 
@@ -133,6 +133,6 @@ fn annotations_after_the_snapshot_are_omitted() {
     let options: &Value = &held.manifest["options"];
     assert!(
         options.to_string().contains("before"),
-        "the manifest says what shaped it: {options}"
+        "the manifest contains the options: {options}"
     );
 }

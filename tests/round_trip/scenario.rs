@@ -156,7 +156,7 @@ impl RoundTrip {
         self.target_indices.clone().unwrap_or_else(usual)
     }
 
-    /// Exports at the source and compares with what is there.
+    /// Exports from the source cluster and compares the archive with it.
     fn export_from_source(&self, binary: &Binary) -> (TestCluster, PathBuf, ArchiveContents) {
         let cluster = TestCluster::with(self.from.clone());
         cluster.seed(&self.fixture);

@@ -50,7 +50,7 @@ fn snapshot_by_id_for_a_copy_beside_the_original() {
     let original = arrived.cluster.job("log-categories-multisnap");
     assert_eq!(
         original["model_snapshot_id"], LATEST,
-        "the original stands where it stood"
+        "the original job still uses its snapshot"
     );
 }
 
