@@ -38,7 +38,7 @@ fn send(cluster: &DirectClient, method: &str, path: &str, body: &Value) {
     assert!(answer.status < 300, "{method} {path}: {answer:?}");
 }
 
-/// Imports, and right before that request another user does something; returns the run.
+/// Imports, and right before that request another user does something.
 fn import_with_concurrent_change(request: &RequestId, act: fn(&DirectClient)) -> (TestCluster, Run) {
     let (test_cluster, own) = (target(Port::Plain), InProcess::new());
     let direct = test_cluster.stand_in.direct();
