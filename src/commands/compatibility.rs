@@ -99,7 +99,7 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
         && !manifest.incomplete_clusters.is_empty()
     {
         let clusters: Vec<&str> = manifest.incomplete_clusters.iter().map(String::as_str).collect();
-        let consequence = format!("Some input documents of remote clusters: {}", clusters.join(", "));
+        let consequence = format!("Some input documents from remote clusters: {}", clusters.join(", "));
         add("remote_clusters", &consequence);
     }
     if has(Part::Inputs) && !contents.texts.contains_key(&EntryKind::InputMapping) {

@@ -132,7 +132,7 @@ fn allow_partial_records_the_missing_remote_cluster() {
         let more = ["--allow-partial", "--pagination", pagination, "-o", "out.tar.gz"];
         let (run, binary) = run(&cluster, &more, 0);
         run.expect_stderr(
-            "warning: input documents of remote clusters are missing from the archive (--allow-partial): europe",
+            "warning: input documents from remote clusters are missing from the archive (--allow-partial): europe",
         );
         assert_no_open_contexts(&cluster);
         let entries = crate::support::archive::entries(&binary.path("out.tar.gz"));
@@ -140,10 +140,11 @@ fn allow_partial_records_the_missing_remote_cluster() {
         let manifest: Value = serde_json::from_str(entry(&entries, "esml_manifest.json")).unwrap();
         assert_eq!(manifest["incomplete_clusters"], json!(["europe"]));
         assert_eq!(manifest["options"]["allow-partial"], true);
-        let missing = "input documents of remote clusters are missing";
+        let missing = "input documents from remote clusters are missing";
         let page = binary.run(["inspect", "out.tar.gz"]).expect(0);
         assert!(
-            page.stdout.contains("Some input documents of remote clusters: europe"),
+            page.stdout
+                .contains("Some input documents from remote clusters: europe"),
             "{}",
             page.stdout
         );

@@ -209,7 +209,7 @@ impl<'a> Inputs<'a> {
         let incomplete: Vec<String> = session.cluster.incomplete_clusters().into_iter().collect();
         if !incomplete.is_empty() {
             export.warn(&format!(
-                "input documents of remote clusters are missing from the archive (--allow-partial): {}",
+                "input documents from remote clusters are missing from the archive (--allow-partial): {}",
                 incomplete.join(", ")
             ));
         }
