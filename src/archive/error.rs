@@ -99,7 +99,7 @@ impl Error {
             Self::Publish(PublishError::NotAFile { .. }) => "choose a different file with --output",
             Self::Io { cause, .. } | Self::Publish(PublishError::Io { cause, .. }) => file_hint(cause)?,
             Self::Damaged { .. } => {
-                "list all errors with `esml-state inspect --verify`; if the file was copied, copy it again and compare \
+                "list all findings with `esml-state inspect --verify ARCHIVE`; if the file was copied, copy it again and compare \
                  checksums"
             }
             Self::TooManyEntries | Self::TooManyIndices => {

@@ -210,7 +210,7 @@ fn report(error: &Error, json: bool, terminal: &Terminal) {
             .map(|left| format!("{}: {}", left.what, left.remove))
             .collect();
         match (undone.is_empty(), kept.is_empty(), remains.is_empty()) {
-            (true, true, true) => terminal.print_always("Nothing was written"),
+            (true, true, true) => terminal.print_always("Nothing was written."),
             _ => print_list("Rolled back. Removed:", undone, terminal),
         }
         print_list("Not rolled back:", kept, terminal);

@@ -99,7 +99,7 @@ impl Error {
         cause.downcast::<Self>().unwrap_or_else(|cause| {
             Self::failed(
                 format!("a document cannot be read: {cause}"),
-                "list all errors with `esml-state inspect --verify`",
+                "list all findings with `esml-state inspect --verify ARCHIVE`",
             )
         })
     }

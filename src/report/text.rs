@@ -189,6 +189,9 @@ impl RenderOptions {
         let cells = columns.iter().zip(row).enumerate();
         let lines = cells.flat_map(|(number, (column, cell))| {
             let Cell::Text(text) = cell else { return Vec::new() };
+            if text.is_empty() {
+                return Vec::new();
+            }
             let (title, indent) = match (number, column.title()) {
                 (0, _) | (_, "") => (Text::default(), INDENT),
                 (_, title) => (Text::styled(Faint, format!("{title}: ")), 2 * INDENT),

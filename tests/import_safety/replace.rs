@@ -277,7 +277,7 @@ fn job_refused_by_the_cluster_reports_that_nothing_was_written() {
         .expect_stderr(
             "the archive comes from Elasticsearch 9.2.0, and the cluster runs Elasticsearch 9.2.0: it may not support an option of the job",
         )
-        .expect_stderr("\nNothing was written\n");
+        .expect_stderr("\nNothing was written.\n");
     assert_eq!(run.json()["undone"], serde_json::json!([]));
     ClusterState::of(&cluster).assert_unchanged(&before, "refused");
 }

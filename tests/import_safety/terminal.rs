@@ -11,7 +11,7 @@ use crate::support::signals::Signal;
 use crate::support::test_cluster::TestCluster;
 
 /// Part of the statement that every import prints before it asks.
-const DISCLAIMER: &str = "intended for reproducing issues and for test clusters";
+const DISCLAIMER: &str = "which Elastic does not support as an interface";
 const QUESTION: &str = "Import job web-latency into cluster stand-in (";
 const QUESTION_END: &str = ", Elasticsearch 9.2.0)?";
 
@@ -45,7 +45,6 @@ fn confirmed_import_runs() {
     let (mut session, _archive) = start(&cluster, &Binary::new(), &[]);
     session
         .expect(DISCLAIMER)
-        .expect("which Elastic does not support")
         .expect("create job web-latency")
         .expect(QUESTION)
         .expect(&cluster.stand_in.url())

@@ -138,8 +138,11 @@ impl ConnectionFailure {
             Self::Lost | Self::NotHttp => format!("{what}: lost the connection to {address}: {cause}"),
             Self::UntrustedCertificate => format!("the certificate of {address} is not trusted: unknown issuer"),
             Self::WrongHostName => {
-                let names = cause.rsplit_once("only valid for ").map_or(cause, |(_, names)| names);
-                let names = names.replace("DnsName(\"", "").replace("\")", "");
+                let names = cause.rsplit_once("only valid for ").map_or("none", |(_, names)| names);
+                let syntax = ["DnsName(\"", "IpAddress(", "\")", ")"];
+                let names = syntax
+                    .iter()
+                    .fold(names.to_owned(), |names, part| names.replace(part, ""));
                 format!("the certificate of {address} is for another host name: {names}")
             }
             Self::NotTls => format!("cannot connect to {address}: the server does not use TLS"),

@@ -286,7 +286,7 @@ impl HttpClient {
             None if !error.is_connect() => ConnectionFailure::Lost,
             None if has(is_out_of_descriptors) => ConnectionFailure::NoDescriptors,
             None if has(|error| error.kind() == io::ErrorKind::ConnectionRefused) => ConnectionFailure::Refused,
-            None if DNS_FAILURES.iter().any(|words| cause.contains(words)) => ConnectionFailure::UnknownHost,
+            None if is_dns_failure(&chain) => ConnectionFailure::UnknownHost,
             None => ConnectionFailure::Unreachable,
         };
         Error::Connection {
@@ -309,6 +309,12 @@ fn redirected(what: &str, status: u16, asked: &Url, location: Option<&HeaderValu
         },
         None => Error::unexpected(what, format!("status {status} without the address of a redirect")),
     }
+}
+
+/// On Windows, only the layer of hyper-util identifies the failure, and `flatten` removes it.
+fn is_dns_failure(chain: &[String]) -> bool {
+    let is_known = |text: &String| DNS_FAILURES.iter().any(|words| text.contains(words));
+    chain.iter().any(is_known)
 }
 
 /// The chain as one line, without layers that repeat the address, the kind of failure or one another.

@@ -64,7 +64,7 @@ pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) ->
 async fn ask(terminal: &Terminal, question: &'static str) -> Result<()> {
     match interrupt::ask(terminal, |terminal| terminal.confirm(question)).await? {
         true => Ok(()),
-        false => Err(refused("not confirmed: no archive was written")),
+        false => Err(Error::Declined),
     }
 }
 

@@ -208,9 +208,7 @@ async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConf
     let (latest, time) = (&latest.id, latest.timestamp);
     let hint = match choice {
         (None, None) => format!("export the latest one, of {time}, with --snapshot-id {latest}"),
-        _ => format!(
-            "list the snapshots with `GET /_ml/anomaly_detectors/{id}/model_snapshots`; closing an open job creates one"
-        ),
+        _ => format!("list the snapshots with `GET /_ml/anomaly_detectors/{id}/model_snapshots`"),
     };
     Err(Error::failed(message, hint))
 }

@@ -34,8 +34,8 @@ const PERFORMANCE: &str = "Performance and limits";
 /// Create a job from an archive
 ///
 /// The archive and the cluster are checked before anything is written, and a failed import is rolled back. The job is not
-/// opened, and its datafeed is not started. Imports are intended for reproducing issues and for test clusters. The job ID
-/// is printed to stdout.
+/// opened, and its datafeed is not started. An import writes to internal indices of machine learning, which Elastic does not
+/// support as an interface. The job ID is printed to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ImportOptions {

@@ -13,9 +13,8 @@ use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, escape_json, indented};
 
-const MEANT_FOR: &str = "Imports are intended for reproducing issues and for test clusters, not for production.";
-const UNSUPPORTED: &str = "An import writes directly to internal indices of machine learning, which Elastic does not \
-                           support.";
+const UNSUPPORTED: &str = "An import writes to internal indices of machine learning, which Elastic does not support as an \
+                           interface.";
 const NO_TERMINAL: &str = "cannot ask for confirmation without a terminal";
 
 /// The most fields of an index that the plan lists.
@@ -27,7 +26,7 @@ pub(super) fn require_answerable(options: &ImportOptions, terminal: &Terminal) -
         true => Ok(()),
         false => Err(Error::refused(
             NO_TERMINAL,
-            format!("{MEANT_FOR} To confirm, add --yes"),
+            format!("{UNSUPPORTED} To confirm, add --yes"),
         )),
     }
 }
@@ -41,7 +40,7 @@ pub(super) async fn confirm(session: &Session, options: &ImportOptions, plan: &P
         return Ok(());
     }
     notes.for_each(|note| terminal.print_always(&note));
-    terminal.explain(&format!("{MEANT_FOR} {UNSUPPORTED}"));
+    terminal.explain(UNSUPPORTED);
     for step in steps(plan) {
         terminal.print_always(&format!("  {step}"));
     }

@@ -488,8 +488,12 @@ fn between(from: Option<EpochMillis>, to: Option<EpochMillis>) -> Option<String>
 
 /// Without seconds, so that the table fits into 80 columns.
 fn to_the_minute(time: Option<EpochMillis>) -> Text {
-    match time.map(|time| time.to_string()) {
-        Some(time) => format!("{}Z", time.rsplit_once(':').map_or(&*time, |(minutes, _)| minutes)).into(),
-        None => Text::styled(Faint, "-"),
+    let Some(time) = time.map(|time| time.to_string()) else {
+        return Text::styled(Faint, "-");
+    };
+    match time.rsplit_once(':') {
+        Some((minutes, _)) => format!("{minutes}Z").into(),
+        // A time outside of the years that RFC 3339 has.
+        None => time.into(),
     }
 }
