@@ -487,6 +487,15 @@ mod tests {
     }
 
     #[test]
+    fn names_of_a_certificate_are_printed_without_the_syntax_of_rust() {
+        let cause = r#"invalid peer certificate: certificate not valid for name "es"; certificate is only valid for DnsName("localhost"), DnsName("es01") or IpAddress(127.0.0.1)"#;
+        assert_eq!(
+            ConnectionFailure::WrongHostName.describe("GET /", "https://es/", cause),
+            "the certificate of https://es/ is for another host name: localhost, es01 or 127.0.0.1"
+        );
+    }
+
+    #[test]
     fn a_missing_api_is_not_a_bad_request() {
         let missing = br#"{"error":"no handler found for uri [/_security/_authenticate] and method [GET]"}"#;
         assert!(ErrorResponse::parse(400, missing).is_unknown_api());

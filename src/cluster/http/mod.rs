@@ -313,8 +313,8 @@ fn redirected(what: &str, status: u16, asked: &Url, location: Option<&HeaderValu
 
 /// On Windows, only the layer of hyper-util identifies the failure, and `flatten` removes it.
 fn is_dns_failure(chain: &[String]) -> bool {
-    let is_known = |text: &String| DNS_FAILURES.iter().any(|words| text.contains(words));
-    chain.iter().any(is_known)
+    let is_dns = |text: &String| DNS_FAILURES.iter().any(|words| text.contains(words));
+    chain.iter().any(is_dns)
 }
 
 /// The chain as one line, without layers that repeat the address, the kind of failure or one another.
@@ -353,6 +353,23 @@ impl Drop for InFlightWrite<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn unknown_hosts_are_recognized_by_the_layer_or_the_cause() {
+        let chain = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let windows = chain(&[
+            "client error (Connect)",
+            "dns error",
+            "No such host is known. (os error 11001)",
+        ]);
+        assert!(is_dns_failure(&windows));
+        let linux = "failed to lookup address information: Name or service not known";
+        assert!(is_dns_failure(&chain(&["client error (Connect)", linux])));
+        assert!(!is_dns_failure(&chain(&[
+            "tcp connect error",
+            "Connection refused (os error 111)"
+        ])));
+    }
 
     #[test]
     fn causes_are_not_repeated() {
