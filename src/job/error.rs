@@ -16,7 +16,7 @@ pub enum Error {
     InvalidId {
         what: &'static str,
         id: String,
-        why: &'static str,
+        why: String,
     },
     /// A configuration with a missing or invalid member.
     #[error("{what}: {why}")]

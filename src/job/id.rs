@@ -28,7 +28,10 @@ macro_rules! id_types {
             fn try_from(id: String) -> Result<Self, Error> {
                 match $check(&id) {
                     Ok(()) => Ok(Self(id)),
-                    Err(why) => Err(Error::InvalidId { what: $what, id, why }),
+                    Err(why) => {
+                        let why = lowercase_hint($what, &id, $check).unwrap_or_else(|| why.to_owned());
+                        Err(Error::InvalidId { what: $what, id, why })
+                    }
                 }
             }
         }
@@ -139,6 +142,13 @@ pub fn is_remote(expression: &str) -> bool {
 fn remote(expression: &str) -> Option<(&str, &str)> {
     let split = expression.split_once(':').filter(|_| !expression.starts_with('<'));
     split.filter(|(_, index)| !index.starts_with(':'))
+}
+
+/// Suggests the lowercase spelling of an ID if that is valid.
+fn lowercase_hint(what: &str, id: &str, check: fn(&str) -> Result<(), &'static str>) -> Option<String> {
+    let lowercase = id.to_lowercase();
+    let is_valid = lowercase != id && check(&lowercase).is_ok();
+    is_valid.then(|| format!("{what}s are lowercase (did you mean `{lowercase}`?)"))
 }
 
 fn ml_id(id: &str) -> Result<(), &'static str> {
@@ -297,6 +307,18 @@ mod tests {
         ] {
             assert!(bad.parse::<JobId>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn lowercase_spelling_is_suggested() {
+        let message = |id: &str| id.parse::<JobId>().unwrap_err().to_string();
+        assert_eq!(
+            message("Web-Latency"),
+            "invalid job ID `Web-Latency`: job IDs are lowercase (did you mean `web-latency`?)"
+        );
+        assert!(!message("Web Latency").contains("did you mean"));
+        let error = "Logs".parse::<IndexName>().unwrap_err().to_string();
+        assert_eq!(error, "invalid index name `Logs`: index names are lowercase (did you mean `logs`?)");
     }
 
     #[test]

@@ -4,5 +4,6 @@ pub mod atomic_file;
 pub mod format;
 pub(crate) mod process;
 pub mod secret;
+pub(crate) mod similar;
 pub(crate) mod spool;
 pub mod timestamp;
