@@ -318,7 +318,10 @@ mod tests {
         );
         assert!(!message("Web Latency").contains("did you mean"));
         let error = "Logs".parse::<IndexName>().unwrap_err().to_string();
-        assert_eq!(error, "invalid index name `Logs`: index names are lowercase (did you mean `logs`?)");
+        assert_eq!(
+            error,
+            "invalid index name `Logs`: index names are lowercase (did you mean `logs`?)"
+        );
     }
 
     #[test]

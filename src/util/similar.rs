@@ -15,7 +15,9 @@ pub(crate) fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     found.sort_by(|(one, a), (other, b)| other.total_cmp(one).then_with(|| a.cmp(b)));
     found.dedup();
     let best = found.first().map_or(0.0, |(score, _)| *score);
-    let close = found.into_iter().take_while(|(score, _)| best - score <= MAX_DISTANCE_FROM_BEST);
+    let close = found
+        .into_iter()
+        .take_while(|(score, _)| best - score <= MAX_DISTANCE_FROM_BEST);
     close.take(MAX_SUGGESTIONS).map(|(_, candidate)| candidate).collect()
 }
 
@@ -35,7 +37,13 @@ mod tests {
 
     #[test]
     fn similar_names_are_found_the_best_one_first() {
-        let jobs = ["web-errors", "web-latency", "log-categories", "web-latency-2", "user-population"];
+        let jobs = [
+            "web-errors",
+            "web-latency",
+            "log-categories",
+            "web-latency-2",
+            "user-population",
+        ];
         for (name, expected) in [
             ("web-latnecy", &["web-latency", "web-latency-2"][..]),
             ("Web-Latency", &["web-latency", "web-latency-2"]),
