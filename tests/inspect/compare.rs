@@ -69,7 +69,7 @@ fn comparison_shows_what_differs_between_two_snapshots() {
         .unwrap()
         .iter()
         .find(|field| field["field"] == "mlcategory");
-    assert_eq!(categories.unwrap()["came"], serde_json::json!(["12"]));
+    assert_eq!(categories.unwrap()["added"], serde_json::json!(["12"]));
 }
 
 #[test]

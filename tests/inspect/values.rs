@@ -240,7 +240,7 @@ fn unknown_state_format_is_reported() {
     let (binary, archive) = with_state("{\"a\":\"1706658300\",", "{\"zz\":\"alice\",\"a\":\"1706658300\",");
     let run = binary.run(["inspect", &archive, "--values", "--json"]).expect(0);
     let report = run.json();
-    assert_eq!(report["values"]["unread"][0]["part"], "model_state");
+    assert_eq!(report["values"]["unreadable"][0]["part"], "model_state");
     run.expect_stderr("values may be missing");
     let page = binary.run(["inspect", &archive, "--values"]).expect(0);
     assert!(page.stdout.contains("incomplete"), "{}", page.stdout);
@@ -257,8 +257,8 @@ fn unreadable_input_document_is_reported() {
             .into_bytes()
     });
     let run = binary.run(["inspect", &archive, "--values", "--json"]).expect(0);
-    let unread = &run.json()["values"]["unread"];
-    assert_eq!((&unread[0]["part"], &unread[1]), (&"inputs".into(), &Value::Null));
+    let unreadable = &run.json()["values"]["unreadable"];
+    assert_eq!((&unreadable[0]["part"], &unreadable[1]), (&"inputs".into(), &Value::Null));
 }
 
 #[test]

@@ -39,9 +39,12 @@ pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal
         return Err(failure);
     }
     let mut report = collector.report(&name, size, contents, options.limits);
-    for unread in report.values.iter().flat_map(|values| &values.unread) {
-        let part = values::part_label(unread.part);
-        terminal.warn(&format!("values may be missing: {part} of {name}: {}", unread.why));
+    for unreadable in report.values.iter().flat_map(|values| &values.unreadable) {
+        let part = values::part_label(unreadable.part);
+        terminal.warn(&format!(
+            "values may be missing: {part} of {name}: {}",
+            unreadable.reason
+        ));
     }
     report.failure = failure.as_ref().map(Error::to_json);
     Ok(Inspection { report, failure })

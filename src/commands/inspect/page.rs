@@ -329,7 +329,7 @@ fn describe_pattern(facts: &PatternFacts) -> String {
         Some(_) => " on weekdays",
         None => "",
     };
-    let what = match (facts.pattern.what, &facts.pattern.period) {
+    let what = match (facts.pattern.kind, &facts.pattern.period) {
         (PatternKind::Seasonality, Some(period)) => format!("seasonality of {period}{days}"),
         (PatternKind::Trend, _) => "trend".to_owned(),
         _ => "other change".to_owned(),
@@ -390,9 +390,9 @@ fn parts(report: &Report) -> Option<Section> {
         section.paragraph(Text::styled(Caution, text));
     }
     let annotations = report.annotations;
-    if annotations.by_job + annotations.by_people > 0 {
-        let [job, people] = [annotations.by_job, annotations.by_people].map(count);
-        section.fact("Annotations", format!("{job} by the job, {people} by users"));
+    if annotations.by_job + annotations.by_users > 0 {
+        let [job, users] = [annotations.by_job, annotations.by_users].map(count);
+        section.fact("Annotations", format!("{job} by the job, {users} by users"));
     }
     section.fact("Filters", report.filters.join(", "));
     let calendars = report.contents.calendars.iter().map(|calendar| {

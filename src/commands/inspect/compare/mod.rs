@@ -82,8 +82,8 @@ pub(super) struct FieldDifference {
     /// Whether all values of both archives were compared.
     pub(crate) exact: bool,
     pub(crate) parts: Vec<PartDifference>,
-    pub(crate) came: Vec<String>,
-    pub(crate) gone: Vec<String>,
+    pub(crate) added: Vec<String>,
+    pub(crate) removed: Vec<String>,
 }
 
 /// Numbers of distinct values of a field in one part.
@@ -92,8 +92,8 @@ pub(super) struct PartDifference {
     pub(crate) part: &'static str,
     pub(crate) first: u64,
     pub(crate) second: u64,
-    pub(crate) came: u64,
-    pub(crate) gone: u64,
+    pub(crate) added: u64,
+    pub(crate) removed: u64,
 }
 
 pub(super) fn compare(first: &Inspection, second: &Inspection) -> Comparison {
@@ -179,9 +179,9 @@ fn parsed(entry: Option<&RawValue>) -> Value {
 
 /// The name of a pattern, and the number of series in which it was detected.
 fn pattern(facts: &PatternFacts) -> (String, Value) {
-    let Pattern { what, period, days } = &facts.pattern;
+    let Pattern { kind, period, days } = &facts.pattern;
     let mut name = facts.detector.map_or_else(String::new, |n| format!("detector {n}: "));
-    name += json!(what).as_str().unwrap_or_default();
+    name += json!(kind).as_str().unwrap_or_default();
     name.extend(period.iter().map(|period| format!(" of {period}")));
     name.extend(days.iter().map(|days| format!(" on {days}")));
     (name, json!(facts.series))
@@ -206,7 +206,7 @@ fn compare_values(first: &ValuesFacts, second: &ValuesFacts) -> Vec<FieldDiffere
         compare_field(field, first, second)
     });
     let mut differences: Vec<FieldDifference> = differences.collect();
-    differences.retain(|field| field.parts.iter().any(|part| part.came + part.gone > 0));
+    differences.retain(|field| field.parts.iter().any(|part| part.added + part.removed > 0));
     differences
 }
 
@@ -232,8 +232,8 @@ fn compare_field(field: &FieldFacts, first: &FieldFacts, second: &FieldFacts) ->
             part: name,
             first: number(|first, _| first),
             second: number(|_, second| second),
-            came: number(|first, second| second && !first),
-            gone: number(|first, second| first && !second),
+            added: number(|first, second| second && !first),
+            removed: number(|first, second| first && !second),
         }
     });
     let only = |field: &FieldFacts, other: usize| {
@@ -246,8 +246,8 @@ fn compare_field(field: &FieldFacts, first: &FieldFacts, second: &FieldFacts) ->
         kind: field.kind,
         exact: !first.more && !second.more,
         parts: parts.filter(|part| part.first + part.second > 0).collect(),
-        came: only(second, 0),
-        gone: only(first, 1),
+        added: only(second, 0),
+        removed: only(first, 1),
     }
 }
 
@@ -361,7 +361,7 @@ fn values_section(fields: &[FieldDifference]) -> Section {
         let names = std::iter::once(field.field.as_str()).chain(std::iter::repeat(""));
         names.zip(&field.parts).map(|(name, part)| {
             let mut row: Vec<Cell> = vec![name.into(), part_label(part.part).into()];
-            row.extend([part.first, part.second, part.came, part.gone].map(|number| Cell::from(count(number))));
+            row.extend([part.first, part.second, part.added, part.removed].map(|number| Cell::from(count(number))));
             row
         })
     });
@@ -373,7 +373,7 @@ fn values_section(fields: &[FieldDifference]) -> Section {
         section.paragraph(Text::styled(Caution, text));
     }
     for field in fields {
-        for (values, what) in [(&field.came, "added"), (&field.gone, "removed")] {
+        for (values, what) in [(&field.added, "added"), (&field.removed, "removed")] {
             let hidden = values.len().saturating_sub(SHOWN_VALUES) as u64;
             let more = (hidden > 0).then(|| format!("{} more; use --json to list all", count(hidden)));
             let lines = values.iter().take(SHOWN_VALUES).map(|value| short(value)).chain(more);

@@ -137,7 +137,7 @@ pub(crate) struct PatternFacts {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub(crate) struct Pattern {
-    pub(crate) what: PatternKind,
+    pub(crate) kind: PatternKind,
     /// Length of a seasonality, such as `1d`.
     pub(crate) period: Option<String>,
     /// `weekdays` or `weekend`, if the seasonality is limited to them.
@@ -156,7 +156,7 @@ pub(crate) enum PatternKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct AnnotationFacts {
     pub(crate) by_job: u64,
-    pub(crate) by_people: u64,
+    pub(crate) by_users: u64,
 }
 
 /// The categories, sorted by number of matches, highest first.
@@ -203,7 +203,7 @@ impl Patterns {
         // An annotation of any other form counts as written by a user, since only autodetect is known to write this form.
         let mut annotation: Annotation = serde_json::from_slice(source).unwrap_or_default();
         if annotation.create_username.as_deref() != Some(JOB_USER) {
-            self.authors.by_people += 1;
+            self.authors.by_users += 1;
             return;
         }
         self.authors.by_job += 1;
@@ -239,7 +239,7 @@ impl Patterns {
 impl Pattern {
     /// From the texts that autodetect writes (`CTimeSeriesTestForSeasonality`, `CTimeSeriesDecompositionDetail`).
     fn of(text: &str) -> Self {
-        let new = |what, period, days| Self { what, period, days };
+        let new = |kind, period, days| Self { kind, period, days };
         let found = text.strip_prefix("Detected ").unwrap_or_default();
         if found == "trend" {
             return new(PatternKind::Trend, None, None);
@@ -487,7 +487,7 @@ mod tests {
                  series,
              }| {
                 assert_eq!(detector, Some(1));
-                (pattern.what, pattern.period, pattern.days, series)
+                (pattern.kind, pattern.period, pattern.days, series)
             },
         );
         let period = |period: &str| Some(period.to_owned());
@@ -501,7 +501,7 @@ mod tests {
                 (PatternKind::Other, None, None, 1),
             ]
         );
-        assert_eq!((authors.by_job, authors.by_people), (8, 2));
+        assert_eq!((authors.by_job, authors.by_users), (8, 2));
     }
 
     #[test]

@@ -78,7 +78,6 @@ pub(crate) struct Report {
     pub(crate) calendars: Vec<Value>,
     pub(crate) checks: Vec<Check>,
     pub(crate) findings: Vec<Finding>,
-    #[serde(rename = "lacks")]
     pub(crate) missing: Vec<MissingPart>,
     /// In the order of the archive.
     pub(crate) entries: Vec<EntrySummary>,
@@ -150,7 +149,6 @@ pub(crate) struct InputFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
     pub(crate) what: &'static str,
-    #[serde(rename = "held")]
     pub(crate) passed: bool,
 }
 

@@ -87,7 +87,7 @@ fn every_name_of_a_missing_part_is_documented() {
     let source = include_str!("../../compatibility.rs");
     let row = DOCUMENTATION
         .lines()
-        .find(|line| line.starts_with("| `lacks[].what`"))
+        .find(|line| line.starts_with("| `missing[].what`"))
         .unwrap();
     let names: Vec<&str> = row.split('`').skip(3).step_by(2).collect();
     for name in &names {

@@ -8,7 +8,7 @@ use crate::commands::inspect::facts::{
     self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, HistogramFacts,
     InputFacts, PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
 };
-use crate::commands::inspect::values::{UnreadFacts, ValueCollector};
+use crate::commands::inspect::values::{UnreadableFacts, ValueCollector};
 use crate::job::{JobConfig, Snapshot};
 use crate::util::timestamp::{EpochMillis, parse_date};
 
@@ -44,9 +44,9 @@ pub(in crate::commands::inspect) fn full_with_values() -> Report {
     );
     let mut values = gathered.into_facts(&Contents::default(), Limits::default());
     values.hashes.scopes = 7;
-    values.unread.push(UnreadFacts {
+    values.unreadable.push(UnreadableFacts {
         part: "model_state",
-        why: "at a.b: unknown element `z`".to_owned(),
+        reason: "at a.b: unknown element `z`".to_owned(),
     });
     Report {
         values: Some(values),
@@ -112,7 +112,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
         }),
         annotations: AnnotationFacts {
             by_job: 97,
-            by_people: 1,
+            by_users: 1,
         },
         filters: texts(&["canary-hosts"]),
         calendars: vec![json!({"id": "holidays", "events": 3})],
@@ -232,9 +232,9 @@ fn snapshot() -> Snapshot {
     Snapshot::parse(serde_json::value::to_raw_value(&snapshot).unwrap()).unwrap()
 }
 
-fn pattern(what: PatternKind, period: Option<String>, days: Option<&'static str>) -> PatternFacts {
+fn pattern(kind: PatternKind, period: Option<String>, days: Option<&'static str>) -> PatternFacts {
     PatternFacts {
-        pattern: Pattern { what, period, days },
+        pattern: Pattern { kind, period, days },
         detector: Some(0),
         series: 31,
     }

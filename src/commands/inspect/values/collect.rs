@@ -26,7 +26,6 @@ const MAX_HASHES: usize = 1_000_000;
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ValuesFacts {
     /// Maximum number of distinct values per field.
-    #[serde(rename = "most_values")]
     pub(crate) max_values: u64,
     /// Whether there are fields that are not listed.
     pub(crate) more_fields: bool,
@@ -35,7 +34,7 @@ pub(crate) struct ValuesFacts {
     /// Whether values were replaced by tokens when the archive was written.
     pub(crate) pseudonymized: bool,
     pub(crate) hashes: HashFacts,
-    pub(crate) unread: Vec<UnreadFacts>,
+    pub(crate) unreadable: Vec<UnreadableFacts>,
 }
 
 /// Numbers of unsalted hashes: they can be compared with the hashes of guessed values.
@@ -52,9 +51,9 @@ pub(crate) struct HashFacts {
 
 /// A part whose form is not known, so that its values may be missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct UnreadFacts {
+pub(crate) struct UnreadableFacts {
     pub(crate) part: &'static str,
-    pub(crate) why: String,
+    pub(crate) reason: String,
 }
 
 /// Maximum number of distinct values per field.
@@ -85,7 +84,7 @@ pub(crate) struct FieldFacts {
     /// Distinct values by format.
     pub(crate) looks_like: Vec<FormatFacts>,
     /// Texts by the formats of the words in them.
-    pub(crate) holds: Vec<FormatFacts>,
+    pub(crate) contains: Vec<FormatFacts>,
     /// The most frequent first.
     pub(crate) values: Vec<ValueFacts>,
 }
@@ -140,7 +139,7 @@ pub(crate) struct ValueCollector {
     scopes: HashSet<u64>,
     words: HashSet<u64>,
     hashes: HashFacts,
-    unread: Vec<UnreadFacts>,
+    unreadable: Vec<UnreadableFacts>,
     time_field: String,
 }
 
@@ -169,7 +168,7 @@ impl ValueCollector {
         };
         if !complete {
             let why = "a document is nested too deeply or contains a number that is too large";
-            self.add_unread(part.name(), why.to_owned());
+            self.add_unreadable(part.name(), why.to_owned());
         }
     }
 
@@ -186,7 +185,7 @@ impl ValueCollector {
                 Change::Keep
             };
             if let Err(why) = read_quantiles(&quantiles.state, limits, visitor) {
-                self.add_unread("quantiles", why.to_string());
+                self.add_unreadable("quantiles", why.to_string());
             }
         }
         self.assign_to_fields(contents);
@@ -214,7 +213,7 @@ impl ValueCollector {
             fields,
             pseudonymized: options.and_then(|options| options.get("pseudonymize")) == Some(&Value::Bool(true)),
             hashes: self.hashes,
-            unread: self.unread,
+            unreadable: self.unreadable,
         }
     }
 
@@ -272,10 +271,10 @@ impl ValueCollector {
         self.store.add(source, used, part, text);
     }
 
-    fn add_unread(&mut self, part: &'static str, why: String) {
-        let unread = UnreadFacts { part, why };
-        if !self.unread.contains(&unread) {
-            self.unread.push(unread);
+    fn add_unreadable(&mut self, part: &'static str, reason: String) {
+        let unreadable = UnreadableFacts { part, reason };
+        if !self.unreadable.contains(&unreadable) {
+            self.unreadable.push(unreadable);
         }
     }
 }
@@ -313,7 +312,9 @@ impl StateSink {
     }
 
     fn note(&self, why: &io::Error) {
-        self.values.borrow_mut().add_unread(self.part.name(), why.to_string());
+        self.values
+            .borrow_mut()
+            .add_unreadable(self.part.name(), why.to_string());
     }
 }
 
@@ -347,7 +348,7 @@ impl Serialize for ValueFacts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let counts = ArchivePart::NAMES.map(|(part, name)| (name, self.counts.of(part)));
         let parts: BTreeMap<&str, u64> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
-        json!({"value": self.value.text, "cut": self.value.is_truncated(), "parts": parts}).serialize(serializer)
+        json!({"value": self.value.text, "truncated": self.value.is_truncated(), "parts": parts}).serialize(serializer)
     }
 }
 
@@ -452,13 +453,13 @@ impl FieldFacts {
             let distinct = values.iter().filter(|value| value.counts.of(part) > 0).count() as u64;
             (distinct > 0).then_some((name, distinct))
         });
-        let (mut looks_like, mut holds) = (BTreeMap::new(), BTreeMap::new());
+        let (mut looks_like, mut contains) = (BTreeMap::new(), BTreeMap::new());
         for ValueFacts { value, .. } in &values {
             let format = ValueFormat::of(&value.text, &name);
             *looks_like.entry(format).or_insert(0) += 1;
             if matches!(format, ValueFormat::Text | ValueFormat::Url) {
                 for contained in ValueFormat::contained_in(&value.text) {
-                    *holds.entry(contained).or_insert(0) += 1;
+                    *contains.entry(contained).or_insert(0) += 1;
                 }
             }
         }
@@ -469,7 +470,7 @@ impl FieldFacts {
             more,
             parts: parts.collect(),
             looks_like: ranked(looks_like),
-            holds: ranked(holds),
+            contains: ranked(contains),
             name,
             kind,
             values,

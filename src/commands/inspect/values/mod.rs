@@ -7,6 +7,6 @@ mod collect;
 mod page;
 
 #[cfg(test)]
-pub(super) use collect::UnreadFacts;
+pub(super) use collect::UnreadableFacts;
 pub(super) use collect::{FieldFacts, PartCounts, StateSink, StoredValue, ValueCollector, ValuesFacts};
 pub(super) use page::{part_label, sections};

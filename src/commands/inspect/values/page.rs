@@ -36,14 +36,15 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
     });
     let [field, formats] = ["Field", "Looks like"].map(Flexible);
     section.table(Table::new([field, Numbers("Values"), formats, Words("Used as")], rows));
-    let unread = values.unread.iter();
-    let unread = unread.map(|part| format!("values may be missing: {}: {}", part_label(part.part), part.why));
+    let unreadable = values.unreadable.iter();
+    let unreadable =
+        unreadable.map(|part| format!("values may be missing: {}: {}", part_label(part.part), part.reason));
     let more_fields = "there are too many fields: some fields and their values are not listed".to_owned();
     let max = count(values.max_values);
     let more = format!("for fields with more than {max} values, or too many bytes, only some values are listed");
     let more = values.fields.iter().any(|field| field.more).then_some(more);
     let bounds = values.more_fields.then_some(more_fields).into_iter().chain(more);
-    let marks = unread.chain(bounds);
+    let marks = unreadable.chain(bounds);
     let marks: Vec<Mark> = marks.map(|text| Mark(Caution, "incomplete", text.into())).collect();
     if !marks.is_empty() {
         section.push(Block::Marks(marks));
@@ -84,7 +85,7 @@ fn field_section(field: &FieldFacts) -> Section {
     let parts = field.parts.iter();
     let parts = parts.map(|(part, values)| format!("{}: {}", part_label(part), count(*values)));
     section.fact("Found in", parts.collect::<Vec<_>>().join(", "));
-    for (label, formats) in [("Looks like", &field.looks_like), ("Contains", &field.holds)] {
+    for (label, formats) in [("Looks like", &field.looks_like), ("Contains", &field.contains)] {
         let format = |format: &FormatFacts| format!("{}: {}", format.what, count(format.values));
         section.fact(label, formats.iter().map(format).collect::<Vec<_>>().join(", "));
     }
