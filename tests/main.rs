@@ -1,4 +1,4 @@
-//! The suite: the built binary against a stand-in cluster, or against a real Elasticsearch behind it.
+//! Integration tests: the built binary with a stand-in cluster, or with a real Elasticsearch node behind it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -32,10 +32,10 @@ pub fn check(data: &[u8]) {
     {
         assert_eq!(id.format(&job, &snapshot), word);
     }
-    let steers = |text: &str| text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
-    assert!(!steers(&escape(word)) && !steers(&indented(word)));
+    let has_control = |text: &str| text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
+    assert!(!has_control(&escape(word)) && !has_control(&indented(word)));
     let json = serde_json::to_string(word).expect("text");
     let harmless = escape_json(&json);
-    assert!(!steers(&harmless));
+    assert!(!has_control(&harmless));
     assert_eq!(serde_json::from_str::<String>(&harmless).expect("JSON"), word);
 }

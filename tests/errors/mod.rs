@@ -159,7 +159,7 @@ fn first_contact_errors_match_the_snapshot() {
         "--url",
         "http://127.0.0.1:1",
     ]);
-    text += &masked_output(&binary, &opensearch, "nobody listens", &gone);
+    text += &masked_output(&binary, &opensearch, "connection refused", &gone);
     text.push('\n');
     let json = binary.run([
         "export",
@@ -172,7 +172,7 @@ fn first_contact_errors_match_the_snapshot() {
         "http://127.0.0.1:1",
         "--json",
     ]);
-    text += &masked_output(&binary, &opensearch, "nobody listens, as JSON", &json);
+    text += &masked_output(&binary, &opensearch, "connection refused, as JSON", &json);
     insta::assert_snapshot!("contact", text);
 }
 

@@ -60,7 +60,7 @@ fn equal_ids_in_two_source_indices_stay_separate() {
     let mut actions: Vec<&str> = text.iter().step_by(2).copied().collect();
     actions.sort_unstable();
     actions.dedup();
-    assert_eq!(actions.len(), fixture.inputs.len(), "index and id of each are told");
+    assert_eq!(actions.len(), fixture.inputs.len(), "each has an action line");
     let mapping: Value = serde_json::from_str(entry(&entries, "_input_mapping.json")).unwrap();
     assert!(mapping["weblogs-2024.01"].is_object() && mapping["weblogs-2024.02"].is_object());
 }

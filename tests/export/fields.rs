@@ -23,7 +23,7 @@ fn with_private_field(mut fixture: Fixture) -> Fixture {
 /// Every list of fields that was requested; `*` if a search requested complete documents.
 fn record_requested_fields(cluster: &TestCluster, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
-    let (index, heard) = (index.to_owned(), Arc::clone(&asked));
+    let (index, recorded) = (index.to_owned(), Arc::clone(&asked));
     let opened: Mutex<bool> = Mutex::new(false);
     let hook = FaultRule::on("POST", "").always().run(move |call| {
         if call.path.ends_with("/_pit") {
@@ -33,11 +33,11 @@ fn record_requested_fields(cluster: &TestCluster, index: &str) -> Arc<Mutex<BTre
         let of_inputs = call.path.contains(&index) || (call.path == "/_search" && *opened.lock().unwrap());
         if of_inputs && call.path.ends_with("/_search") && body["size"] != 0 {
             match body["_source"].as_array() {
-                Some(fields) => heard
+                Some(fields) => recorded
                     .lock()
                     .unwrap()
                     .extend(fields.iter().map(|field| field.as_str().unwrap().to_owned())),
-                None => drop(heard.lock().unwrap().insert("*".to_owned())),
+                None => drop(recorded.lock().unwrap().insert("*".to_owned())),
             }
         }
     });

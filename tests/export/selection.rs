@@ -145,7 +145,7 @@ fn input_documents_are_selected_by_date_in_time_order() {
         let (after, before) = (times[50], times[150]);
         assert!(
             times[49] < after && times[149] < before,
-            "the boundaries tell documents apart"
+            "the boundaries distinguish documents"
         );
         let cluster = cluster(&fixture);
         let (from, to) = ((after * unit).to_string(), (before * unit).to_string());

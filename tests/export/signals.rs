@@ -38,11 +38,11 @@ fn run(cluster: &TestCluster, binary: &Binary, target: &SignalTarget, pagination
 fn interrupt_at(cluster: &TestCluster, number: usize, signal: Signal, code: i32, pagination: &str) -> bool {
     let target = SignalTarget::default();
     let asked = Arc::new(Mutex::new(None));
-    let (hooked, heard) = (target.clone(), Arc::clone(&asked));
+    let (hooked, recorded) = (target.clone(), Arc::clone(&asked));
     let faults = cluster.stand_in.faults();
     faults.clear();
     let hook = FaultRule::when(|_| true).nth(number).run(move |call| {
-        *heard.lock().unwrap() = Some(format!("{} {}", call.method, call.uri()));
+        *recorded.lock().unwrap() = Some(format!("{} {}", call.method, call.uri()));
         hooked.signal(signal);
         hooked.wait(EXIT_TIMEOUT);
     });

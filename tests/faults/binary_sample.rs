@@ -1,4 +1,4 @@
-//! A sample of the table against the built binary, whose time and network are the machine's.
+//! Runs a sample of the faults with the built binary, which uses the real clock and network.
 
 use super::fault_kinds::{FailureMode, KINDS, Kind};
 use super::fixture::{JOB, Port, archive, source, target};
@@ -12,7 +12,7 @@ use crate::support::test_cluster::TestCluster;
 
 const OPTIONS: [&str; 5] = ["--retries", "1", "--timeout", "1", "--ignore-certs"];
 
-/// Makes the request go wrong once; what needs the clock of a test, or would keep it waiting, is left to the table.
+/// Makes the request fail once. Faults that need a simulated clock or take long are excluded.
 fn inject(cluster: &TestCluster, request: &RequestId, kind: &Kind) -> bool {
     let action = match kind.mode {
         FailureMode::ConnectionRefused | FailureMode::NoTls => return false,
@@ -32,7 +32,7 @@ fn inject(cluster: &TestCluster, request: &RequestId, kind: &Kind) -> bool {
 
 fn check_outcome(run: &Run, kind: &Kind, request: &RequestId) {
     let ended = match (kind.retried, run.code) {
-        // One that is too large goes in halves.
+        // A bulk request that is too large is split.
         (_, 0) if kind.retried || kind.name == "413" => Ok(()),
         (false, 1 | 5) => check_error_message(run, kind),
         (_, code) => Err(format!("exit {code}")),

@@ -1,5 +1,5 @@
 //! Something changes on the cluster right before each request of an export: the archive is then a consistent one, from
-//! before the change or from after it, or the export fails with a clear error and leaves nothing.
+//! before or after the change, or the export fails with a clear error and leaves no file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::support::in_process::InProcess;
 use crate::support::test_cluster::{Template, TestCluster};
 
 const SOURCE: &str = "app-logs";
-/// What the datafeed reads.
+/// The alias that the datafeed reads.
 const ALIAS: &str = "logs";
 const DETECTOR: &str = "/_ml/anomaly_detectors/log-categories";
 const DATAFEED: &str = "/_ml/datafeeds/datafeed-log-categories";
@@ -34,7 +34,7 @@ const ANNOTATIONS: &str = ".ml-annotations-000001";
 pub struct Kind {
     name: &'static str,
     apply: fn(&DirectClient),
-    /// Whether an export must succeed nevertheless.
+    /// Whether an export must succeed anyway.
     harmless: bool,
 }
 
@@ -84,7 +84,7 @@ fn block(cluster: &DirectClient, index: &str) {
     send(cluster, "PUT", &format!("/{index}/_settings"), &blocks);
 }
 
-/// The first document of the job in an index that has this in its ID.
+/// Returns the first document of the job with this text in its ID.
 fn document(cluster: &DirectClient, index: &str, part: &str) -> (String, Value) {
     let found = send(cluster, "POST", &format!("/{index}/_search"), &json!({"size": 1000}));
     let hits = found["hits"]["hits"].as_array().unwrap();
@@ -104,7 +104,7 @@ fn delete_document(cluster: &DirectClient, index: &str, part: &str) {
     delete(cluster, &format!("/{index}/_doc/{id}?refresh=true"));
 }
 
-/// A state document that decodes to this.
+/// Encodes a state document.
 fn state(text: &str) -> Value {
     json!({"compressed": [STANDARD.encode(gzip(text.as_bytes()))], "eos": true})
 }
@@ -113,7 +113,7 @@ fn input(time: i64) -> Value {
     json!({"@timestamp": time, "service": "new", "message": "a new message"})
 }
 
-/// A new index behind the alias that the datafeed reads, with a field more.
+/// Creates a new index for the alias that the datafeed reads, with an additional field.
 fn add_source(cluster: &DirectClient) {
     let mut mapping = fixture().input_mapping;
     mapping["properties"]["new_field"] = json!({"type": "keyword"});
@@ -262,7 +262,7 @@ pub const KINDS: [Kind; 37] = [
     }),
 ];
 
-/// A cluster where the job has learned, and its datafeed reads an alias.
+/// A cluster with a job whose datafeed reads an alias.
 fn source() -> TestCluster {
     static SOURCE: OnceLock<Template> = OnceLock::new();
     let seed = |test_cluster: &TestCluster| {
@@ -304,7 +304,7 @@ fn export(test_cluster: &TestCluster, output: &Path, more: &[&str]) -> Run {
 
 type Contents = BTreeMap<String, String>;
 
-/// What belongs together in an archive, by kind of entry.
+/// The entries of an archive that must be consistent with each other, by kind.
 fn contents(archive: &Path) -> BTreeMap<String, Contents> {
     let mut groups = BTreeMap::<String, Contents>::new();
     for (name, text) in entries(archive) {
@@ -321,7 +321,7 @@ fn contents(archive: &Path) -> BTreeMap<String, Contents> {
 
 const PAGINATIONS: [&str; 2] = ["pit", "scroll"];
 
-/// A fault-free export: how many requests it sends, and what it writes.
+/// The result of an export without faults: the number of requests, and the archive.
 fn unchanged_export(pagination: &str, change: Option<&Kind>) -> (usize, Option<BTreeMap<String, Contents>>) {
     let (test_cluster, directory) = (source(), tempfile::tempdir().unwrap());
     let output = directory.path().join("out.tar.gz");
@@ -340,7 +340,7 @@ fn unchanged_export(pagination: &str, change: Option<&Kind>) -> (usize, Option<B
     )
 }
 
-/// What an archive may hold: the contents from before the change, and those from after it.
+/// The accepted contents of an archive: from before the change, or from after it.
 struct ValidContents {
     requests: usize,
     before: BTreeMap<String, Contents>,

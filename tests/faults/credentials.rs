@@ -1,4 +1,4 @@
-//! Who lists the processes sees no secret that was given another way than as an option.
+//! The process list contains no secret that was not specified as an option.
 #![cfg(target_os = "linux")]
 
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use crate::support::pseudo_terminal::TerminalSession;
 
 const SECRET: &str = "p4ss-s3cr3t";
 
-/// The command lines of all processes that name this address.
+/// Returns the command lines of all processes that contain this address.
 fn command_lines(url: &str) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());

@@ -12,7 +12,7 @@ use crate::support::cluster::stand_in::DirectClient;
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
-/// Exports while something is wrong; nothing may be left.
+/// Exports with a fault. No file may remain.
 fn check_failed_export(test_cluster: &TestCluster, message: &str, hint: &str) -> Result<Run, String> {
     let directory = tempfile::tempdir().unwrap();
     let run = export::run(test_cluster, &InProcess::new(), &directory.path().join("out.tar.gz"));
@@ -31,7 +31,7 @@ fn requests_where(filter: impl Fn(&RequestId) -> bool) -> Vec<&'static RequestId
     baseline().requests.iter().filter(|request| filter(request)).collect()
 }
 
-/// Valid except for the missing data of a shard.
+/// A valid response without the data of a shard.
 pub const WITHOUT_ALL_SHARDS: &str = r#"{"count":5,"timed_out":false,"_shards":{"total":2,"successful":1,"skipped":0,"failed":1,"failures":[
     {"shard":0,"index":"i","reason":{"type":"circuit_breaking_exception","reason":"too much"}}]},
     "hits":{"total":{"value":5,"relation":"eq"},"hits":[]}}"#;
@@ -67,7 +67,7 @@ fn search_context_expired_between_pages_is_reported() {
     report.assert_no_failures("expired");
 }
 
-/// Removes a document right before that request.
+/// Removes a document immediately before that request.
 fn check_deleted_document(rule: FaultRule, index: &'static str, message: &str) {
     let test_cluster = source(Port::Plain);
     let direct = test_cluster.stand_in.direct();
@@ -118,6 +118,6 @@ fn redirect_is_not_followed() {
         .faults()
         .add(FaultRule::on("GET", &format!("/_ml/anomaly_detectors/{JOB}")).then(to));
     check_failed_export(&test_cluster, "redirects to", "--url").unwrap_or_else(|why| panic!("{why}"));
-    // Nothing that any test of this file redirects is sent on.
+    // No request that is redirected in this file may be sent.
     assert!(redirect_target().requests().is_empty());
 }

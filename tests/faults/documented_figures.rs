@@ -4,7 +4,7 @@ use super::fault_kinds::KINDS;
 use super::{changed, export, import, other_users};
 use crate::import_safety;
 
-/// Title and figure of each line.
+/// Title and figure of each row.
 fn figures() -> Vec<(&'static str, usize)> {
     let (exported, imported) = (export::baseline().requests.len(), import::baseline().requests.len());
     let requests = exported + imported;

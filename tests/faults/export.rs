@@ -34,7 +34,7 @@ pub fn run(cluster: &TestCluster, run: &InProcess, output: &Path) -> Run {
         "1",
         "--retries",
         "2",
-        // One slow request makes the time of the run jump by two minutes, for those beside it too.
+        // A single slow request advances the clock by two minutes, also for concurrent requests.
         "--retry-for",
         "10m",
         "--api-key",
@@ -54,7 +54,7 @@ fn comparable_entries(archive: &Path) -> BTreeMap<String, String> {
     entries
 }
 
-/// The requests of a fault-free export and what it writes.
+/// The requests of an export without faults, and its archive.
 pub struct Baseline {
     pub requests: Vec<RequestId>,
     entries: BTreeMap<String, String>,
@@ -73,10 +73,10 @@ pub fn baseline() -> &'static Baseline {
     })
 }
 
-/// Warnings about requests that an export can do without.
+/// Warnings about requests that are not required for an export.
 const OPTIONAL_REQUESTS: [&str; 2] = ["warning: filter ", "warning: field types may change"];
 
-/// Sees how a disturbed run ended.
+/// Checks the result of a run with a fault.
 fn check_outcome(scenario: &Scenario, cluster: &TestCluster, run: &Run, output: &Path) -> Result<(), String> {
     let Baseline {
         requests,
@@ -85,7 +85,7 @@ fn check_outcome(scenario: &Scenario, cluster: &TestCluster, run: &Run, output: 
     let (request, kind) = (scenario.request(requests), scenario.kind);
     let left = std::fs::read_dir(output.parent().unwrap()).unwrap().count();
     let open = cluster.documents.open_contexts();
-    // What is not known to be open is not closed, nor what cannot be reached.
+    // A context whose ID is unknown, or that cannot be reached, is not closed.
     let unknown = request.path.ends_with("/_pit") || scenario.at.len() > 1;
     let reachable =
         kind.port() == Port::Plain && (scenario.duration == FaultDuration::Once || kind.scope == Scope::ThisRequest);
@@ -93,11 +93,11 @@ fn check_outcome(scenario: &Scenario, cluster: &TestCluster, run: &Run, output: 
         return Err(format!("{open:?} contexts are open"));
     }
     match run.code {
-        // What is not there may be left out, and said so.
+        // Missing documents may be omitted if this is reported.
         0 if kind.name == "404" && OPTIONAL_REQUESTS.iter().any(|words| run.stderr.contains(words)) => Ok(()),
         0 if comparable_entries(output) == *whole => Ok(()),
-        0 => Err("the archive is another".to_owned()),
-        1 if scenario.survives(requests) => Err("was not survived".to_owned()),
+        0 => Err("the archive differs".to_owned()),
+        1 if scenario.succeeds(requests) => Err("the run failed".to_owned()),
         1 if left > 0 => Err(format!("left {left} files")),
         1 => check_error_message(run, kind),
         code => Err(format!("exit {code}")),

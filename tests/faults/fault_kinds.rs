@@ -1,4 +1,4 @@
-//! What can go wrong with a request.
+//! The ways in which a request can fail.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use super::fixture::Port;
 use crate::support::cluster::Answer;
 use crate::support::cluster::faults::Action;
 
-/// One way of going wrong.
+/// A way in which a request can fail.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     pub name: &'static str,
     pub mode: FailureMode,
-    /// The tool tries again: once is survived.
+    /// Whether the tool retries it, so that a single fault does not fail the run.
     pub retried: bool,
-    /// What lasts when it lasts: everything from then on, or this request alone.
+    /// Whether a lasting fault affects all later requests, or only this one.
     pub scope: Scope,
     /// The message contains one of these.
     pub expected_errors: &'static [&'static str],
@@ -23,15 +23,15 @@ pub struct Kind {
 
 #[derive(Clone, Copy, Debug)]
 pub enum FailureMode {
-    /// No process listens on the port.
+    /// No process accepts connections on the port.
     ConnectionRefused,
-    /// What answers a new connection speaks no TLS.
+    /// New connections are answered without TLS.
     NoTls,
-    /// Another answer, or one that breaks.
+    /// Another response, or one that is truncated.
     Answer(fn(elsewhere: &str) -> Action),
-    /// Carried out, and the connection closes.
+    /// The request is carried out, and the connection is closed.
     LostResponse,
-    /// Carried out, and the answer does not come in time.
+    /// The request is carried out, and the response is late.
     Timeout,
 }
 
@@ -42,7 +42,7 @@ pub enum Scope {
 }
 
 impl Kind {
-    /// Where it can be met.
+    /// The port on which the fault occurs.
     pub fn port(&self) -> Port {
         match self.mode {
             FailureMode::NoTls => Port::Secured,
@@ -67,7 +67,7 @@ const fn kind(
     }
 }
 
-/// An answer in the cluster's words.
+/// An error response of Elasticsearch.
 fn refusal(status: u16, kind: &str, reason: &str) -> Answer {
     let cause = json!({"type": kind, "reason": reason});
     Answer::json(
@@ -95,7 +95,7 @@ fn retry_after(seconds: i64) -> Action {
 use FailureMode::{Answer as Answered, ConnectionRefused, LostResponse, NoTls, Timeout};
 use Scope::{AllRequests, ThisRequest};
 
-/// All of them.
+/// Returns all kinds.
 pub const KINDS: [Kind; 22] = [
     kind(
         "connection refused",

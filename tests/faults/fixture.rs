@@ -1,4 +1,4 @@
-//! What is exported and imported while something goes wrong: a job with everything that belongs to one, and little of each.
+//! The job that is exported and imported with faults. It has all parts, but few documents in each.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,14 +12,15 @@ use crate::support::cluster::tls::Tls;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::{Template, TestCluster};
 
-/// The job.
+/// The ID of the job.
 pub const JOB: &str = "log-categories";
 
 pub fn options() -> MlOptions {
     MlOptions::new(MlVersion::new(9, 2, 0))
 }
 
-/// State of model and categorizer, inputs, annotations, notifications, categories, a datafeed, a filter, a calendar.
+/// State of model and categorizer, input documents, annotations, notifications, categories, a datafeed, filter and
+/// calendar.
 pub fn fixture() -> Fixture {
     let other = Fixture::load("web-latency");
     let mut fixture = Fixture::load(JOB).with_job(|job| {
@@ -31,7 +32,7 @@ pub fn fixture() -> Fixture {
     fixture.filters = other.filters;
     fixture.calendars = other.calendars;
     fixture.calendars[0]["job_ids"] = json!([JOB]);
-    // Little state: these tests do not depend on its content.
+    // A small state is sufficient, since its contents do not matter here.
     for document in &mut fixture.state {
         let compressed = STANDARD.encode(gzip(document.id.as_bytes()));
         document.source = json!({"compressed": [compressed], "eos": true}).to_string();
@@ -42,7 +43,7 @@ pub fn fixture() -> Fixture {
     fixture
 }
 
-/// Plain, or behind TLS.
+/// Without TLS, or with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
     Plain,
@@ -56,14 +57,14 @@ impl Port {
     }
 }
 
-/// A cluster where the job has learned.
+/// A cluster with the job.
 pub fn source(port: Port) -> TestCluster {
     static SOURCE: OnceLock<Template> = OnceLock::new();
     let template = SOURCE.get_or_init(|| TestCluster::template(options(), |cluster| cluster.seed(&fixture())));
     template.cluster(port.tls())
 }
 
-/// A cluster where another job has learned that must not notice.
+/// A cluster with another job, which must not change.
 pub fn target(port: Port) -> TestCluster {
     static TARGET: OnceLock<Template> = OnceLock::new();
     let mut other = Fixture::load("user-population").without_inputs();
@@ -72,7 +73,7 @@ pub fn target(port: Port) -> TestCluster {
     template.cluster(port.tls())
 }
 
-/// An archive of the job.
+/// Returns an archive of the job.
 pub fn archive() -> Arc<ArchiveFile> {
     static ARCHIVE: SharedArchive = SharedArchive::new();
     ARCHIVE.file(|binary| source(Port::Plain).export(binary, JOB, "exported", &["--include-inputs"]))

@@ -1,4 +1,4 @@
-//! An import in which a request goes wrong: all or nothing, or exactly what remains and what removes it.
+//! Imports in which a request fails: the import is rolled back, or the message lists what remains and how to remove it.
 
 use std::sync::OnceLock;
 
@@ -23,7 +23,7 @@ pub fn run(cluster: &TestCluster, run: &InProcess) -> Run {
         &url,
         "--retries",
         "2",
-        // One slow request makes the time of the run jump by two minutes, for those beside it too.
+        // A single slow request advances the clock by two minutes, also for concurrent requests.
         "--retry-for",
         "10m",
         "--ignore-certs",
@@ -32,7 +32,7 @@ pub fn run(cluster: &TestCluster, run: &InProcess) -> Run {
     run.run(&[&line[..], &["--api-key", "id:key-s3cr3t"]].concat())
 }
 
-/// The requests of a fault-free import, what was there before, and what it makes.
+/// The requests of an import without faults, and the cluster before and after it.
 pub struct Baseline {
     pub requests: Vec<RequestId>,
     pub before: ClusterState,
@@ -53,7 +53,7 @@ pub fn baseline() -> &'static Baseline {
     })
 }
 
-/// Sends the requests that the message names; each must find what it removes.
+/// Sends the requests in the message. Each must find what it removes.
 pub fn run_cleanup_requests(cluster: &TestCluster, run: &Run) -> Result<(), String> {
     for left in run.json()["remains"].as_array().into_iter().flatten() {
         let request = left["remove"].as_str().unwrap();
@@ -66,7 +66,7 @@ pub fn run_cleanup_requests(cluster: &TestCluster, run: &Run) -> Result<(), Stri
         };
         cluster.call("POST", "/.ml-*/_refresh?expand_wildcards=all", "");
         let answer = cluster.call(method, path, body.as_str());
-        // What goes with a job that is deleted first is gone by then.
+        // If the job is deleted first, its other parts no longer exist.
         if answer.status >= 300 && answer.status != 404 {
             return Err(format!("{request}: {answer:?}"));
         }
@@ -74,7 +74,7 @@ pub fn run_cleanup_requests(cluster: &TestCluster, run: &Run) -> Result<(), Stri
     Ok(())
 }
 
-/// Sees that the cluster is as it was, or as the fault-free import leaves it.
+/// Checks that the cluster is unchanged, or as after an import without faults.
 pub fn check_cluster(cluster: &TestCluster, run: &Run) -> Result<(), String> {
     cluster.stand_in.faults().clear();
     cluster.stand_in.network().listen();
@@ -92,10 +92,10 @@ fn run_scenario(scenario: &Scenario) -> Result<(), String> {
     let (cluster, own, requests) = (target(scenario.kind.port()), InProcess::new(), &baseline().requests);
     scenario.inject(&cluster, &own, requests);
     let run = run(&cluster, &own);
-    // What succeeds all the same has made what a fault-free import makes.
+    // A successful run must have the result of an import without faults.
     let judged = match (run.code, scenario.duration) {
         (0, _) => Ok(()),
-        _ if scenario.survives(requests) => Err(format!("exit {}", run.code)),
+        _ if scenario.succeeds(requests) => Err(format!("exit {}", run.code)),
         (1 | 5, _) | (6, FaultDuration::Permanent) => check_error_message(&run, scenario.kind),
         (code, _) => Err(format!("exit {code}")),
     };

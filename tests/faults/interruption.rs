@@ -10,7 +10,7 @@ use crate::support::in_process::InProcess;
 
 const SIGNALS: [ExitCode; 3] = [ExitCode::Interrupted, ExitCode::Terminated, ExitCode::HungUp];
 
-/// The last requests of an export: what read them has ended before a signal that came with them is heard.
+/// The last requests of an export. Reading may complete before a signal sent with these requests is received.
 const LAST_REQUESTS: usize = 3;
 
 fn interruption_points(requests: usize) -> Vec<(usize, ExitCode)> {
@@ -30,7 +30,7 @@ fn interrupt_export(at: usize, signal: ExitCode) -> Result<(), String> {
     let run = export::run(&cluster, &own, &directory.path().join("out.tar.gz"));
     let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
     let open = cluster.documents.open_contexts();
-    // Work that was done before the signal was noticed is done.
+    // Work that was completed before the signal was received is kept.
     let done = run.code == 0 && at + LAST_REQUESTS >= export::baseline().requests.len();
     match done || run.code == signal as i32 && left.is_empty() && open == Some(0) && run.stdout.is_empty() {
         true => Ok(()),

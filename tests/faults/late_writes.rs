@@ -1,4 +1,4 @@
-//! Writes that the tool has given up and the cluster carries out all the same.
+//! Writes that the cluster carries out after the tool has stopped waiting for the response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::import::{self, baseline};
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 
-/// The write comes to its end while the tool looks whether it has, before anything is undone.
+/// The write completes while the tool checks for it, before the rollback.
 #[test]
 fn timed_out_write_does_not_take_effect_after_the_rollback() {
     let writes = baseline()

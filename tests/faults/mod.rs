@@ -1,4 +1,4 @@
-//! Every request of export and import × everything that can go wrong with it.
+//! Every request of export and import, combined with every kind of fault.
 
 #![allow(clippy::print_stdout, reason = "the figures are printed")]
 

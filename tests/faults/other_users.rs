@@ -17,7 +17,7 @@ use crate::support::test_cluster::TestCluster;
 
 const PATH: &str = "/_ml/anomaly_detectors/log-categories";
 
-/// The requests that follow on the job's creation one by one; inputs are written beside them.
+/// The requests after the creation of the job that are sent one at a time; input documents are written concurrently.
 pub fn requests_after_creation() -> Vec<&'static RequestId> {
     let requests = &baseline().requests;
     let creation = requests
@@ -38,7 +38,7 @@ fn send(cluster: &DirectClient, method: &str, path: &str, body: &Value) {
     assert!(answer.status < 300, "{method} {path}: {answer:?}");
 }
 
-/// Imports, and right before that request another user does something.
+/// Imports, with an action of another user immediately before that request.
 fn import_with_concurrent_change(request: &RequestId, act: fn(&DirectClient)) -> (TestCluster, Run) {
     let (test_cluster, own) = (target(Port::Plain), InProcess::new());
     let direct = test_cluster.stand_in.direct();
@@ -109,7 +109,7 @@ fn job_opened_during_the_import_stays_open() {
             let direct = test_cluster.stand_in.direct();
             send(&direct, "POST", &format!("{PATH}/_close"), &Value::Null);
         }
-        // If it failed, with the requests that the message lists.
+        // After a failure, with the requests that the message lists.
         let ended = match early {
             true => import::check_cluster(&test_cluster, &run),
             false => without_close_times(ClusterState::of(&test_cluster).comparable())
@@ -119,7 +119,7 @@ fn job_opened_during_the_import_stays_open() {
     });
 }
 
-/// Without when jobs were last closed.
+/// Without the times at which jobs were last closed.
 fn without_close_times(mut state: ClusterState) -> ClusterState {
     for job in state.configurations["jobs"].as_array_mut().into_iter().flatten() {
         job["finished_time"] = Value::Null;
@@ -132,7 +132,7 @@ fn job_recreated_during_the_import_is_kept() {
     check_each_request("the job is recreated", |request| {
         let (test_cluster, run) = import_with_concurrent_change(request, |cluster| {
             send(cluster, "DELETE", PATH, &Value::Null);
-            // Distinguished by their creation time.
+            // Jobs are distinguished by their creation time.
             std::thread::sleep(Duration::from_millis(2));
             let theirs = json!({
                 "description": "theirs", "analysis_config": {"detectors": [{"function": "count"}]},

@@ -1,4 +1,4 @@
-//! Bulk requests whose documents are refused one by one, and searches of an import that some shards do not answer.
+//! Bulk requests with rejected documents, and searches of an import that fail on some shards.
 
 use super::data::WITHOUT_ALL_SHARDS;
 use super::fixture::{Port, target};
@@ -10,7 +10,7 @@ use crate::support::binary::Run;
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 
-/// Imports while these requests go wrong; the exit is one of these, it is said why, and the cluster is as it must be.
+/// Imports while these requests fail. Checks the exit code, the message and the cluster.
 fn check_imports(
     what: &str,
     at: &[&str],
@@ -40,10 +40,10 @@ fn check_imports(
 #[test]
 fn documents_rejected_with_429_are_retried() {
     for status in [429, 502, 503, 504] {
-        // The first response only reports that there are errors, the second one which.
+        // The first response only reports that there are errors; the second one contains them.
         let fault = |request: &RequestId| rule_for(request).times(2).then(Action::AnswerItems(status));
         check_imports(
-            &format!("documents put off with {status}"),
+            &format!("documents rejected with {status}"),
             &["/_bulk"],
             &[0],
             "",
@@ -56,7 +56,7 @@ fn documents_rejected_with_429_are_retried() {
 fn documents_rejected_with_429_forever_cause_a_rollback() {
     let fault = |request: &RequestId| rule_for(request).always().then(Action::AnswerItems(429));
     check_imports(
-        "documents put off for ever",
+        "documents rejected repeatedly",
         &["/_bulk"],
         &[5],
         "429 rejected execution",

@@ -1,4 +1,4 @@
-//! A request of a run, found again in another.
+//! Identifies a request of one run in another run.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::support::cluster::Call;
 use crate::support::cluster::stand_in::LoggedRequest;
 
-/// The `nth` request of that method and path.
+/// The `nth` request with that method and path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId {
     pub method: String,
     pub path: String,
     pub nth: usize,
-    /// The number of the request that is answered before this one is sent; `None`: it is the first.
+    /// The number of the request that must be answered before this one is sent; `None` for the first one.
     pub after: Option<usize>,
 }
 
@@ -21,7 +21,7 @@ impl RequestId {
         call.method == self.method && without_random_suffix(&call.path) == self.path
     }
 
-    /// True from the time on at which it comes.
+    /// Whether this request may be sent at this point.
     pub fn matches_from(&self) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
         let (request, seen, begun) = (self.clone(), AtomicUsize::new(0), AtomicBool::new(false));
         move |call| {
@@ -33,7 +33,7 @@ impl RequestId {
     }
 }
 
-/// The path without what differs from run to run: the end of the alias that inputs are loaded through.
+/// The path without the parts that differ between runs: the suffix of the alias for loading input documents.
 fn without_random_suffix(path: &str) -> String {
     const ALIAS: &str = "-importing-";
     let Some((before, after)) = path.split_once(ALIAS) else {
@@ -43,7 +43,7 @@ fn without_random_suffix(path: &str) -> String {
     format!("{before}{ALIAS}RUN{rest}")
 }
 
-/// The requests of a fault-free run.
+/// The requests of a run without faults.
 pub fn request_ids(requests: &[LoggedRequest]) -> Vec<RequestId> {
     let mut seen: HashMap<(&str, String), usize> = HashMap::new();
     let first = |method: &str, ending: &str| {
@@ -58,7 +58,7 @@ pub fn request_ids(requests: &[LoggedRequest]) -> Vec<RequestId> {
         let path = without_random_suffix(&request.path);
         let nth = seen.entry((&request.method, path.clone())).or_default();
         *nth += 1;
-        // Inputs are written and made searchable beside the rest; looked at, they are with it.
+        // Input documents are written and refreshed concurrently with the rest, but verified in order.
         let after = match path.rsplit_once("-importing-RUN/") {
             Some((_, "_bulk")) => first("GET", "-input"),
             Some((_, "_settings")) => first("POST", "-importing-RUN/_bulk"),

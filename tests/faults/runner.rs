@@ -1,4 +1,4 @@
-//! Many runs at once, and what they come to.
+//! Runs many scenarios concurrently and collects their results.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -9,10 +9,10 @@ use crate::support::binary::Run;
 use crate::support::cluster::documents::InMemory;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 
-/// Runs at once: they wait for one another's server far more than they compute.
+/// Concurrent runs: each waits much longer than it computes.
 const THREADS: usize = 4;
 
-/// What many scenarios came to.
+/// The results of scenarios.
 pub struct Report {
     pub scenarios: usize,
     failed: Vec<String>,
@@ -20,7 +20,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Sees that all held.
+    /// Fails if a scenario failed.
     #[track_caller]
     pub fn assert_no_failures(&self, what: &str) {
         println!("{what}: {} runs in {:.1} s", self.scenarios, self.elapsed.as_secs_f32());
@@ -35,7 +35,7 @@ impl Report {
     }
 }
 
-/// Walks all.
+/// Runs all scenarios.
 pub fn run_all<T: Sync>(scenarios: Vec<T>, check: impl Fn(&T) -> Result<(), String> + Sync) -> Report {
     let (next, failed, began) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Instant::now());
     std::thread::scope(|scope| {
@@ -56,7 +56,7 @@ pub fn run_all<T: Sync>(scenarios: Vec<T>, check: impl Fn(&T) -> Result<(), Stri
     }
 }
 
-/// The host that redirects lead to.
+/// The host in redirects.
 pub fn redirect_target() -> &'static StandIn {
     static REDIRECT_TARGET: OnceLock<StandIn> = OnceLock::new();
     REDIRECT_TARGET.get_or_init(|| StandIn::start(StandInOptions::new(std::sync::Arc::new(InMemory::new()))))
@@ -69,11 +69,11 @@ pub fn check_error_message(run: &Run, kind: &Kind) -> Result<(), String> {
         return Err("no error, or no hint".to_owned());
     }
     let names = kind.expected_errors.iter().any(|words| stderr.contains(words));
-    // What does not exist is reported by the operation that looked for it.
+    // What does not exist is reported by the operation that searched for it.
     if !names && kind.name != "404" {
         return Err(format!("does not contain {:?}", kind.expected_errors));
     }
-    // The key as it was given, and as it is sent.
+    // The key as specified, and as sent.
     for secret in ["s3cr3t", "aWQ6a2V5LXMzY3IzdA"] {
         if stderr.contains(secret) || run.stdout.contains(secret) {
             return Err("contains the key".to_owned());

@@ -1,4 +1,4 @@
-//! One run in which something goes wrong.
+//! A run with faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,31 +11,31 @@ use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
-/// How long a fault stays.
+/// How long a fault lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultDuration {
     Once,
     Permanent,
 }
 
-/// One run: which of its requests go wrong, how, and for how long.
+/// A run: which of its requests fail, how, and for how long.
 pub struct Scenario {
     pub at: Vec<usize>,
     pub kind: &'static Kind,
     pub duration: FaultDuration,
 }
 
-/// Names the environment variable that, set to `all`, has every scenario walked.
+/// The environment variable that, set to `all`, selects every scenario.
 const FAULTS_VARIABLE: &str = "ESML_TEST_FAULTS";
-/// Otherwise one in so many of those that end a run, each request and each fault among them.
+/// Otherwise, one in this many scenarios in which the run fails; each request and each kind of fault is included.
 const SAMPLE_INTERVAL: usize = 6;
 
-/// In a run that survives them, so many faults are this far from one another.
+/// The distance between faults in a run that succeeds.
 const FAULT_DISTANCE: usize = 8;
 
 impl Scenario {
-    /// Every request × every fault, once and lasting, or a sample of what is not survived. What is survived is met at
-    /// several requests of one run.
+    /// Returns every request with every fault, once and lasting, or a sample of those that fail the run. Faults that
+    /// are retried are combined in one run.
     pub fn all(requests: &[RequestId]) -> Vec<Self> {
         let whole = std::env::var(FAULTS_VARIABLE).is_ok_and(|extent| extent == "all");
         let mut scenarios = Vec::new();
@@ -51,8 +51,8 @@ impl Scenario {
                     .filter(sampled)
                     .map(|at| single(at, FaultDuration::Permanent)),
             );
-            let (survived, fatal): (Vec<usize>, Vec<usize>) =
-                (0..requests.len()).partition(|at| survives(&requests[*at], kind));
+            let (retried, fatal): (Vec<usize>, Vec<usize>) =
+                (0..requests.len()).partition(|at| succeeds(&requests[*at], kind));
             scenarios.extend(
                 fatal
                     .into_iter()
@@ -60,7 +60,7 @@ impl Scenario {
                     .map(|at| single(at, FaultDuration::Once)),
             );
             scenarios.extend((0..FAULT_DISTANCE).filter_map(|first| {
-                let at: Vec<usize> = survived
+                let at: Vec<usize> = retried
                     .iter()
                     .copied()
                     .filter(|at| at % FAULT_DISTANCE == first)
@@ -75,17 +75,17 @@ impl Scenario {
         scenarios
     }
 
-    /// The one request, or the first of several.
+    /// Returns the request, or the first of several.
     pub fn request<'a>(&self, requests: &'a [RequestId]) -> &'a RequestId {
         &requests[self.at[0]]
     }
 
-    /// Whether the run is to come to a good end.
-    pub fn survives(&self, requests: &[RequestId]) -> bool {
-        self.duration == FaultDuration::Once && survives(self.request(requests), self.kind)
+    /// Whether the run must succeed.
+    pub fn succeeds(&self, requests: &[RequestId]) -> bool {
+        self.duration == FaultDuration::Once && succeeds(self.request(requests), self.kind)
     }
 
-    /// What did not hold, with the stderr of the run.
+    /// Formats a failure with the stderr of the run.
     pub fn describe_failure(&self, what: &str, requests: &[RequestId], why: &str, run: &Run) -> String {
         let RequestId { method, path, nth, .. } = self.request(requests);
         let more = match self.at.len() {
@@ -99,7 +99,7 @@ impl Scenario {
         )
     }
 
-    /// Makes the requests of the run go wrong.
+    /// Adds the faults to the cluster.
     pub fn inject(&self, cluster: &TestCluster, run: &InProcess, requests: &[RequestId]) {
         for at in &self.at {
             self.inject_at(cluster, run, requests, *at);
@@ -128,7 +128,7 @@ impl Scenario {
         }
     }
 
-    /// The connections close with the answer before, and new ones fail.
+    /// Connections are closed after the previous response, and new ones fail.
     fn inject_network_fault(&self, cluster: &TestCluster, run: &InProcess, requests: &[RequestId], at: usize) {
         let network = cluster.stand_in.network();
         let (mode, duration) = (self.kind.mode, self.duration);
@@ -145,7 +145,7 @@ impl Scenario {
             return fail();
         };
         let mut before = requests[before].clone();
-        // A rule does not count the requests at which rules before it have fired.
+        // A rule does not count the requests to which earlier rules were applied.
         let earlier = self.at.iter().filter(|earlier| **earlier < at);
         let earlier = earlier.filter_map(|earlier| requests[*earlier].after);
         let same = earlier
@@ -155,13 +155,13 @@ impl Scenario {
     }
 }
 
-/// Whether the tool tries again and comes to a good end. The first contact has less time than another request, all
-/// tries together, and where nothing listens it is not repeated.
-fn survives(request: &RequestId, kind: &Kind) -> bool {
+/// Whether the tool retries the request successfully. The initial connection has a shorter time limit for all attempts
+/// together, and is not retried if it is refused.
+fn succeeds(request: &RequestId, kind: &Kind) -> bool {
     kind.retried && !(request.path == "/" && matches!(kind.mode, FailureMode::Timeout | FailureMode::ConnectionRefused))
 }
 
-/// Requests of the same method and path, from this one on.
+/// Returns the requests with the same method and path, starting with this one.
 pub fn rule_for(request: &RequestId) -> FaultRule {
     let meant = request.clone();
     FaultRule::when(move |call| meant.matches(call)).nth(request.nth)

@@ -1,4 +1,4 @@
-//! Runs the fuzz targets of `fuzz/run` with their seeds, and with truncated and changed seeds.
+//! Runs the fuzz targets of `fuzz/run` with their seeds, and with truncated and modified seeds.
 
 #[path = "../../fuzz/checks/archive.rs"]
 mod archive;

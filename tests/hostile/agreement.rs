@@ -675,13 +675,13 @@ fn check_agreement(binary: &Binary, sample: &Sample) -> Result<(), String> {
     let verified = binary.run(["inspect", "sample.tar.gz", "--verify"]);
     let cluster = TestCluster::in_memory(options());
     let imported = cluster.import(binary, &path, &[]);
-    let heard = cluster.stand_in.requests().len();
+    let received = cluster.stand_in.requests().len();
     match (verified.code, imported.code, sample.accepted) {
         // A conflict with the version of the cluster is not an error of the archive.
         (0, 0 | 3, None | Some(true)) => Ok(()),
-        (4, 4, None | Some(false)) if heard == 0 => Ok(()),
+        (4, 4, None | Some(false)) if received == 0 => Ok(()),
         (verify, import, accepted) => Err(format!(
-            "accepted: {accepted:?}, verify {verify}, import {import} after {heard} requests\n    {}\n    {}",
+            "accepted: {accepted:?}, verify {verify}, import {import} after {received} requests\n    {}\n    {}",
             error_message(&verified.stderr),
             error_message(&imported.stderr)
         )),

@@ -96,11 +96,11 @@ fn pair(id: &str, document: &Value) -> String {
 /// terminal.
 #[track_caller]
 fn assert_no_control_characters(what: &str, shown: &str) {
-    let steering = |c: &char| {
+    let is_control = |c: &char| {
         (c.is_control() && *c != '\n')
             || matches!(c, '\u{61c}' | '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0041}')
     };
-    let found: Vec<char> = shown.replace("\r\n", "\n").chars().filter(steering).collect();
+    let found: Vec<char> = shown.replace("\r\n", "\n").chars().filter(is_control).collect();
     assert!(found.is_empty(), "{what}: {found:?} in {shown:?}");
     let forged = shown
         .lines()

@@ -6,7 +6,7 @@ mod bombs;
 mod characters;
 mod content;
 mod entries;
-mod foreign_targets;
+mod outside_references;
 mod ids;
 mod manifest;
 mod state;
@@ -74,7 +74,7 @@ fn invalid_archives_are_refused_by_inspect_and_import_without_requests() {
                 loop {
                     let taken = next.lock().unwrap().next();
                     let Some((number, case)) = taken else { break };
-                    let told = match refused(&binary, &cluster, case) {
+                    let outcome = match refused(&binary, &cluster, case) {
                         Ok(error) => format!("{} | {}\n  {error}", case.rule, case.name),
                         Err(why) => {
                             wrong
@@ -84,7 +84,7 @@ fn invalid_archives_are_refused_by_inspect_and_import_without_requests() {
                             continue;
                         }
                     };
-                    lines.lock().unwrap().push((number, told));
+                    lines.lock().unwrap().push((number, outcome));
                 }
             });
         }
@@ -102,8 +102,8 @@ fn invalid_archives_are_refused_by_inspect_and_import_without_requests() {
     println!("{} hostile archives, each refused by inspect and import", table.len());
     insta::assert_snapshot!("refused", table.join("\n"));
     let docs = std::fs::read_to_string(DOCS).unwrap();
-    let told = format!("**{} archives**", table.len());
-    assert!(docs.contains(&told), "docs/reliability.md says {told}");
+    let figure = format!("**{} archives**", table.len());
+    assert!(docs.contains(&figure), "docs/reliability.md does not contain {figure}");
 }
 
 /// Removes the column of an error, which depends on the number of digits in times.

@@ -92,7 +92,7 @@ impl Entries {
     #[track_caller]
     pub fn replaced(self, part: &str, from: &str, to: &str) -> Self {
         let content = self.text(part);
-        assert!(content.contains(from), "{part} holds {from}");
+        assert!(content.contains(from), "{part} does not contain {from}");
         self.set(part, content.replacen(from, to, 1))
     }
 

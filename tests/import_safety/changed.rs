@@ -1,5 +1,5 @@
-//! Another user changes something right before each request of an import. Afterward, the result is correct, or the error
-//! is clear, the import is rolled back, and the other user's change is kept.
+//! Another user changes something immediately before each request of an import. Afterward, the result is correct, or
+//! the error is clear, the import is rolled back, and the other user's change is kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,9 +19,9 @@ use crate::support::test_cluster::TestCluster;
 /// One kind of change.
 struct Kind {
     name: &'static str,
-    /// False where there is nothing yet that could be changed.
+    /// False if there is nothing to change yet.
     apply: fn(&DirectClient) -> bool,
-    /// Ends what keeps an index of the cluster from being used.
+    /// Reopens or unblocks an index.
     restore: fn(&TestCluster),
     /// Checks after a failed import that the other user's object exists, and removes it.
     check_and_remove: fn(&TestCluster),
@@ -43,7 +43,7 @@ fn exists(cluster: &DirectClient, path: &str) -> bool {
     cluster.call("GET", path, "").status == 200
 }
 
-/// An annotation that an import wrote.
+/// Returns an annotation that an import wrote.
 fn annotation(cluster: &DirectClient) -> Option<String> {
     cluster.call("POST", "/.ml-annotations-read/_refresh", "");
     let found = cluster
@@ -62,7 +62,7 @@ const STATE: &str = "/.ml-state-000001";
 const RESULTS: &str = "/.ml-anomalies-shared";
 const ANNOTATIONS: &str = "/.ml-annotations-000001";
 
-/// An index of the cluster that is closed or blocked until the import is over.
+/// An index of the cluster that is closed or blocked until the import has ended.
 const fn unavailable_index(name: &'static str, apply: fn(&DirectClient) -> bool, restore: fn(&TestCluster)) -> Kind {
     Kind {
         name,
@@ -269,7 +269,7 @@ const KINDS: [Kind; 25] = [
     }),
 ];
 
-/// What an import leaves and an edit of another user does not change.
+/// What an import creates, except for what another user changes.
 fn imported_result(test_cluster: &TestCluster) -> Value {
     let mut state = ClusterState::of(test_cluster).comparable();
     let contents = std::mem::take(&mut state.contents);
@@ -317,7 +317,7 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
         }
         acted[number].fetch_add(1, Ordering::SeqCst);
         (kind.restore)(&test_cluster);
-        // What comes after everything was read back is theirs alone.
+        // What changes after the verification is only the other user's.
         let late = requests - nth <= 8;
         check_outcome(kind, &test_cluster, &run, &before, (!late).then_some(&expected)).map_err(|why| {
             let at = &test_cluster.stand_in.requests()[nth - 1];
@@ -333,7 +333,7 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
     }
 }
 
-/// Sees how the import ended. `expected`: what it leaves where it succeeds.
+/// Checks the result of the import. `expected` is the cluster after a successful one.
 fn check_outcome(
     kind: &Kind,
     test_cluster: &TestCluster,

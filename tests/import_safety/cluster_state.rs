@@ -1,4 +1,4 @@
-//! All that a cluster holds, for comparing.
+//! The complete contents of a cluster, for comparisons.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::test_cluster::{Contents, TestCluster};
 
-/// Documents byte for byte, configurations, and which index has which aliases.
+/// Documents byte for byte, configurations, and the aliases of each index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterState {
     pub contents: Contents,
@@ -14,7 +14,7 @@ pub struct ClusterState {
     pub aliases: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Names that must never be those of an index: Elasticsearch makes aliases of them.
+/// Names that must never be those of an index, since Elasticsearch creates aliases with these names.
 pub const ALIASES: [&str; 4] = [
     ".ml-state-write",
     ".ml-annotations-write",
@@ -45,7 +45,7 @@ impl ClusterState {
         }
     }
 
-    /// Without what differs between two runs that did the same: what the cluster itself notes, and its times.
+    /// Excludes what differs between equal runs: notifications and audit data of the cluster, and its times.
     pub fn comparable(mut self) -> Self {
         self.contents
             .retain(|(index, id), _| !is_written_by_cluster(index, id) && !id.contains("_model_size_stats_"));
@@ -70,7 +70,7 @@ impl ClusterState {
             .unwrap_or_else(|why| panic!("{run}: {why}"));
     }
 
-    /// What differs from before.
+    /// Returns the differences from an earlier state.
     pub fn check_unchanged(&self, before: &Self) -> Result<(), String> {
         let mut contents = self.contents.clone();
         contents.retain(|(index, id), _| {
@@ -102,13 +102,13 @@ impl ClusterState {
         }
     }
 
-    /// Sees that both hold the same.
+    /// Asserts that both states are the same.
     #[track_caller]
     pub fn assert_same(&self, other: &Self, run: &str) {
         self.check_same(other).unwrap_or_else(|why| panic!("{run}: {why}"));
     }
 
-    /// What differs.
+    /// Returns the differences.
     pub fn check_same(&self, other: &Self) -> Result<(), String> {
         check_documents(&self.contents, &other.contents)?;
         check_equal("configurations", &self.configurations, &other.configurations)?;
@@ -116,7 +116,7 @@ impl ClusterState {
     }
 }
 
-/// What the cluster itself notes.
+/// Whether only the cluster itself writes the document.
 fn is_written_by_cluster(index: &str, id: &str) -> bool {
     index.starts_with(".ml-notifications") && !id.starts_with("esml-")
 }
@@ -129,15 +129,15 @@ fn check_equal<T: PartialEq + std::fmt::Debug>(what: &str, left: &T, right: &T) 
 }
 
 fn check_documents(left: &Contents, right: &Contents) -> Result<(), String> {
-    let lacks: Vec<_> = right.keys().filter(|key| !left.contains_key(*key)).collect();
+    let missing: Vec<_> = right.keys().filter(|key| !left.contains_key(*key)).collect();
     let more: Vec<_> = left.keys().filter(|key| !right.contains_key(*key)).collect();
     let changed: Vec<_> = left
         .iter()
         .filter(|(key, text)| right.get(*key).is_some_and(|other| other != *text))
         .map(|(key, _)| key)
         .collect();
-    match lacks.is_empty() && more.is_empty() && changed.is_empty() {
+    match missing.is_empty() && more.is_empty() && changed.is_empty() {
         true => Ok(()),
-        false => Err(format!("gone {lacks:?}, remains {more:?}, changed {changed:?}")),
+        false => Err(format!("missing {missing:?}, additional {more:?}, changed {changed:?}")),
     }
 }

@@ -1,4 +1,4 @@
-//! A job that the cluster would not accept: known before the first write, and before `--replace` deletes anything.
+//! A job that the cluster would not accept is refused before the first write, and before `--replace` deletes anything.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn options_of(major: u32, minor: u32, patch: u32) -> MlOptions {
     MlOptions::new(MlVersion::new(major, minor, patch))
 }
 
-/// A job with options that came with 7.15 and 8.16, and one that no version knows yet.
+/// A job with options that 7.15 and 8.16 added, and one that no version supports.
 fn fixture_with_newer_options() -> Fixture {
     small_fixture(JOB).min_version("7.11.0").with_job(|job| {
         job["analysis_config"]["model_prune_window"] = json!("45d");
@@ -127,7 +127,7 @@ fn aggregations(interval: &str) -> Value {
         "aggregations": {"@timestamp": {"max": {"field": "@timestamp"}}}}})
 }
 
-/// Some rules are checked by the request that creates the datafeed, and by nothing before.
+/// Some rules are only checked by the request that creates the datafeed.
 #[test]
 fn datafeed_refused_at_creation_causes_a_rollback() {
     let binary = Binary::new();

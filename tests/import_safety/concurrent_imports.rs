@@ -1,4 +1,4 @@
-//! Two imports at once: of one job, and of two jobs that share a filter and a calendar.
+//! Two concurrent imports: of one job, and of two jobs that share a filter and a calendar.
 
 use esml_state::error::ExitCode;
 
@@ -9,7 +9,7 @@ use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
-/// Another job that names the same filter.
+/// Another job that uses the same filter.
 const OTHER_ID_OPTIONS: [&str; 2] = ["--as", "web-latency-2"];
 
 fn import(url: &str, more: &[&str]) -> Run {
@@ -19,7 +19,7 @@ fn import(url: &str, more: &[&str]) -> Run {
     InProcess::new().run(&[&line[..], more].concat())
 }
 
-/// What an import that nothing disturbs leaves, and how many requests it sends.
+/// The cluster after an import without faults, and the number of its requests.
 fn baseline(more: &[&str]) -> (ClusterState, usize) {
     let cluster = TestCluster::in_memory(options());
     import(&cluster.stand_in.url(), more).expect(0);
@@ -29,7 +29,7 @@ fn baseline(more: &[&str]) -> (ClusterState, usize) {
     )
 }
 
-/// A second import runs from its beginning to its end right before the nth request of a first one, whichever that is.
+/// A second import runs completely, immediately before the nth request of a first one, for each n.
 #[test]
 fn one_of_two_concurrent_imports_of_a_job_succeeds() {
     let (alone, requests) = baseline(&[]);
@@ -78,7 +78,7 @@ fn two_unsynchronized_imports_end_as_one_import() {
         .assert_same(&alone, "two at once");
 }
 
-/// Filter and calendar stay with the job of the other import that came to use them.
+/// Filter and calendar are kept for the other import's job, which uses them.
 #[test]
 fn rollback_keeps_resources_used_by_another_import() {
     let cluster = TestCluster::in_memory(options());
@@ -102,7 +102,7 @@ fn rollback_keeps_resources_used_by_another_import() {
         .assert_same(&baseline(&OTHER_ID_OPTIONS).0, "the other");
 }
 
-/// The import that created a filter and a calendar removes them after another import has found them.
+/// The import that created a filter and a calendar removes them after another import found them.
 #[test]
 fn resources_removed_by_another_rollback_are_recreated() {
     for (method, path) in [("PUT", "/_ml/anomaly_detectors/"), ("PUT", "/_ml/datafeeds/")] {
@@ -141,7 +141,7 @@ enum FirstImportOutcome {
     Unspecified,
 }
 
-/// A second import replaces the job right before the nth request of a first one, which ends badly after that.
+/// A second import replaces the job immediately before the nth request of a first one, which then fails.
 #[test]
 fn rollback_keeps_what_a_replacing_import_created() {
     let (alone, requests) = {
@@ -185,7 +185,7 @@ fn rollback_keeps_what_a_replacing_import_created() {
             assert_eq!(second.code, 0, "{name}\n{}", second.stderr);
             assert_ne!(first.code, 6, "{name}");
             let mut after = ClusterState::of(&cluster).comparable();
-            // A request under way adds its events to those of the second import.
+            // A request in flight adds its events to those of the second import.
             let calendar = &mut after.configurations["calendars"][0]["events"];
             let mut events: Vec<serde_json::Value> = Vec::new();
             for event in calendar.as_array().unwrap() {

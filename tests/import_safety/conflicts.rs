@@ -1,4 +1,4 @@
-//! What must not be overwritten: exit 3 names it and what helps, and nothing is written.
+//! What must not be overwritten: exit 3 with the reason and a hint, and nothing is written.
 
 use std::process::Stdio;
 
@@ -36,7 +36,7 @@ fn imported_job(cluster: &TestCluster) {
     cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
 }
 
-/// The index of an earlier import, whose job was deleted completely.
+/// The index of an earlier import whose job was deleted completely.
 fn own_index(cluster: &TestCluster) {
     imported_job(cluster);
     call(cluster, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
@@ -61,12 +61,12 @@ fn leftover_results(cluster: &TestCluster) {
     );
 }
 
-fn foreign_index(cluster: &TestCluster) {
+fn unrelated_index(cluster: &TestCluster) {
     call(
         cluster,
         "PUT",
         "/web-latency-input",
-        r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#,
+        r#"{"mappings":{"_meta":{"owner":"another"}}}"#,
     );
 }
 
@@ -171,8 +171,8 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
             &["results of an earlier job web-latency", "--replace"],
         ),
         (
-            "foreign index",
-            foreign_index,
+            "unrelated index",
+            unrelated_index,
             &[],
             &[
                 "index web-latency-input already exists",
@@ -181,8 +181,8 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
             ],
         ),
         (
-            "foreign index, even then",
-            foreign_index,
+            "unrelated index, with --replace",
+            unrelated_index,
             &["--replace"],
             &["was not created by", "--input-index"],
         ),
@@ -341,7 +341,7 @@ fn resources_created_by_others_during_the_import_are_kept() {
         (
             "PUT",
             "/web-latency-input",
-            r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#,
+            r#"{"mappings":{"_meta":{"owner":"another"}}}"#,
         ),
         ("PUT", "/_ml/anomaly_detectors/web-latency", job),
     ];

@@ -1,5 +1,5 @@
-//! Another user deletes the job while documents are written. Elasticsearch removes its configuration and its aliases last,
-//! so documents that are written in the meantime remain.
+//! Another user deletes the job while documents are written. Elasticsearch removes its configuration and its aliases
+//! last, so documents that are written in the meantime remain.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,8 @@ use super::ownership::{DETECTOR, import};
 use super::{JOB, target};
 use crate::support::cluster::faults::FaultRule;
 
-/// The documents of the job go right before the nth request after its creation, all else `later` requests after that.
+/// Deletes the documents of the job immediately before the nth request after its creation, and everything else `later`
+/// requests after that.
 fn import_while_job_is_deleted(nth: usize, later: usize) -> bool {
     let cluster = target(1, usize::MAX);
     let before = ClusterState::of(&cluster);
@@ -41,7 +42,7 @@ fn import_while_job_is_deleted(nth: usize, later: usize) -> bool {
     cluster.stand_in.faults().add(every);
     let run = import(&cluster, &["--json"]);
     cluster.stand_in.faults().clear();
-    // One that comes after the import leaves what a deletion of the job leaves.
+    // If the job is deleted after the import, only what such a deletion leaves remains.
     if held.lock().unwrap().as_ref().is_none_or(|(_, thread)| thread.is_some()) || run.code == 0 {
         if let Some((held, thread)) = held.lock().unwrap().as_mut() {
             held.end();
@@ -54,7 +55,7 @@ fn import_while_job_is_deleted(nth: usize, later: usize) -> bool {
     assert!(cluster.ml.job_config(JOB).is_none(), "{name}");
     ClusterState::of(&cluster).assert_unchanged(&before, &name);
     cluster.call("POST", "/.ml-*/_refresh?expand_wildcards=all", "");
-    // The next import is not refused for what the first one left.
+    // The next import is not refused because of what the first one left.
     import(&cluster, &[]).expect(0);
     true
 }

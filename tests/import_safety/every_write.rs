@@ -1,4 +1,4 @@
-//! A fault at every write request of an import in turn. In memory; with a real node set, every twelfth run is on it.
+//! A fault at every write request of an import in turn. In memory; if a real node is set, every twelfth run uses it.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use crate::support::test_cluster::TestCluster;
 const REAL_NODE_INTERVAL: usize = 12;
 const LOGS: &str = "log-categories";
 
-/// Fires at the `k`th write request and at every repetition of it.
+/// Applies to the `k`th write request and to every repetition of it.
 fn nth_write_and_retries(k: usize) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
     let seen: Shared<(usize, Option<String>)> = Arc::new(Mutex::new((0, None)));
     move |call: &Call| {
@@ -39,14 +39,15 @@ fn refusal(status: u16) -> Action {
     )
 }
 
-/// What a fault-free import leaves.
+/// The cluster after an import without faults.
 fn baseline(job: &'static str) -> ClusterState {
     let cluster = target(1, usize::MAX);
     import(&cluster, &Binary::new(), &archive_of(job), &[]).expect(0);
     ClusterState::of(&cluster).comparable()
 }
 
-/// Walks; an import that survives has done all, one that fails nothing. Returns how many failed.
+/// Runs an import for each write request: one that succeeds must be complete, one that fails must leave nothing.
+/// Returns the number of failed imports.
 fn fail_each_write(job: &'static str, codes: &[i32], fault: impl Fn(usize) -> FaultRule) -> usize {
     let binary = Binary::new();
     let done = baseline(job);
@@ -130,7 +131,7 @@ fn truncated_response_is_retried_or_causes_a_rollback() {
     });
 }
 
-/// A bulk request that writes; one that deletes is a rollback's.
+/// A bulk request that writes. One that deletes is part of a rollback.
 fn is_document_write(call: &Call) -> bool {
     call.path.ends_with("_bulk") && !call.body.starts_with(br#"{"delete""#)
 }
@@ -143,7 +144,7 @@ fn rejected_document_exits_with_5_after_a_rollback() {
     for k in 1..=writes {
         let cluster = target(k, REAL_NODE_INTERVAL);
         let before = ClusterState::of(&cluster);
-        // Always, because a rejected request is repeated to get the complete response, with others in between.
+        // Always, because a rejected request is repeated to get the complete response, with other requests in between.
         let bulk = FaultRule::when(is_document_write).nth(k).always();
         cluster.stand_in.faults().add(bulk.then(Action::AnswerItems(400)));
         let run = import(&cluster, &binary, &archive_of(JOB), &[]);
@@ -172,7 +173,7 @@ fn rejected_state_document_exits_with_5() {
     ClusterState::of(&cluster).assert_unchanged(&before, "rejected");
 }
 
-/// Carries out the requests that the message names.
+/// Sends the requests that the message lists.
 pub fn run_cleanup_commands(cluster: &TestCluster, run: &Run) {
     let report = run.json();
     assert_eq!(report["exit"], 6, "{report}");

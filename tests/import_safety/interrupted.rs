@@ -1,4 +1,4 @@
-//! Signals at every write request of an import in turn. In memory; with a real node set, every twelfth run is on it.
+//! Signals at every write request of an import in turn. In memory; if a real node is set, every twelfth run uses it.
 #![cfg(unix)]
 
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::test_cluster::TestCluster;
 
-/// Imports; at the `k`th write request the process gets the signal. Exit code, `None` where it was killed.
+/// Imports, and sends the signal at the `k`th write request. Returns the exit code, `None` if the process was killed.
 fn import_with_signal(
     cluster: &TestCluster,
     binary: &Binary,

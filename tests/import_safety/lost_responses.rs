@@ -1,5 +1,5 @@
-//! What a rollback may delete and what an import may take for its own, where an answer was lost or something of that
-//! name was there before.
+//! What a rollback may delete, and what an import considers its own, if a response was lost or an object with that
+//! name existed before.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::support::cluster::faults::{Action, FaultRule};
 
 const LAST_WRITE: (&str, &str) = ("PUT", "/jobs/web-latency");
 
-/// What an earlier import wrote outlives its job; a later import finds the same documents, and fails.
+/// Documents of an earlier import remain after its job was deleted. A later import finds the same documents, and fails.
 #[test]
 fn rollback_keeps_annotations_and_notifications_of_an_earlier_import() {
     let cluster = target(1, usize::MAX);
@@ -50,7 +50,7 @@ fn rollback_keeps_annotations_and_notifications_of_an_earlier_import() {
     import(&cluster, &[]).expect(1);
     cluster.stand_in.faults().clear();
     ClusterState::of(&cluster).assert_unchanged(&before, "rolled back");
-    // One that succeeds leaves them too, the edited one as it was edited.
+    // A successful import keeps them too, including the edited one.
     import(&cluster, &[]).expect(0);
     let after = ClusterState::of(&cluster).contents;
     for (key, text) in before.contents.iter().filter(|((_, id), _)| id.starts_with("esml-")) {
@@ -89,7 +89,7 @@ fn creation_with_a_lost_response_is_rolled_back() {
 }
 
 /// The creation is executed, its response is lost, and the cluster does not show the object yet: the second attempt is
-/// rejected, and the object is still this import's.
+/// rejected, but the object was created by this import.
 #[test]
 fn retried_creation_after_a_lost_response_is_recognized() {
     for path in [DETECTOR, INDEX, DATAFEED] {

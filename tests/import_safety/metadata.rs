@@ -1,4 +1,4 @@
-//! Clauses of a datafeed's query on metadata: the imported documents have other metadata, and matched already.
+//! Clauses of a datafeed's query on metadata fields: the imported documents have other metadata, and already match.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ fn datafeed(cluster: &TestCluster, id: &str) -> Value {
     answer.value()["datafeeds"][0].clone()
 }
 
-/// What the imported datafeed selects, by its own indices and query.
+/// Returns what the imported datafeed selects with its own indices and query.
 fn selected_count(cluster: &TestCluster, datafeed: &Value) -> u64 {
     let index = datafeed["indices"][0].as_str().unwrap();
     let body = json!({"query": datafeed["query"], "runtime_mappings": datafeed["runtime_mappings"]});
@@ -59,7 +59,7 @@ fn datafeed_query_on_metadata_selects_the_archived_documents() {
             json!({"terms": {"host": {"index": "watched", "id": "1", "path": "hosts"}}}),
             "a document of another index",
         ),
-        // Forms of their own: deep inside, negated, relative to now.
+        // Other forms: nested, negated, relative to now.
         (
             json!({"bool": {"must_not": [{"bool": {"filter": {"term": {"_index": "other"}}}}]}}),
             "_index",
@@ -83,7 +83,7 @@ fn datafeed_query_on_metadata_selects_the_archived_documents() {
             documents > 0 && selected_count(&cluster, &imported) == documents,
             "{query}"
         );
-        // Where the documents are not imported, the datafeed keeps its query.
+        // If the documents are not imported, the datafeed keeps its query.
         for elsewhere in [&["--skip-inputs"][..], &["--datafeed-index", "theirs"]] {
             let cluster = TestCluster::in_memory(options());
             cluster

@@ -38,14 +38,14 @@ use crate::support::cluster::stand_in::writes;
 use crate::support::fixtures::{Fixture, from_python};
 use crate::support::test_cluster::{Template, TestCluster};
 
-/// The job of most tests here: a filter, a calendar with events, annotations, a datafeed.
+/// The job of most tests: with a filter, a calendar with events, annotations and a datafeed.
 const JOB: &str = "web-latency";
 
 fn version() -> MlVersion {
     MlVersion::new(9, 2, 0)
 }
 
-/// Few inputs: many runs write them.
+/// With few input documents, since many runs write them.
 fn small_fixture(name: &str) -> Fixture {
     let mut fixture = Fixture::load(name);
     fixture.inputs.truncate(12);
@@ -58,7 +58,7 @@ pub fn options() -> MlOptions {
     MlOptions::new(version())
 }
 
-/// A valid archive of the job, exported once, from documents in memory.
+/// Returns a valid archive of the job, exported once from documents in memory.
 pub fn archive_of(name: &'static str) -> Arc<ArchiveFile> {
     static WEB: SharedArchive = SharedArchive::new();
     static LOGS: SharedArchive = SharedArchive::new();
@@ -66,7 +66,7 @@ pub fn archive_of(name: &'static str) -> Arc<ArchiveFile> {
     shared.file(|binary| export(binary, &small_fixture(name), options()))
 }
 
-/// An archive of a job as some cluster has it.
+/// Returns an archive of a job from a cluster.
 fn exported_archive(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) {
     let binary = Binary::new();
     let path = export(&binary, fixture, options);
@@ -79,7 +79,7 @@ fn export(binary: &Binary, fixture: &Fixture, options: MlOptions) -> PathBuf {
     cluster.export(binary, fixture.id(), "exported", &["--include-inputs"])
 }
 
-/// A cluster where another job has learned; with a real node set, every `sample`th run is on it.
+/// A cluster with another job; if a real node is set, every `sample`th run uses it.
 fn target(run: usize, sample: usize) -> TestCluster {
     if std::env::var_os(URL_VARIABLE).is_some() && run.is_multiple_of(sample) {
         let cluster = TestCluster::with(options());
@@ -115,19 +115,19 @@ fn is_write(call: &Call) -> bool {
     writes(&call.method, &call.path)
 }
 
-/// Imports without retries, so that one fault is one failure.
+/// Imports without retries, so that each fault is a failure.
 fn import(cluster: &TestCluster, binary: &Binary, archive: &Path, more: &[&str]) -> Run {
     let mut args = vec!["--retries", "0", "--timeout", "20"];
     args.extend(more);
     cluster.import(binary, archive, &args)
 }
 
-/// How many write requests a fault-free import sends.
+/// Returns the number of write requests of an import without faults.
 fn write_count(name: &'static str, more: &[&str]) -> usize {
     let cluster = target(1, usize::MAX);
     import(&cluster, &Binary::new(), &archive_of(name), more).expect(0);
     cluster.stand_in.writes().len()
 }
 
-/// Kept for hooks that outlive the borrow of a test cluster.
+/// Kept for hooks that live longer than the borrow of a test cluster.
 type Shared<T> = Arc<std::sync::Mutex<T>>;

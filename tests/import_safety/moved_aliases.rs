@@ -1,5 +1,5 @@
-//! Aliases that move and indices that go while documents are written: each document is found, and undone, where the
-//! cluster said that it wrote it.
+//! Aliases that move and indices that are deleted while documents are written. Each document is found, and removed, in
+//! the index that the cluster reported when it was written.
 
 use super::cluster_state::ClusterState;
 use super::ownership::{INDEX, import, reject, send};
@@ -8,7 +8,7 @@ use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::stand_in::DirectClient;
 use crate::support::test_cluster::TestCluster;
 
-/// A new index behind the alias, which becomes the one that is written to, or not.
+/// Adds a new index to the alias, optionally as its write index.
 pub fn add_index(cluster: &DirectClient, alias: &str, writes: bool) {
     let old = send(cluster, "GET", &format!("/_alias/{alias}"), "");
     let mut indices: Vec<&String> = old.as_object().unwrap().keys().collect();
@@ -25,7 +25,7 @@ pub fn add_index(cluster: &DirectClient, alias: &str, writes: bool) {
     let add = |index: &str, writes: bool| serde_json::json!({"add": {"index": index, "alias": alias, "is_write_index": writes, "is_hidden": true}});
     let mut actions = vec![add(old, !writes), add(&new, writes)];
     if alias.contains(".write-") {
-        // Results are read through an alias of their own.
+        // Results are read through a separate alias.
         let read = alias.replace(".write-", "");
         let job = read.trim_start_matches(".ml-anomalies-");
         let filter = serde_json::json!({"term": {"job_id": job}});
@@ -42,7 +42,7 @@ const ALIASES: [&str; 4] = [
     ".ml-anomalies-.write-web-latency",
 ];
 
-/// How many documents an import writes to `.ml-*`, each of them once.
+/// Returns the number of documents that an import writes to `.ml-*`.
 fn written_documents(test_cluster: &TestCluster) -> usize {
     let contents = test_cluster.contents();
     let ours = |(index, id): &&(String, String)| {
@@ -58,7 +58,7 @@ fn written_documents(test_cluster: &TestCluster) -> usize {
     all
 }
 
-/// The first load request through this alias, and those after it.
+/// The first bulk request through this alias, and those after it.
 fn bulk_rule(alias: &'static str) -> FaultRule {
     FaultRule::when(move |call| call.path == format!("/{alias}/_bulk"))
 }
@@ -160,7 +160,7 @@ fn delete(cluster: &DirectClient) {
 
 fn replace(cluster: &DirectClient) {
     delete(cluster);
-    send(cluster, "PUT", INDEX, r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#);
+    send(cluster, "PUT", INDEX, r#"{"mappings":{"_meta":{"owner":"another"}}}"#);
 }
 
 /// The requests of an import that load, finish, or read back the input index.
@@ -208,7 +208,7 @@ fn no_bulk_request_creates_the_input_index_or_writes_to_another_one() {
 #[test]
 fn import_verifies_the_mapping_of_the_input_index() {
     for (body, fails) in [
-        (r#"{"_meta":{"owner":"somebody"}}"#, true),
+        (r#"{"_meta":{"owner":"another"}}"#, true),
         (r#"{"properties":{"a_new_field":{"type":"keyword"}}}"#, false),
     ] {
         let test_cluster = target(1, usize::MAX);

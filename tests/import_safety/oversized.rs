@@ -1,5 +1,5 @@
-//! Responses that are larger than what was asked for, at any request of an import: refused by the name of the request, in
-//! bounded memory, and nothing remains.
+//! Responses that exceed the limit of the request, at any request of an import: the error names the request, memory is
+//! bounded, and nothing remains.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::support::cluster::Answer;
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::test_cluster::TestCluster;
 
-/// Imports in little memory, by way of a proxy, so that responses may come compressed.
+/// Imports with a memory limit through a proxy, so that responses may be compressed.
 fn import(cluster: &TestCluster, archive: &Path) -> Run {
     let binary = Binary::new().with_env("HTTP_PROXY", &cluster.stand_in.url());
     let archive = archive.display().to_string();
@@ -25,7 +25,7 @@ fn import(cluster: &TestCluster, archive: &Path) -> Run {
         "--json",
         "--retries",
         "0",
-        // Larger bulk requests are made in blocks of 33 MiB of which only a part is written to.
+        // Buffers of larger bulk requests are allocated in blocks of 33 MiB that are only partly used.
         "--bulk-size",
         "512kb",
         "--url",
@@ -41,8 +41,8 @@ fn import(cluster: &TestCluster, archive: &Path) -> Run {
     }
 }
 
-/// Every request of the run that `fails` leaves in turn; with a step unless all faults are asked for. Where an import
-/// fails because of the response, its error names the request.
+/// Runs an import for each request in turn, or for a sample unless all faults are requested. If an import
+/// fails because of the response, its error must name the request.
 fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
     let archive = archive_of(JOB);
     let requests = {
@@ -59,7 +59,7 @@ fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usiz
         let before = ClusterState::of(&cluster);
         let answer = if nth % 4 < 2 { &bomb } else { &long };
         let faults = cluster.stand_in.faults();
-        // The cluster executed the request, even if a part of the response is lost.
+        // The cluster executed the request, even if part of the response is lost.
         faults.add(
             FaultRule::when(|_| true)
                 .nth(nth)
@@ -75,7 +75,7 @@ fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usiz
             request.method, request.path, run.code, run.stderr
         );
         match run.code {
-            // What is asked for at the end is given up in any case.
+            // Errors of the last requests are ignored.
             0 => continue,
             1 => {}
             6 => super::every_write::run_cleanup_commands(&cluster, &run),
@@ -83,7 +83,7 @@ fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usiz
         }
         failed += 1;
         ClusterState::of(&cluster).assert_unchanged(&before, &name);
-        // Two runs need not send the same requests at the same place.
+        // Two runs need not send the same requests in the same order.
         let sent = cluster.stand_in.requests();
         let mut named = sent
             .iter()
@@ -104,7 +104,7 @@ fn every_request_of_an_import_is_bounded_by_what_it_may_return() {
 
 #[test]
 fn every_request_of_a_rollback_is_bounded_by_what_it_may_return() {
-    // The last write of an import: from there on all is taken back.
+    // The last write of an import; the requests after it belong to a rollback.
     let failed = check_each_request(false, |cluster| {
         let settings = FaultRule::on("PUT", "/web-latency-input/_settings").always();
         let refused = Action::status(400, r#"{"error":{"type":"some_exception","reason":"no"},"status":400}"#);
@@ -113,7 +113,7 @@ fn every_request_of_a_rollback_is_bounded_by_what_it_may_return() {
     assert!(failed > 6, "{failed}");
 }
 
-/// A listing that is parsed as a tree, as large as it may be.
+/// A list of the maximum size, which is parsed as a tree.
 #[test]
 fn a_listing_as_large_as_it_may_be_is_read_in_bounded_memory() {
     let cluster = target(1, usize::MAX);

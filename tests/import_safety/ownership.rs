@@ -38,12 +38,12 @@ pub fn reject() -> Action {
     Action::status(400, r#"{"error":{"type":"x","reason":"no"},"status":400}"#)
 }
 
-/// The last write of an import before everything is verified: the job is given to its calendar.
+/// The last write of an import before the verification: the job is added to its calendar.
 fn is_last_write(call: &Call) -> bool {
     call.method == "PUT" && call.path.ends_with("/jobs/web-latency")
 }
 
-/// Imports. Right before its last write, another user changes something, and that write is rejected.
+/// Imports. Immediately before its last write, another user changes something, and that write is rejected.
 fn import_that_fails(test_cluster: &TestCluster, act: impl Fn(&DirectClient) + Send + Sync + 'static) -> Run {
     let direct = test_cluster.stand_in.direct();
     let last = FaultRule::when(is_last_write).run(move |_| act(&direct)).then(reject());
@@ -56,11 +56,11 @@ fn import_that_fails(test_cluster: &TestCluster, act: impl Fn(&DirectClient) + S
 
 fn replaced_index(cluster: &DirectClient) {
     send(cluster, "DELETE", INDEX, "");
-    send(cluster, "PUT", INDEX, r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#);
+    send(cluster, "PUT", INDEX, r#"{"mappings":{"_meta":{"owner":"another"}}}"#);
     send(cluster, "PUT", &format!("{INDEX}/_doc/theirs?refresh=true"), "{}");
 }
 
-/// As another import of this job would make it: marked for the job, but not by this run.
+/// As another import of this job would create it: marked for the job, but not by this run.
 fn index_of_another_import(cluster: &DirectClient) {
     let mapping = send(cluster, "GET", INDEX, "")["web-latency-input"]["mappings"].clone();
     let mut mapping = mapping;
@@ -79,7 +79,7 @@ fn added_event(cluster: &DirectClient) {
     send(cluster, "POST", &format!("{CALENDAR}/events"), event);
 }
 
-/// Elasticsearch deletes no filter that a job names, but lets anybody edit it.
+/// Elasticsearch does not delete a filter that a job uses, but any user may edit it.
 fn edited_filter(cluster: &DirectClient) {
     send(
         cluster,
@@ -189,7 +189,8 @@ fn replaced_resources_are_kept_and_reported() {
     }
 }
 
-/// Deleting the job would delete their datafeed with it: nothing is undone, and everything that remains is listed.
+/// Deleting the job would also delete the other user's datafeed: nothing is undone, and everything that remains is
+/// listed.
 #[test]
 fn job_with_another_datafeed_is_not_deleted() {
     for id in ["datafeed-web-latency", "theirs"] {
@@ -254,7 +255,7 @@ fn replaced_job_keeps_its_documents() {
 /// The job is deleted and created again.
 fn replaced_job(cluster: &DirectClient) {
     send(cluster, "DELETE", DETECTOR, "");
-    // Jobs of one ID differ by the time of their creation.
+    // Jobs with the same ID are distinguished by their creation time.
     std::thread::sleep(std::time::Duration::from_millis(2));
     let body =
         r#"{"description":"theirs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
@@ -264,7 +265,7 @@ fn replaced_job(cluster: &DirectClient) {
 /// Each step of an import first checks whether the job is still the one that it created.
 #[test]
 fn import_writes_nothing_under_a_recreated_job() {
-    // The request during which another user replaces the job, and the one that is no longer sent.
+    // The request before which another user replaces the job, and the one that is then not sent.
     let cases = [
         ("/_alias/.ml-state-write", "/.ml-state-write/_bulk"),
         ("/.ml-state-write/_refresh", "/.ml-anomalies-.write-web-latency/_bulk"),
@@ -341,8 +342,8 @@ fn rollback_keeps_documents_written_during_its_search() {
     );
 }
 
-/// Elasticsearch writes these when it reverts a job, also one that is being deleted: they keep the next job from being
-/// created.
+/// Elasticsearch writes these documents when it reverts a job, even one that is being deleted. They prevent the job
+/// from being created again.
 #[test]
 fn documents_of_a_revert_after_deletion_are_removed() {
     let test_cluster = target(1, usize::MAX);
@@ -364,8 +365,9 @@ fn documents_of_a_revert_after_deletion_are_removed() {
     import(&test_cluster, &[]).expect(0);
 }
 
-/// The response to a creation is lost, the creation was not executed, and another user created an object with that name.
-/// The import cannot check it (the cluster is busy), so the entry is still intended when everything is rolled back.
+/// The response to a creation is lost, the creation was not executed, and another user created an object with that
+/// name. The import cannot check it (the cluster is busy), so the entry is still intended when everything is rolled
+/// back.
 #[test]
 fn rollback_skips_creations_that_did_not_happen() {
     let job =
@@ -392,7 +394,7 @@ fn rollback_skips_creations_that_did_not_happen() {
         };
         let hook = test_cluster.stand_in.direct();
         let busy = r#"{"error":{"type":"x","reason":"busy"},"status":503}"#;
-        // The look right after the loss; what the rollback asks is answered.
+        // The check after the loss. Requests of the rollback get a response.
         let seen = std::sync::atomic::AtomicBool::new(false);
         let look = FaultRule::when(move |call| {
             use std::sync::atomic::Ordering::SeqCst;
@@ -405,7 +407,7 @@ fn rollback_skips_creations_that_did_not_happen() {
         let lost = FaultRule::when(move |call| call.method == "PUT" && call.path == path)
             .run(move |_| creation(&hook))
             .then(Action::Close);
-        // The first one has to see the creation too.
+        // The first one must include the creation.
         test_cluster.stand_in.faults().add(look);
         test_cluster.stand_in.faults().add(lost);
         let run = import(&test_cluster, &[]);

@@ -1,4 +1,4 @@
-//! Clusters that cannot take the job: refused with words, before the first write.
+//! Clusters that cannot run the job: refused with the reason, before the first write.
 
 use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, options};
@@ -29,7 +29,7 @@ const INDEX: &str = "web-latency-input";
 /// Adding an alias, writing through it and removing it requires privileges on the alias too.
 const ALIAS: &str = "web-latency-input-importing-*";
 
-/// The documented role, less one privilege of one pattern (or of the cluster).
+/// Returns the documented role without one privilege for one pattern (or for the cluster).
 fn importer_without(lacking: Option<(&str, &str)>) -> User {
     let left = |on: &str, privileges: &[&'static str]| -> Vec<&'static str> {
         privileges
@@ -82,7 +82,7 @@ fn each_missing_privilege_is_named_before_the_first_write() {
     for pattern in ML {
         cases.extend(ON_ML.map(|privilege| (pattern, privilege)));
     }
-    // `manage` contains others: without them it still holds.
+    // `manage` includes other privileges, so removing those has no effect.
     for name in [INDEX, ALIAS] {
         cases.extend(["read", "write", "manage"].map(|privilege| (name, privilege)));
     }
@@ -105,7 +105,7 @@ fn each_missing_privilege_is_named_before_the_first_write() {
     }
 }
 
-/// Without `monitor` not even `GET /` is answered: what else is missing must not come up in the next run only.
+/// Without `monitor`, not even `GET /` is allowed. Other missing privileges must be reported in the same run.
 #[test]
 fn all_missing_privileges_are_named_together() {
     let lacking = User::new("importer", "secret").indices(&ML[1..], &ON_ML);
@@ -271,7 +271,7 @@ fn archives_of_the_python_scripts_are_imported_and_open() {
             run.stderr
         );
         if run.stderr.contains("a rule uses filter canary-hosts") {
-            // Archives of the scripts do not contain filters; the plan reports it.
+            // Archives of the Python scripts do not contain filters; the plan reports it.
             test_cluster.call("PUT", "/_ml/filters/canary-hosts", r#"{"items":["x"]}"#);
         }
         let opened = test_cluster.call("POST", &format!("/_ml/anomaly_detectors/{id}/_open"), "");

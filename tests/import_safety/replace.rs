@@ -1,4 +1,5 @@
-//! `--replace` deletes the existing data of the job and nothing else, and running it twice gives the same result as once.
+//! `--replace` deletes the existing data of the job and nothing else, and running it twice gives the same result as
+//! once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +17,7 @@ fn call(cluster: &TestCluster, method: &str, path: &str, body: &str) {
     assert!(answer.status < 300, "{method} {path}: {answer:?}");
 }
 
-/// As an import leaves it that is killed in between.
+/// Leaves the cluster as an import does that is killed.
 fn partly_created_calendar(cluster: &TestCluster) {
     let calendar = r#"{"description":"Planned maintenance","job_ids":[]}"#;
     call(cluster, "PUT", "/_ml/calendars/maintenance", calendar);
@@ -126,14 +127,14 @@ fn failed_replacement_reports_what_it_deleted() {
     assert_eq!(cluster.job(JOB), serde_json::Value::Null);
 }
 
-/// What `--replace` deletes of a job with a datafeed and an input index, in the words of the report.
+/// What `--replace` deletes of a job with a datafeed and an input index, as reported.
 const DELETED: [(&str, &str); 3] = [
     (DATAFEED, "datafeed datafeed-web-latency"),
     (DETECTOR, "job web-latency with its state and results"),
     (INDEX, "index web-latency-input"),
 ];
 
-/// Replaces an imported job. The response to the deletion at `path` is not the cluster's own; the new job is refused.
+/// Replaces an imported job. The response to the deletion at `path` is replaced, and the new job is refused.
 fn failing_replacement(
     path: &'static str,
     retries: &str,
@@ -164,7 +165,7 @@ fn failing_replacement(
     (cluster, run)
 }
 
-/// Whether the report names each of them as deleted exactly where it is gone.
+/// Checks that the report lists each object as deleted if and only if it no longer exists.
 fn check_reported_deletions(cluster: &TestCluster, run: &Run, name: &str) {
     let kept = run.json()["kept"].to_string();
     assert!(!kept.contains("may have been deleted"), "{name}: {kept}");
@@ -195,7 +196,7 @@ fn failed_deletion_is_not_reported_as_deleted() {
 #[test]
 fn deletion_with_a_lost_response_is_reported_as_deleted() {
     for (path, what) in DELETED {
-        // With a retry the second attempt finds nothing.
+        // With a retry, the second attempt finds nothing.
         for retries in ["0", "3"] {
             for response in [Action::Close, Action::status(503, "{}"), Action::html(502)] {
                 let name = format!("{what}, {retries} retries, {response:?}");
@@ -245,7 +246,7 @@ fn successful_replacement_reports_deletions_with_lost_responses() {
     }
 }
 
-/// What an interrupted import had made of it was there before.
+/// An interrupted import created a part of the calendar.
 #[test]
 fn rollback_restores_a_partly_created_calendar() {
     let cluster = target(1, 1);

@@ -1,4 +1,5 @@
-//! Index templates of the target: known before the first write, refused where they would lose or expose documents.
+//! Index templates of the target cluster: checked before the first write, refused if they would lose or expose
+//! documents.
 
 use serde_json::{Value, json};
 
@@ -13,12 +14,12 @@ fn put(cluster: &TestCluster, path: &str, body: &Value) {
     assert!(answer.status < 300, "{path}: {answer:?}");
 }
 
-/// A template for every index whose name ends as those of input documents do.
+/// A template for every index with the suffix of indices for input documents.
 fn composable(template: Value) -> Value {
     json!({"index_patterns": ["*-input"], "priority": 7, "template": template})
 }
 
-/// Refused before anything is written, also where an older job would be deleted first.
+/// Refused before anything is written, also with `--replace` before the existing job is deleted.
 #[track_caller]
 fn assert_refused(cluster: &TestCluster, expected: &str) {
     let before = ClusterState::of(cluster);
@@ -73,7 +74,7 @@ fn import_refuses_templates_that_would_lose_or_expose_input_documents() {
         let seeded = small_fixture(JOB).without_inputs();
         put(&cluster, "/_index_template/inputs", &composable(template.clone()));
         cluster.seed(&seeded);
-        // With the job there a plain import is refused for it too.
+        // If the job exists, an import without `--replace` is refused for this reason too.
         assert_refused(&cluster, &format!("index template inputs {expected}"));
         let elsewhere = ["--replace", "--input-index", "elsewhere"];
         import(&cluster, &Binary::new(), &archive_of(JOB), &elsewhere).expect(0);
@@ -83,7 +84,7 @@ fn import_refuses_templates_that_would_lose_or_expose_input_documents() {
 
 #[test]
 fn import_refuses_a_name_that_creates_data_streams_only() {
-    // In memory: the assembled node of 7.17 has no data streams.
+    // In memory: the assembled node of 7.17 does not support data streams.
     let cluster = target(1, usize::MAX);
     let template = json!({"index_patterns": ["web-*"], "data_stream": {}});
     put(&cluster, "/_index_template/web", &template);
@@ -139,7 +140,7 @@ fn additions_of_a_harmless_template_are_reported() {
     cluster.call("DELETE", "/_index_template/inputs", "");
 }
 
-/// The documented role may read templates, not simulate them.
+/// The documented role may read templates, but not simulate them.
 #[test]
 fn templates_are_checked_with_the_documented_role() {
     let role = include_str!("../../docs/roles/esml-state-import.json");
@@ -162,7 +163,7 @@ fn templates_are_checked_with_the_documented_role() {
 
 #[test]
 fn default_index_name_matches_no_built_in_template() {
-    // In memory: the assembled node of 7.17 has no data streams.
+    // In memory: the assembled node of 7.17 does not support data streams.
     let cluster = target(1, usize::MAX);
     let template = json!({"index_patterns": ["logs-*-*"], "data_stream": {}, "priority": 100});
     put(&cluster, "/_index_template/logs", &template);

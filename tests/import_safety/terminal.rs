@@ -23,7 +23,7 @@ fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> (TerminalSess
     (TerminalSession::start(binary.command(args)), shared)
 }
 
-/// Asks in front of a cluster that must not notice.
+/// Asks before an import to a cluster that must not change.
 #[track_caller]
 fn assert_not_imported(code: i32, answer: impl FnOnce(&mut TerminalSession)) -> TerminalOutput {
     let cluster = target(1, 4);
@@ -108,5 +108,5 @@ fn quiet_shows_what_is_confirmed() {
     let quiet = cluster
         .import(&Binary::new(), &archive_of(JOB), &["--replace", "-q"])
         .expect(0);
-    assert_eq!(quiet.stderr, "", "what is not asked about is not said");
+    assert_eq!(quiet.stderr, "", "nothing is printed without a question");
 }

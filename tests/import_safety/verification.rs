@@ -12,7 +12,7 @@ use crate::support::cluster::stand_in::DirectClient;
 
 type Change = fn(&DirectClient);
 
-/// The first document that the query finds.
+/// Returns the first document that the query finds.
 fn first_document(cluster: &DirectClient, index: &str, query: Value) -> (String, String, Value) {
     cluster.call("POST", &format!("/{index}/_refresh"), "");
     let body = json!({"size": 1000, "query": query}).to_string();
@@ -49,7 +49,7 @@ fn job_query() -> Value {
     json!({"term": {"job_id": JOB}})
 }
 
-/// Makes each change right before the last write is carried out.
+/// Makes each change immediately before the last write.
 fn check_detected(job: &'static str, last: (&str, &str), cases: &[(&str, Change)]) {
     let binary = Binary::new();
     for (run, (name, change)) in cases.iter().enumerate() {
@@ -162,7 +162,7 @@ fn verification_finds_lost_and_changed_documents() {
 fn verification_reads_input_documents_by_id_if_counts_are_not_enough() {
     let binary = Binary::new();
     let refusal = r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#;
-    for (run, (name, by_id)) in [("undisturbed", false), ("written again", true), ("not told", true)]
+    for (run, (name, by_id)) in [("undisturbed", false), ("written again", true), ("not counted", true)]
         .iter()
         .enumerate()
     {
@@ -174,7 +174,7 @@ fn verification_reads_input_documents_by_id_if_counts_are_not_enough() {
                 .stand_in
                 .faults()
                 .add(FaultRule::on("PUT", "/jobs/web-latency").run(again)),
-            "not told" => test_cluster
+            "not counted" => test_cluster
                 .stand_in
                 .faults()
                 .add(FaultRule::on("GET", "/_stats").then(Action::status(403, refusal))),
@@ -188,7 +188,7 @@ fn verification_reads_input_documents_by_id_if_counts_are_not_enough() {
     }
 }
 
-/// The job's first model state document, of any snapshot.
+/// Returns the first model state document of the job, of any snapshot.
 fn model_state_query(cluster: &DirectClient) -> Value {
     let snapshots = cluster
         .call("GET", "/_ml/anomaly_detectors/web-latency/model_snapshots", "")

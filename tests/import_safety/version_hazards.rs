@@ -1,4 +1,4 @@
-//! The dangers that differ from version to version, each on a cluster that behaves that way.
+//! Risks that depend on the version, each on a cluster with that behavior.
 
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ fn revert_keeps_results_of_other_jobs() {
         };
         let before = others(&cluster);
         assert!(before.len() > 5);
-        // A request with the flag, in query or body, would be answered by this.
+        // This response would be sent for a request with the flag in query or body.
         let flag = "delete_intervening_results";
         cluster.stand_in.faults().add(
             FaultRule::when(move |call| {
@@ -236,7 +236,7 @@ fn nightly_maintenance_at_any_request_has_no_effect() {
     assert!(cluster.stand_in.faults().fired()[0] >= requests);
 }
 
-/// The job as a cluster of 7.10 has it.
+/// Returns the job as a cluster of 7.10 does.
 fn fixture_of_7_10() -> crate::support::fixtures::Fixture {
     small_fixture(JOB).min_version("7.9.0").with_job(|job| {
         let analysis = job["analysis_config"].as_object_mut().unwrap();

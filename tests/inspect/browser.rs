@@ -27,7 +27,7 @@ fn proxy() -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let asked = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&asked);
+    let recorded = Arc::clone(&asked);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
@@ -38,7 +38,7 @@ fn proxy() -> (u16, Arc<Mutex<Vec<String>>>) {
                 .next()
                 .unwrap_or_default()
                 .to_owned();
-            heard.lock().unwrap().push(line);
+            recorded.lock().unwrap().push(line);
             let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
     });

@@ -1,4 +1,4 @@
-//! An archive that is not the same any more when it is read again.
+//! Archives that change between the check and the import.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::FaultRule;
 use crate::support::test_cluster::TestCluster;
 
-/// Imports a copy that `change` is done to at the first write, when it has been checked; sees what is on the cluster
+/// Imports a copy that `change` modifies at the first write, after it was checked; checks the cluster
 /// afterwards.
 fn import_while_archive_changes(change: impl Fn(&Path) + Send + Sync + 'static) -> (Run, bool) {
     let binary = Binary::new();
@@ -66,7 +66,7 @@ fn archive_rewritten_during_the_import_is_detected() {
     assert!(!there);
 }
 
-/// Another file under its name is no change of the one that is open.
+/// Replacing the file does not affect the one that is open.
 #[cfg(unix)]
 #[test]
 fn archive_replaced_or_removed_during_the_import_is_still_read() {
@@ -82,7 +82,7 @@ fn archive_replaced_or_removed_during_the_import_is_still_read() {
     assert!(there);
 }
 
-/// What is appended was not there when it was checked: nothing of it is read.
+/// Appended data did not exist when the archive was checked, so it is not read.
 #[test]
 fn archive_appended_to_during_the_import_is_imported_unchanged() {
     use std::io::Write as _;

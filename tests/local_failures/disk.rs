@@ -1,4 +1,4 @@
-//! A disk that is full: a small file system of its own, where the system lets one be made.
+//! A full disk: a small file system, if the system allows mounting one.
 
 use std::process::{Command, Output};
 
@@ -6,8 +6,8 @@ use super::{JOB, assert_failed, cluster};
 use crate::support::binary::Binary;
 use crate::support::fixtures::from_python;
 
-/// Runs with a file system of that many KiB under `small`; says what the program printed, and then what is left there.
-/// `None`, and a line for the reader, where none can be made.
+/// Runs a script with a file system of this size in KiB at `small`. Returns its output, followed by the remaining
+/// files, or `None` with a message if no file system can be mounted.
 fn on_small_disk(binary: &Binary, kib: u32, environment: &[(&str, &str)], arguments: &[&str]) -> Option<Output> {
     std::fs::create_dir_all(binary.path("small")).unwrap();
     let command = binary.command(arguments);
@@ -42,7 +42,7 @@ fn export_to_a_full_disk_leaves_nothing() {
 
 #[test]
 fn import_without_disk_space_for_spooling_writes_nothing() {
-    // State in another order than its numbers waits in temporary files.
+    // State that is not in numeric order is stored in temporary files.
     let binary = Binary::new();
     let archive = from_python("complete").display().to_string();
     let cluster = cluster();
@@ -54,7 +54,7 @@ fn import_without_disk_space_for_spooling_writes_nothing() {
         assert_failed(&output, &["No space left", "TMPDIR"]);
         assert!(cluster.stand_in.writes().is_empty());
     }
-    // Where nothing waits no temporary file is needed.
+    // State in numeric order needs no temporary file.
     let arguments = ["inspect", &archive, "--json"];
     if let Some(output) = on_small_disk(&binary, 4, &[("TMPDIR", "small")], &arguments) {
         assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -1,4 +1,4 @@
-//! Limits of this process: files and their size, connections, threads.
+//! Limits of this process: open files and their size, connections, threads.
 #![cfg(target_os = "linux")]
 
 use std::os::unix::process::CommandExt as _;
@@ -8,7 +8,7 @@ use super::{JOB, assert_failed, cluster, files};
 use crate::import_safety::archive_of;
 use crate::support::binary::Binary;
 
-/// Runs after this was said to the shell.
+/// Runs the program after these shell commands.
 fn run_with_ulimit(limit: &str, command: &Command, user: Option<u32>) -> Output {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")]);
@@ -42,7 +42,7 @@ fn missing_file_descriptors_are_reported() {
         if output.status.code() == Some(0) {
             break;
         }
-        // With fewer than it takes to start the program at all, the system says so.
+        // With fewer descriptors than the program needs to start, the system reports the error.
         if stderr.contains("error while loading shared libraries") {
             continue;
         }
@@ -62,7 +62,7 @@ fn missing_threads_are_reported() {
     let (cluster, binary) = (cluster(), Binary::new());
     let url = cluster.stand_in.url();
     let export = binary.command(["export", "--job-id", JOB, "--yes", "--url", &url]);
-    // No other process of this user counts: nobody has this number. Root has no limit.
+    // Processes of other users do not count, and no other process has this user ID. Root has no limit.
     const USER: u32 = 61_613;
     let is_root = rustix::process::getuid().is_root();
     let can_run = Command::new(export.get_program())
@@ -87,7 +87,7 @@ fn missing_threads_are_reported() {
     assert!(cluster.stand_in.requests().is_empty());
 }
 
-/// The signal that comes with this limit would end the program.
+/// By default, the signal for this limit ends the program.
 #[test]
 fn file_size_limit_is_reported() {
     let (cluster, binary) = (cluster(), Binary::new());

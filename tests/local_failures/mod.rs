@@ -1,4 +1,4 @@
-//! What fails on this machine rather than on the cluster: disks, permissions, files that change, output nobody takes.
+//! Failures of this machine: disks, permissions, files that change, closed outputs.
 
 mod changed_archive;
 #[cfg(target_os = "linux")]
@@ -19,7 +19,7 @@ use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
 
-/// A cluster where the job has learned.
+/// A cluster with the job.
 fn cluster() -> TestCluster {
     let cluster = TestCluster::with(options());
     cluster.seed(&Fixture::load(JOB));
@@ -36,7 +36,7 @@ fn files(directory: &Path) -> Vec<String> {
     names
 }
 
-/// One error with its hint, and nothing on stdout.
+/// Checks that a run prints one error with a hint, and nothing to stdout.
 #[cfg(target_os = "linux")]
 #[track_caller]
 fn assert_failed(output: &Output, words: &[&str]) {

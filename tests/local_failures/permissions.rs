@@ -1,4 +1,4 @@
-//! Files and folders that may not be read or written.
+//! Files and directories without read or write permission.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -9,23 +9,23 @@ use super::{JOB, cluster, files};
 use crate::import_safety::archive_of;
 use crate::support::binary::Binary;
 
-/// Somebody who owns nothing.
-const NOBODY: u32 = 65_534;
+/// A user who owns no files.
+const UNPRIVILEGED: u32 = 65_534;
 
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// The command as a user whom permissions bind. `None`, and a line for the reader, where root cannot become one.
+/// Returns the command as a user with restricted permissions, or `None` with a message if root cannot switch to one.
 fn as_unprivileged_user(mut command: Command) -> Option<Command> {
     if !rustix::process::getuid().is_root() {
         return Some(command);
     }
-    command.uid(NOBODY).gid(NOBODY);
+    command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
     let can_run = Command::new(command.get_program())
         .arg("--version")
-        .uid(NOBODY)
-        .gid(NOBODY)
+        .uid(UNPRIVILEGED)
+        .gid(UNPRIVILEGED)
         .output();
     if can_run.is_ok_and(|output| output.status.success()) {
         return Some(command);

@@ -1,4 +1,4 @@
-//! Output that nobody takes, or that there is no room for.
+//! Outputs that are closed or full.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use crate::import_safety::{archive_of, options};
 use crate::support::binary::Binary;
 use crate::support::test_cluster::TestCluster;
 
-/// What prints a result, each with whether it is one of `inspect`.
+/// Commands that print a result, each with whether it is `inspect`.
 fn commands<'a>(url: &'a str, archive: &'a str) -> Vec<Vec<&'a str>> {
     let export = [
         "export",
@@ -137,7 +137,7 @@ fn full_stdout_is_an_error_with_a_hint() {
     assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);
 }
 
-/// The import itself is done and verified by then: it stays, and is said to be there.
+/// The import is complete and verified before the output fails, so it is kept and reported.
 #[cfg(target_os = "linux")]
 #[test]
 fn import_with_unprintable_result_succeeds() {

@@ -356,7 +356,7 @@ fn find_leak(job: &Generated, new: &BTreeMap<String, String>, known: &BTreeSet<S
             .iter()
             .find(|value| text.contains(value.as_str()) || name.contains(value.as_str()));
         if let Some(held) = held {
-            return Some(format!("{name} {path} holds {held:?}: {text:?}"));
+            return Some(format!("{name} {path} contains {held:?}: {text:?}"));
         }
         let field = path.rsplit('.').next().unwrap_or_default();
         let input = name.contains("_input_") && !name.contains("mapping") && !path.starts_with("index.");
@@ -401,7 +401,7 @@ fn find_leak(job: &Generated, new: &BTreeMap<String, String>, known: &BTreeSet<S
     {
         let held = distinctive.iter().find(|value| state.contains(value.as_str()));
         if let Some(held) = held {
-            return Some(format!("{base} holds {held:?}"));
+            return Some(format!("{base} contains {held:?}"));
         }
         Tree::parse(&state);
     }

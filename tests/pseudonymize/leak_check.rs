@@ -160,7 +160,7 @@ pub fn assert_no_leak(what: &str, entries: &BTreeMap<String, String>, originals:
         // Numbers are common in a state. The paths of values are checked below.
         assert!(
             is_number(&text) || !originals.contains(&text),
-            "{what}: {name} {path} holds a value: {text}"
+            "{what}: {name} {path} contains a value: {text}"
         );
         if is_number(&text) || !seen.insert(text.clone()) {
             continue;
@@ -170,7 +170,7 @@ pub fn assert_no_leak(what: &str, entries: &BTreeMap<String, String>, originals:
         let held = begins.find(|value| text.contains(**value));
         assert!(
             held.is_none() || generated,
-            "{what}: {name} {path} holds {held:?} in {text}"
+            "{what}: {name} {path} contains {held:?} in {text}"
         );
     }
     let old = values(entries);

@@ -1,4 +1,4 @@
-//! What must be true on the cluster after every import.
+//! Conditions that a cluster must meet after every import.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::archive_contents::ArchiveContents;
 use crate::support::test_cluster::{Contents, TestCluster};
 
-/// A cluster before an import.
+/// The contents of a cluster before an import.
 pub struct StateBeforeImport {
     contents: Contents,
     configurations: Value,
@@ -33,7 +33,7 @@ impl StateBeforeImport {
                 || serde_json::from_str::<Value>(source).expect("JSON")["job_id"] == job;
             assert!(
                 own || targets.contains(index),
-                "{index}/{id} came from nowhere: {source}"
+                "{index}/{id} is unexpected: {source}"
             );
         }
         self.assert_configurations_unchanged(cluster, job);
@@ -76,14 +76,14 @@ pub fn assert_state_alias(cluster: &TestCluster) {
 
 /// The job uses the snapshot, opens with all of its state, and its datafeed continues from the end of the snapshot.
 #[track_caller]
-pub fn assert_job_continues(cluster: &TestCluster, held: &ArchiveContents) {
-    let job = held.job();
-    let latest = held.latest_record();
+pub fn assert_job_continues(cluster: &TestCluster, contents: &ArchiveContents) {
+    let job = contents.job();
+    let latest = contents.latest_record();
     assert!(latest.is_some(), "a snapshot with records");
     assert_eq!(cluster.latest_record(job), latest, "latest record");
-    assert_eq!(cluster.job(job)["model_snapshot_id"], held.snapshot_id());
+    assert_eq!(cluster.job(job)["model_snapshot_id"], contents.snapshot_id());
     assert!(cluster.job(job).get("blocked").is_none(), "the revert ended");
-    let path = format!("/_ml/anomaly_detectors/{job}/model_snapshots/{}", held.snapshot_id());
+    let path = format!("/_ml/anomaly_detectors/{job}/model_snapshots/{}", contents.snapshot_id());
     assert_eq!(
         cluster.call("GET", &path, "").value()["count"],
         1,
@@ -95,17 +95,17 @@ pub fn assert_job_continues(cluster: &TestCluster, held: &ArchiveContents) {
     let restored = cluster.ml.last_restored(job).expect("an opened job");
     assert_eq!(
         restored.model_docs as usize,
-        held.state_of("_model_state_").len(),
+        contents.state_of("_model_state_").len(),
         "model"
     );
     assert_eq!(
         restored.categorizer_docs as usize,
-        held.state_of("_categorizer_state#").len(),
+        contents.state_of("_categorizer_state#").len(),
         "categorizer"
     );
     assert!(restored.quantiles, "quantiles");
     assert_eq!(restored.latest_record_timestamp, latest);
-    if let Some(datafeed) = held.config["datafeed_config"]["datafeed_id"].as_str() {
+    if let Some(datafeed) = contents.config["datafeed_config"]["datafeed_id"].as_str() {
         let started = cluster.call("POST", &format!("/_ml/datafeeds/{datafeed}/_start"), "");
         assert_eq!(started.status, 200, "{}", started.value());
         let start = cluster

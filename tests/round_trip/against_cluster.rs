@@ -1,4 +1,4 @@
-//! An archive compared with the cluster that it came from.
+//! Compares an archive with the cluster that it was exported from.
 
 use serde_json::{Value, json};
 
@@ -6,56 +6,57 @@ use super::archive_contents::{ArchiveContents, ArchivedDocument, decode_state, j
 use crate::support::fixtures::{Fixture, StoredDocument};
 use crate::support::test_cluster::{SearchResponse, TestCluster};
 
-/// Which fields of the inputs the archive is to hold; `None`: documents as they are stored.
+/// The fields of the input documents that the archive must contain; `None`: complete documents.
 pub type Fields<'a> = Option<&'a [&'a str]>;
 
-/// Every document is the fixture's own, byte for byte, and every configuration what the API shows.
+/// Every document is that of the fixture, byte for byte, and every configuration is as the API returns it.
 #[track_caller]
-pub fn assert_equals_cluster(held: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fields: Fields<'_>) {
-    let (job, snapshot) = (fixture.id(), held.snapshot_id());
+pub fn assert_equals_cluster(contents: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fields: Fields<'_>) {
+    let (job, snapshot) = (fixture.id(), contents.snapshot_id());
     let document = format!("{job}_model_snapshot_{snapshot}");
     let stored = fixture.snapshots.iter().find(|one| one.id == document);
     let expected = &stored.expect("a snapshot of the job").source;
-    assert_eq!(&one_line(&held.snapshot), expected, "snapshot");
+    assert_eq!(&one_line(&contents.snapshot), expected, "snapshot");
     let results = cluster.documents_of(&format!(".ml-anomalies-{job}"));
     let on_cluster = results.iter().find(|((_, id), _)| *id == document);
     assert_eq!(
         on_cluster.map(|(_, source)| source),
-        Some(&held.snapshot),
+        Some(&contents.snapshot),
         "snapshot to the byte"
     );
-    state(held, fixture, &snapshot);
+    state(contents, fixture, &snapshot);
     let counts = fixture.data_counts.to_string();
-    assert_eq!(held.data_counts.as_deref(), Some(counts.as_str()), "data counts");
-    assert_eq!(sorted(&held.annotations), texts(&fixture.annotations), "annotations");
+    assert_eq!(contents.data_counts.as_deref(), Some(counts.as_str()), "data counts");
+    assert_eq!(sorted(&contents.annotations), texts(&fixture.annotations), "annotations");
     assert_eq!(
-        sorted(&held.notifications),
+        sorted(&contents.notifications),
         texts(&fixture.notifications),
         "notifications"
     );
-    // The recording holds a category again each time that it changed: the last one counts.
+    // The recording contains a category once for each change; only the last version counts.
     let last = fixture
         .categories
         .iter()
         .map(|one| (one.id.clone(), one.source.clone()));
-    assert_eq!(held.categories, last.collect(), "categories");
-    assert_eq!(held.config, job_config(cluster, job), "configuration");
-    assert_eq!(held.filters, Value::Array(fixture.filters.clone()), "filters");
+    assert_eq!(contents.categories, last.collect(), "categories");
+    assert_eq!(contents.config, job_config(cluster, job), "configuration");
+    assert_eq!(contents.filters, Value::Array(fixture.filters.clone()), "filters");
     assert_eq!(
-        without_generated(&held.calendars),
+        without_generated(&contents.calendars),
         Value::Array(fixture.calendars.clone()),
         "calendars"
     );
-    inputs(held, cluster, fixture, fields);
+    inputs(contents, cluster, fixture, fields);
 }
 
-/// Replaces line breaks, which only occur between tokens, by spaces.
+/// Replaces line breaks, which only occur between tokens, with spaces.
 pub fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }
 
-/// The documents of this snapshot in numeric order, the categorizer's behind them; nothing of other snapshots.
-fn state(held: &ArchiveContents, fixture: &Fixture, snapshot: &str) {
+/// Checks that the archive contains only the state of this snapshot, in numeric order, followed by that of the
+/// categorizer.
+fn state(contents: &ArchiveContents, fixture: &Fixture, snapshot: &str) {
     let model = numbered(&fixture.state, &format!("{}_model_state_{snapshot}#", fixture.id()));
     let categorizer = numbered(&fixture.state, &format!("{}_categorizer_state#", fixture.id()));
     let stored: Vec<(&str, &str)> = model
@@ -63,17 +64,17 @@ fn state(held: &ArchiveContents, fixture: &Fixture, snapshot: &str) {
         .chain(&categorizer)
         .map(|one| (&*one.id, &*one.source))
         .collect();
-    let carried: Vec<(&str, &str)> = held.state.iter().map(|one| (&*one.id, &*one.source)).collect();
+    let carried: Vec<(&str, &str)> = contents.state.iter().map(|one| (&*one.id, &*one.source)).collect();
     assert_eq!(carried, stored, "state");
     assert!(
-        held.state.iter().all(|one| one.index.starts_with(".ml-state")),
+        contents.state.iter().all(|one| one.index.starts_with(".ml-state")),
         "the index that they were in"
     );
     for (kind, stored) in [("_model_state_", model), ("_categorizer_state#", categorizer)] {
         let texts: Vec<&str> = stored.iter().map(|one| one.source.as_str()).collect();
         if !texts.is_empty() {
             assert!(
-                decode_state(&held.state_of(kind)) == decode_state(&texts),
+                decode_state(&contents.state_of(kind)) == decode_state(&texts),
                 "{kind} decodes to the same"
             );
         }
@@ -89,7 +90,7 @@ fn numbered<'a>(state: &'a [StoredDocument], prefix: &str) -> Vec<&'a StoredDocu
     found.into_iter().map(|(_, one)| one).collect()
 }
 
-/// The job as the API shows it, the datafeed inside on every version.
+/// Returns the job as the API does, with the datafeed inside on every version.
 pub fn job_config(cluster: &TestCluster, job: &str) -> Value {
     let mut shown = cluster.job(job);
     let datafeeds = cluster.call("GET", "/_ml/datafeeds", "").value();
@@ -104,7 +105,7 @@ pub fn job_config(cluster: &TestCluster, job: &str) -> Value {
     shown
 }
 
-/// Calendars without what the cluster adds to events.
+/// Returns the calendars without what the cluster adds to events.
 pub fn without_generated(calendars: &Value) -> Value {
     let mut calendars = calendars.clone();
     let events = calendars.as_array_mut().into_iter().flatten();
@@ -122,7 +123,7 @@ pub fn without_generated(calendars: &Value) -> Value {
     calendars
 }
 
-/// What a search with this field list prints.
+/// Returns a document as a search with this field list does.
 pub fn search(cluster: &TestCluster, index: &str, query: &Value, fields: Fields<'_>) -> Vec<ArchivedDocument> {
     let source = fields.map_or(json!(true), |fields| json!(fields));
     let body = json!({"size": 10000, "query": query, "_source": source});
@@ -138,8 +139,8 @@ pub fn search(cluster: &TestCluster, index: &str, query: &Value, fields: Fields<
     .collect()
 }
 
-fn inputs(held: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fields: Fields<'_>) {
-    if held.inputs.is_empty() {
+fn inputs(contents: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fields: Fields<'_>) {
+    if contents.inputs.is_empty() {
         return;
     }
     let query = &fixture.job["datafeed_config"]["query"];
@@ -151,7 +152,7 @@ fn inputs(held: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fiel
         None => fixture.inputs.iter().map(to_archived).collect(),
     };
     expected.sort_unstable();
-    let mut carried = held.inputs.clone();
+    let mut carried = contents.inputs.clone();
     carried.sort_unstable();
     assert_eq!(carried.len(), expected.len(), "inputs");
     for (carried, expected) in carried.iter().zip(&expected) {
@@ -160,13 +161,13 @@ fn inputs(held: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fiel
     let time = fixture.job["data_description"]["time_field"]
         .as_str()
         .expect("a time field");
-    let times: Vec<i64> = held
+    let times: Vec<i64> = contents
         .inputs
         .iter()
         .filter_map(|one| json_of(&one.source)[time].as_i64())
         .collect();
     assert!(times.is_sorted(), "input documents are in time order");
-    let sources: Vec<&str> = held.mapping.keys().map(String::as_str).collect();
+    let sources: Vec<&str> = contents.mapping.keys().map(String::as_str).collect();
     let mut named: Vec<&str> = fixture.sources.iter().map(String::as_str).collect();
     named.sort_unstable();
     assert_eq!(sources, named, "a mapping of every source");
@@ -180,7 +181,7 @@ fn to_archived(stored: &StoredDocument) -> ArchivedDocument {
     }
 }
 
-/// In an order that does not depend on the cluster.
+/// Sorts the texts, so that their order does not depend on the cluster.
 pub fn sorted(texts: &[String]) -> Vec<String> {
     let mut texts = texts.to_vec();
     texts.sort_unstable();

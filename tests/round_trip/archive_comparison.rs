@@ -1,4 +1,4 @@
-//! Two archives compared: before and after the journey.
+//! Compares the archives before and after a round trip.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::against_cluster::{one_line, sorted, without_generated};
 use super::archive_contents::{ArchiveContents, ArchivedDocument, decode_state, json_of};
 
-/// Where inputs went: target index by source index.
+/// Target index by source index of input documents.
 pub type TargetIndices = BTreeMap<String, String>;
 
-/// What Elasticsearch generates in a job.
+/// Members of a job that Elasticsearch generates.
 const GENERATED: [&str; 6] = [
     "job_type",
     "job_version",
@@ -20,7 +20,7 @@ const GENERATED: [&str; 6] = [
     "model_snapshot_min_version",
 ];
 
-/// The second archive holds what the first did, under the new id and with inputs in other places.
+/// Checks that the second archive has the contents of the first one, with the new ID and the target indices.
 #[track_caller]
 pub fn assert_same_contents(
     first: &ArchiveContents,
@@ -67,7 +67,7 @@ pub fn assert_same_contents(
     inputs(first, second, places);
 }
 
-/// A text in which the values of `job_id` that are the old id are the new one. Fixtures and clusters write them plainly.
+/// Replaces the old ID in the values of `job_id`. Fixtures and clusters write them without escapes.
 pub fn renamed(text: &str, old: &str, new: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -114,7 +114,7 @@ fn state(first: &ArchiveContents, second: &ArchiveContents, id: &dyn Fn(&str) ->
     }
 }
 
-/// All imported notifications; the only others are those of the cluster about creating and reverting the job.
+/// Checks that all notifications were imported, and that the only others are about creating and reverting the job.
 fn notifications(carried: &[String], found: &[String]) {
     let mut more = found.to_vec();
     for one in carried {
@@ -143,7 +143,7 @@ fn calendars(first: &ArchiveContents, second: &ArchiveContents, members: &[&str]
     assert_eq!(other, one, "calendars");
 }
 
-/// Paths of values that differ, with both.
+/// Returns the paths of different values, with both values.
 fn differences(one: &Value, other: &Value, path: &str) -> Vec<String> {
     match (one.as_object(), other.as_object()) {
         (Some(left), Some(right)) => {
@@ -162,7 +162,7 @@ fn differences(one: &Value, other: &Value, path: &str) -> Vec<String> {
     }
 }
 
-/// What a user can set, in the job and in its datafeed.
+/// Returns the options that a user can set, in the job and in its datafeed.
 pub fn portable_config(config: &Value) -> Value {
     let mut config = config.clone();
     let job = config.as_object_mut().expect("a job");
@@ -187,14 +187,14 @@ fn expected_config(first: &ArchiveContents, second: &ArchiveContents, places: &T
     if analysis.get("model_prune_window").is_none()
         && let Some(window) = second.config["analysis_config"].get("model_prune_window")
     {
-        // Since 8.1 a job is never without.
+        // Always present since 8.1.
         analysis["model_prune_window"] = window.clone();
     }
     if config["datafeed_config"].is_object() {
         let datafeed = &mut config["datafeed_config"];
         datafeed["job_id"] = json!(new);
         if renamed {
-            // An id has at most 64 characters.
+            // An ID has at most 64 characters.
             let usual = format!("datafeed-{new}");
             datafeed["datafeed_id"] = json!(if usual.len() <= 64 { &usual } else { new });
         }
@@ -206,8 +206,8 @@ fn expected_config(first: &ArchiveContents, second: &ArchiveContents, places: &T
     config
 }
 
-/// Since 7.14 a job is never without: Elasticsearch spells out its default. For a job from before that the import
-/// spells out the classic one, which was meant then.
+/// Since 7.14, every job has an analyzer, by default the standard one of Elasticsearch. For an older job, the import
+/// sets the classic one, which was its default.
 fn effective_analyzer(first: &ArchiveContents, second: &ArchiveContents) -> Value {
     let version = first.config["job_version"].as_str().unwrap_or_default();
     let old = version
@@ -239,25 +239,25 @@ fn inputs(first: &ArchiveContents, second: &ArchiveContents, places: &TargetIndi
         return;
     }
     for (source, target) in places {
-        let of = |held: &ArchiveContents, index: &str, part: &str| held.mapping[index]["mappings"][part].clone();
+        let of = |contents: &ArchiveContents, index: &str, part: &str| contents.mapping[index]["mappings"][part].clone();
         let (runtime, again) = (of(first, source, "runtime"), of(second, target, "runtime"));
         assert_eq!(again, runtime, "runtime fields of {source} in {target}");
         let (mut properties, known) = (of(second, target, "properties"), of(first, source, "properties"));
         if let Some(properties) = properties.as_object_mut() {
-            // A field that is carried without being mapped is mapped by what it holds.
+            // An exported field without a mapping is mapped by its values.
             properties.retain(|name, _| known.get(name).is_some() || !is_exported_field(first, name));
         }
         assert_eq!(properties, known, "properties of {source} in {target}");
     }
 }
 
-fn is_exported_field(held: &ArchiveContents, field: &str) -> bool {
-    held.inputs
+fn is_exported_field(contents: &ArchiveContents, field: &str) -> bool {
+    contents.inputs
         .iter()
         .any(|input| json_of(&input.source).get(field).is_some())
 }
 
-/// IDs of several sources in one index are distinguished by the source.
+/// With several sources in one index, IDs contain the source.
 fn expected_document(input: &ArchivedDocument, places: &TargetIndices) -> ArchivedDocument {
     let target = &places[&input.index];
     let shared = places.values().filter(|other| *other == target).count() > 1;

@@ -1,4 +1,4 @@
-//! What an archive holds, read without the program's own code.
+//! Reads the contents of an archive independently of the program.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::support::archive::{entries, entry};
 
-/// A document with its place, byte for byte.
+/// A document with its index and ID, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ArchivedDocument {
     pub index: String,
@@ -18,7 +18,7 @@ pub struct ArchivedDocument {
     pub source: String,
 }
 
-/// An archive, part by part. Texts are unchanged.
+/// The parts of an archive. Texts are unchanged.
 #[derive(Clone, Debug)]
 pub struct ArchiveContents {
     pub config: Value,
@@ -28,7 +28,7 @@ pub struct ArchiveContents {
     pub data_counts: Option<String>,
     pub annotations: Vec<String>,
     pub notifications: Vec<String>,
-    /// By id.
+    /// By ID.
     pub categories: BTreeMap<String, String>,
     pub filters: Value,
     pub calendars: Value,
@@ -80,12 +80,12 @@ impl ArchiveContents {
         self.config["job_id"].as_str().expect("a job id")
     }
 
-    /// The snapshot's last record.
+    /// Returns the time of the latest record in the snapshot.
     pub fn latest_record(&self) -> Option<i64> {
         json_of(&self.snapshot)["latest_record_time_stamp"].as_i64()
     }
 
-    /// The snapshot's id.
+    /// Returns the ID of the snapshot.
     pub fn snapshot_id(&self) -> String {
         json_of(&self.snapshot)["snapshot_id"]
             .as_str()
@@ -93,19 +93,19 @@ impl ArchiveContents {
             .to_owned()
     }
 
-    /// Texts of the state documents whose id holds the word.
+    /// Returns the state documents whose ID contains the word.
     pub fn state_of(&self, kind: &str) -> Vec<&str> {
         let state = self.state.iter().filter(|document| document.id.contains(kind));
         state.map(|document| document.source.as_str()).collect()
     }
 }
 
-/// Any JSON text.
+/// Parses a JSON text.
 pub fn json_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|why| panic!("{why}: {text}"))
 }
 
-/// State as autodetect reads it: all pieces one base64 text of one gzip member.
+/// Decodes state as autodetect does: the pieces are the base64 text of one gzip member.
 pub fn decode_state(documents: &[&str]) -> Vec<u8> {
     let mut text = String::new();
     for document in documents {
@@ -120,7 +120,7 @@ pub fn decode_state(documents: &[&str]) -> Vec<u8> {
     plain
 }
 
-/// Action lines and documents in turn.
+/// Parses alternating action lines and documents.
 fn pairs(text: &str) -> Vec<ArchivedDocument> {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(

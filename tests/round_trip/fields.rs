@@ -1,4 +1,4 @@
-//! What the datafeed reads decides on the fields that come along.
+//! The datafeed determines which fields are exported.
 
 use serde_json::json;
 
@@ -145,8 +145,8 @@ fn analyzers_of_exported_fields_are_included() {
     let arrived = RoundTrip::of(fixture)
         .only_fields(&["@timestamp", "message", "service"])
         .run();
-    for (held, index) in [(&arrived.first, "app-logs"), (&arrived.second, "log-categories-input")] {
-        let settings = &held.mapping[index]["settings"]["index"];
+    for (contents, index) in [(&arrived.first, "app-logs"), (&arrived.second, "log-categories-input")] {
+        let settings = &contents.mapping[index]["settings"]["index"];
         let analysis = &settings["analysis"];
         let names = |section: &str| -> Vec<&String> { analysis[section].as_object().unwrap().keys().collect() };
         assert_eq!(names("analyzer"), ["mine"], "{analysis}");

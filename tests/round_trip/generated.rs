@@ -1,4 +1,4 @@
-//! Generated jobs: state that is valid, documents with every edge case that a cluster accepts.
+//! Generated jobs: valid state, and documents with every edge case that a cluster accepts.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ use super::archive_contents::json_of;
 use crate::support::cluster::real::URL_VARIABLE;
 use crate::support::fixtures::{Fixture, StoredDocument};
 
-/// A job, and its documents with their line breaks, which only a request of their own can store: path and text.
+/// A job, and documents with line breaks as path and text. Bulk requests cannot store line breaks.
 #[derive(Clone, Debug)]
 pub struct Generated {
     pub fixture: Fixture,
@@ -23,7 +23,7 @@ pub struct Generated {
 const JOB: &str = "log-categories";
 const SOURCE: &str = "generated.source-1";
 
-/// Between tokens.
+/// White space between tokens.
 fn whitespace() -> impl Strategy<Value = &'static str> {
     select(vec!["", "", " ", "\t", "\n", "\r\n  "])
 }
@@ -36,7 +36,7 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A string as JSON writes it, in one of the ways there are.
+/// A JSON string in one of its possible notations.
 fn string() -> impl Strategy<Value = String> {
     let edge_cases = [
         r#""\u0041\ud83e\udd80""#,
@@ -51,7 +51,7 @@ fn string() -> impl Strategy<Value = String> {
 
 fn object(members: Vec<(String, String)>, space: &str) -> String {
     let member = |(n, (key, value)): (usize, &(String, String))| {
-        // A cluster of today refuses repeated keys; those that older ones took are there still.
+        // Current versions refuse duplicate keys, but documents from older versions may contain them.
         let number = if allows_duplicate_keys() {
             String::new()
         } else {
@@ -67,7 +67,7 @@ fn allows_duplicate_keys() -> bool {
     std::env::var_os(URL_VARIABLE).is_none()
 }
 
-/// Any JSON, printed in any way.
+/// Any JSON value in any notation.
 fn value() -> impl Strategy<Value = String> {
     let word = select(vec!["true", "false", "null"]).prop_map(str::to_owned);
     let leaf = prop_oneof![number(), string(), word];
@@ -83,7 +83,7 @@ fn value() -> impl Strategy<Value = String> {
     })
 }
 
-/// A document's id, unique by its number.
+/// A document ID, unique by its number.
 fn id(number: usize) -> impl Strategy<Value = String> {
     let pieces = [
         "/",
@@ -129,7 +129,7 @@ fn inputs() -> impl Strategy<Value = Vec<StoredDocument>> {
     (1..25_usize).prop_flat_map(move |count| (0..count).map(input).collect::<Vec<_>>())
 }
 
-/// Documents of one gzip member, cut into pieces and documents anywhere.
+/// State documents of one gzip member, split at any positions.
 fn state(job: &'static str, kind: &'static str, documents: usize) -> impl Strategy<Value = Vec<StoredDocument>> {
     let plain = vec(any::<u8>(), 200..3000);
     (plain, 1..5_usize, whitespace()).prop_map(move |(plain, pieces, space)| {
@@ -200,7 +200,7 @@ fn numbered(texts: &[String], space: &str, document: fn(usize, &str, &str) -> St
         .collect()
 }
 
-/// Options that users set, and some that no version has yet, where a version lets them through.
+/// Options that users set, and, if the version accepts them, some that no version supports.
 fn configure(job: &mut Value, snapshot: &str, description: &str, future: &str) {
     let future = json_of(future);
     job["model_snapshot_id"] = json!(snapshot);
@@ -213,7 +213,7 @@ fn configure(job: &mut Value, snapshot: &str, description: &str, future: &str) {
     datafeed["delayed_data_check_config"] = json!({"enabled": false, "future": future});
 }
 
-/// A job that could be on a cluster.
+/// A job that could exist on a cluster.
 pub fn generated_job() -> impl Strategy<Value = Generated> {
     let documents = (1..13_usize, 0..12_usize, "[0-9]{10}|[a-zA-Z0-9]{1,12}");
     let learned = documents.prop_flat_map(|(model, categorizer, snapshot)| {
@@ -246,7 +246,7 @@ pub fn generated_job() -> impl Strategy<Value = Generated> {
     })
 }
 
-/// Parts the line breaks from the documents.
+/// Separates documents with line breaks from the others.
 fn with_line_breaks_apart(mut fixture: Fixture) -> Generated {
     let results = format!(".ml-anomalies-.write-{JOB}");
     let places = [

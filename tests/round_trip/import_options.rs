@@ -1,4 +1,4 @@
-//! An import leaves out what its options exclude, and nothing else.
+//! An import omits what its options exclude, and nothing else.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ fn archive(binary: &Binary) -> PathBuf {
     TestCluster::seeded(newest(), &fixture).export(binary, JOB, "first", &["--include-inputs"])
 }
 
-/// What of an archive is on a cluster.
+/// The parts of an archive that are on a cluster.
 #[derive(Clone, Debug, PartialEq)]
 struct ImportedParts {
     inputs: usize,
@@ -30,11 +30,11 @@ struct ImportedParts {
 }
 
 impl ImportedParts {
-    fn all(held: &ArchiveContents) -> Self {
+    fn all(contents: &ArchiveContents) -> Self {
         Self {
-            inputs: held.inputs.len(),
-            annotations: held.annotations.len(),
-            notifications: held.notifications.len(),
+            inputs: contents.inputs.len(),
+            annotations: contents.annotations.len(),
+            notifications: contents.notifications.len(),
             datafeeds: 1,
             filters: 1,
             calendars: 1,
@@ -42,9 +42,9 @@ impl ImportedParts {
         }
     }
 
-    fn of(cluster: &TestCluster, held: &ArchiveContents) -> Self {
+    fn of(cluster: &TestCluster, contents: &ArchiveContents) -> Self {
         let length = |kind: &str| cluster.ml.configurations()[kind].as_array().map_or(0, Vec::len);
-        let carried: Vec<Value> = held
+        let carried: Vec<Value> = contents
             .notifications
             .iter()
             .map(|text| super::archive_contents::json_of(text))
@@ -66,19 +66,19 @@ impl ImportedParts {
     }
 }
 
-/// Imports with these options; everything else is imported, and the job uses its snapshot and opens.
+/// Imports with these options. Everything else must be imported, and the job must use its snapshot and open.
 #[track_caller]
 fn check_omitted(options: &[&str], out: impl FnOnce(&mut ImportedParts)) -> TestCluster {
     let binary = Binary::new();
     let archive = archive(&binary);
-    let held = ArchiveContents::read(&archive);
+    let contents = ArchiveContents::read(&archive);
     let cluster = TestCluster::new(newest());
     cluster.import(&binary, &archive, options).expect(0);
-    let mut expected = ImportedParts::all(&held);
+    let mut expected = ImportedParts::all(&contents);
     out(&mut expected);
-    assert_eq!(ImportedParts::of(&cluster, &held), expected, "{options:?}");
-    assert_eq!(cluster.job(JOB)["model_snapshot_id"], held.snapshot_id());
-    assert_eq!(cluster.latest_record(JOB), held.latest_record());
+    assert_eq!(ImportedParts::of(&cluster, &contents), expected, "{options:?}");
+    assert_eq!(cluster.job(JOB)["model_snapshot_id"], contents.snapshot_id());
+    assert_eq!(cluster.latest_record(JOB), contents.latest_record());
     cluster
 }
 
@@ -131,7 +131,7 @@ fn skip_datafeed_omits_the_datafeed() {
 fn skip_filters_uses_existing_filters() {
     let binary = Binary::new();
     let archive = archive(&binary);
-    let held = ArchiveContents::read(&archive);
+    let contents = ArchiveContents::read(&archive);
     let cluster = TestCluster::new(newest());
     let other = json!({"filter_id": "canary-hosts", "description": "another", "items": ["x"]});
     cluster.ml.insert_filter(&other);
@@ -140,7 +140,7 @@ fn skip_filters_uses_existing_filters() {
         .expect(3)
         .expect_stderr("canary-hosts");
     cluster.import(&binary, &archive, &["--skip-filters"]).expect(0);
-    assert_eq!(ImportedParts::of(&cluster, &held), ImportedParts::all(&held));
+    assert_eq!(ImportedParts::of(&cluster, &contents), ImportedParts::all(&contents));
     assert_eq!(cluster.ml.configurations()["filters"], json!([other]), "as it was");
     assert_opens(&cluster);
 }

@@ -1,4 +1,4 @@
-//! Inputs: only the needed fields, mappings that keep their meaning, several sources.
+//! Input documents: only the needed fields, equivalent mappings, several sources.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, StoredDocument};
 use crate::support::test_cluster::TestCluster;
 
-/// Every input also holds what no job needs.
+/// Adds fields that no job needs to every input document.
 fn with_unused_fields(name: &str) -> Fixture {
     let mut fixture = Fixture::load(name);
     fixture.input_mapping["properties"]["noise"] = json!({"type": "object", "enabled": false});

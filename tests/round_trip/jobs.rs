@@ -1,4 +1,4 @@
-//! Every recorded job under the same id, under another one, and as a copy beside the original.
+//! Every recorded job under the same ID, under another one, and as a copy on the original cluster.
 
 use super::scenario::{Destination, RoundTrip};
 use crate::support::fixtures::Fixture;

@@ -1,4 +1,4 @@
-//! More than one page, part or request holds.
+//! Jobs that need more than one page, entry or request.
 
 use super::archive_contents::{ArchiveContents, ArchivedDocument};
 use super::scenario::{RoundTrip, newest};
@@ -6,7 +6,7 @@ use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, StoredDocument};
 use crate::support::test_cluster::TestCluster;
 
-/// The job's own state, cut into more documents, so that `#10` comes behind `#9` and not behind `#1`.
+/// Splits the state of the job into more documents, so that `#10` must follow `#9` and not `#1`.
 fn split_state(fixture: &mut Fixture, prefix: &str, documents: usize) {
     let (own, others): (Vec<StoredDocument>, Vec<StoredDocument>) = fixture
         .state
@@ -115,9 +115,9 @@ fn input_documents_are_split_into_entries() {
     let searches = source.stand_in.requests();
     let searches = searches.iter().filter(|request| request.path == "/_search").count();
     assert!(searches < 12, "{searches} searches for a little more than a page");
-    let held = ArchiveContents::read(&first);
-    assert_eq!(held.entries["user-population_input_1.ndjson"].lines().count(), 20_000);
-    assert_eq!(held.entries["user-population_input_2.ndjson"].lines().count(), 6);
+    let contents = ArchiveContents::read(&first);
+    assert_eq!(contents.entries["user-population_input_1.ndjson"].lines().count(), 20_000);
+    assert_eq!(contents.entries["user-population_input_2.ndjson"].lines().count(), 6);
     let stored: Vec<(&String, &String)> = fixture.inputs.iter().map(|one| (&one.id, &one.source)).collect();
     let of = |inputs: &'_ [ArchivedDocument]| {
         inputs
@@ -126,17 +126,17 @@ fn input_documents_are_split_into_entries() {
             .collect::<Vec<_>>()
     };
     assert!(
-        of(&held.inputs)
+        of(&contents.inputs)
             .iter()
             .map(|(id, source)| (id, source))
             .eq(stored.iter().copied()),
         "in time order"
     );
 
-    // There is one real node, and a test cluster holds it until it is dropped.
+    // There is one real node, which a test cluster locks until it is dropped.
     drop(source);
     let cluster = TestCluster::new(newest());
     cluster.import(&binary, &first, &[]).expect(0);
     let second = ArchiveContents::read(&cluster.export(&binary, "user-population", "second", &options));
-    assert!(of(&second.inputs) == of(&held.inputs), "all of them came back in order");
+    assert!(of(&second.inputs) == of(&contents.inputs), "all of them came back in order");
 }

@@ -1,4 +1,4 @@
-//! Export, import, export again: the two archives hold the same, and the cluster what the archive held.
+//! Export, import, export again: both archives must be equal, and the first one must match the cluster.
 
 mod after_import;
 mod against_cluster;

@@ -1,4 +1,4 @@
-//! However documents are read and written, they are the same.
+//! The result does not depend on how documents are read and written.
 
 use super::archive_contents::{ArchiveContents, ArchivedDocument, json_of};
 use super::scenario::{RoundTrip, RoundTripResult};
@@ -6,7 +6,7 @@ use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
-/// Everything but times and versions in the manifest, in an order of its own where documents of one instant may swap.
+/// Returns the entries without times and versions in the manifest. Documents of the same time are sorted.
 #[track_caller]
 fn assert_same_documents(one: &ArchiveContents, other: &ArchiveContents) {
     let sorted = |inputs: &[ArchivedDocument]| {
@@ -16,7 +16,7 @@ fn assert_same_documents(one: &ArchiveContents, other: &ArchiveContents) {
     };
     assert!(sorted(&one.inputs) == sorted(&other.inputs), "inputs");
     assert!(one.state == other.state, "state");
-    let names = |held: &ArchiveContents| held.entries.keys().cloned().collect::<Vec<_>>();
+    let names = |contents: &ArchiveContents| contents.entries.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(one), names(other), "entries");
     for (name, text) in &one.entries {
         let mut lines: [Vec<&str>; 2] = [text.lines().collect(), other.entries[name].lines().collect()];

@@ -1,4 +1,4 @@
-//! Every generated job survives an export and an import.
+//! Generated jobs are the same after an export and an import.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,7 +9,7 @@ use super::generated::{Generated, generated_job};
 use super::scenario::{Destination, RoundTrip};
 use crate::support::cluster::real::URL_VARIABLE;
 
-/// On a real node, a round trip lasts several seconds.
+/// On a real node, a round trip takes several seconds.
 fn cases() -> u32 {
     if std::env::var_os(URL_VARIABLE).is_some() {
         3

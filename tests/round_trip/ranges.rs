@@ -1,4 +1,4 @@
-//! Date ranges: documents outside of them are left out, those inside are exported byte for byte.
+//! Date ranges: documents outside of them are omitted, those inside are exported byte for byte.
 
 use serde_json::Value;
 
@@ -37,11 +37,11 @@ fn texts(stored: &[StoredDocument], field: &str, keep: impl Fn(i64) -> bool) -> 
     sorted(&kept.map(|one| one.source.clone()).collect::<Vec<_>>())
 }
 
-fn inputs(held: &ArchiveContents) -> Vec<String> {
-    sorted(&held.inputs.iter().map(|input| input.source.clone()).collect::<Vec<_>>())
+fn inputs(contents: &ArchiveContents) -> Vec<String> {
+    sorted(&contents.inputs.iter().map(|input| input.source.clone()).collect::<Vec<_>>())
 }
 
-/// An instant in the middle of what is stored.
+/// A time in the middle of the stored documents.
 fn median_time(stored: &[StoredDocument], field: &str) -> i64 {
     let mut all: Vec<i64> = stored
         .iter()
@@ -60,12 +60,12 @@ fn input_documents_of_a_range() {
     );
     let (after, before) = (after.min(before), after.max(before));
     let options = [after.to_string(), before.to_string()];
-    let (held, fixture) = export(&["--inputs-after-date", &options[0], "--inputs-before-date", &options[1]]);
+    let (contents, fixture) = export(&["--inputs-after-date", &options[0], "--inputs-before-date", &options[1]]);
     let expected = texts(&fixture.inputs, "@timestamp", |at| after <= at && at < before);
     assert!(!expected.is_empty() && expected.len() < fixture.inputs.len());
-    assert_eq!(inputs(&held), expected);
+    assert_eq!(inputs(&contents), expected);
     assert_eq!(
-        held.annotations.len(),
+        contents.annotations.len(),
         fixture.annotations.len(),
         "annotations have a bound of their own"
     );
@@ -79,38 +79,38 @@ fn times_in_seconds_are_compared_as_dates() {
     let after = median_time(&fixture.inputs, "@timestamp");
     let option = (after * 1000).to_string();
     let options = ["--include-inputs", "--all-fields", "--inputs-after-date", &option];
-    let held = ArchiveContents::read(&cluster.export(&binary, "log-categories", "first", &options));
+    let contents = ArchiveContents::read(&cluster.export(&binary, "log-categories", "first", &options));
     let expected = texts(&fixture.inputs, "@timestamp", |at| after <= at);
     assert!(!expected.is_empty() && expected.len() < fixture.inputs.len());
-    assert_eq!(inputs(&held), expected);
+    assert_eq!(inputs(&contents), expected);
 }
 
 #[test]
 fn annotations_after_a_date() {
     let after = median_time(&fixture().annotations, "create_time");
-    let (held, fixture) = export(&["--annotations-after-date", &after.to_string()]);
+    let (contents, fixture) = export(&["--annotations-after-date", &after.to_string()]);
     let expected = texts(&fixture.annotations, "create_time", |at| after <= at);
     assert!(expected.len() < fixture.annotations.len());
-    assert_eq!(sorted(&held.annotations), expected);
+    assert_eq!(sorted(&contents.annotations), expected);
     assert_eq!(
-        sorted(&held.notifications),
+        sorted(&contents.notifications),
         texts(&fixture.notifications, "timestamp", |at| after <= at)
     );
-    assert_eq!(held.inputs.len(), fixture.inputs.len());
+    assert_eq!(contents.inputs.len(), fixture.inputs.len());
 }
 
 #[test]
 fn specific_date_option_overrides_the_general_one() {
     let after = median_time(&fixture().inputs, "@timestamp");
     let option = after.to_string();
-    let (held, fixture) = export(&["--after-date", &option]);
-    assert_eq!(inputs(&held), texts(&fixture.inputs, "@timestamp", |at| after <= at));
+    let (contents, fixture) = export(&["--after-date", &option]);
+    assert_eq!(inputs(&contents), texts(&fixture.inputs, "@timestamp", |at| after <= at));
     assert_eq!(
-        sorted(&held.annotations),
+        sorted(&contents.annotations),
         texts(&fixture.annotations, "create_time", |at| after <= at)
     );
-    let (held, fixture) = export(&["--after-date", &option, "--inputs-after-date", "2000-01-01"]);
-    assert_eq!(held.inputs.len(), fixture.inputs.len());
+    let (contents, fixture) = export(&["--after-date", &option, "--inputs-after-date", "2000-01-01"]);
+    assert_eq!(contents.inputs.len(), fixture.inputs.len());
 }
 
 #[test]
@@ -127,10 +127,10 @@ fn annotations_after_the_snapshot_are_omitted() {
     let job = fixture.id().to_owned();
     let export = |name: &str, options: &[&str]| ArchiveContents::read(&cluster.export(&binary, &job, name, options));
     assert!(export("latest", &[]).annotations.contains(&late));
-    let held = export("earlier", &["--before-date", "1795433581000"]);
-    assert!(!held.annotations.contains(&late));
-    assert_eq!(held.annotations.len() + 1, fixture.annotations.len());
-    let options: &Value = &held.manifest["options"];
+    let contents = export("earlier", &["--before-date", "1795433581000"]);
+    assert!(!contents.annotations.contains(&late));
+    assert_eq!(contents.annotations.len() + 1, fixture.annotations.len());
+    let options: &Value = &contents.manifest["options"];
     assert!(
         options.to_string().contains("before"),
         "the manifest contains the options: {options}"

@@ -1,4 +1,4 @@
-//! One journey: exported, imported, exported again, and everything compared on the way.
+//! A round trip: a job is exported, imported and exported again, and everything is compared.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,18 +14,18 @@ use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
-/// Where a job goes.
+/// The target of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// A cluster where another job has results in the same index.
     ClusterWithOtherJob,
     /// A cluster where no job was ever opened.
     EmptyCluster,
-    /// The cluster that it came from; needs another id.
+    /// The source cluster; requires another ID.
     SameCluster,
 }
 
-/// A journey to be made.
+/// A round trip to run.
 pub struct RoundTrip {
     fixture: Fixture,
     from: MlOptions,
@@ -39,22 +39,22 @@ pub struct RoundTrip {
     source_requests: Vec<(String, String, String)>,
 }
 
-/// The end of it.
+/// The result of a round trip.
 pub struct RoundTripResult {
     pub cluster: TestCluster,
     pub first: ArchiveContents,
     pub second: ArchiveContents,
-    /// What the import said.
+    /// The stderr of the import.
     pub stderr: String,
 }
 
-/// Today's version.
+/// The latest supported version.
 pub fn newest() -> MlVersion {
     MlVersion::new(9, 2, 0)
 }
 
 impl RoundTrip {
-    /// With inputs, whole documents, to another cluster of the same version.
+    /// With complete input documents, to another cluster of the same version.
     pub fn of(fixture: Fixture) -> Self {
         Self {
             fixture,
@@ -70,7 +70,7 @@ impl RoundTrip {
         }
     }
 
-    /// Changes the configuration before the job is on any cluster.
+    /// Changes the configuration before the job is put on any cluster.
     pub fn change(&mut self, change: impl FnOnce(&mut Value)) {
         change(&mut self.fixture.job);
     }
@@ -95,7 +95,7 @@ impl RoundTrip {
         self
     }
 
-    /// The fields that the job needs; the archive must hold those and no others.
+    /// Sets the fields that the job needs. The archive must contain these and no others.
     pub fn only_fields(mut self, fields: &'static [&'static str]) -> Self {
         self.fields = Some(fields);
         self.export.retain(|option| *option != "--all-fields");
@@ -117,21 +117,21 @@ impl RoundTrip {
         self
     }
 
-    /// Documents to store at the source as they are, line breaks included: path and text.
+    /// Documents to store on the source cluster unchanged, with their line breaks: path and text.
     pub fn multiline_documents(mut self, documents: &[(String, String)]) -> Self {
         let put = |(path, text): &(String, String)| ("PUT".to_owned(), path.clone(), text.clone());
         self.source_requests.extend(documents.iter().map(put));
         self
     }
 
-    /// What else is done at the source: method, path and body of a request.
+    /// Adds a request to the source cluster: method, path and body.
     pub fn source_request(mut self, method: &str, path: &str, body: &str) -> Self {
         self.source_requests
             .push((method.to_owned(), path.to_owned(), body.to_owned()));
         self
     }
 
-    /// Where inputs are expected, when not all in `<job>-input`.
+    /// Sets the expected target indices of input documents if they are not all in `<job>-input`.
     pub fn expecting_inputs_in(mut self, places: &[(&str, &str)]) -> Self {
         let owned = places
             .iter()
@@ -167,9 +167,9 @@ impl RoundTrip {
         let before = cluster.contents();
         let archive = cluster.export(binary, self.fixture.id(), "first", &self.export);
         assert!(cluster.contents() == before, "an export changes nothing");
-        let held = ArchiveContents::read(&archive);
-        assert_equals_cluster(&held, &cluster, &self.fixture, self.fields);
-        (cluster, archive, held)
+        let contents = ArchiveContents::read(&archive);
+        assert_equals_cluster(&contents, &cluster, &self.fixture, self.fields);
+        (cluster, archive, contents)
     }
 
     fn target_cluster(&self, source: TestCluster) -> TestCluster {
@@ -223,7 +223,7 @@ impl RoundTrip {
     }
 }
 
-/// Another job whose results lie in the same index, with results of a third.
+/// Adds another job whose results are in the same index, with results of a third one.
 fn other_job(fixture: &Fixture) -> Fixture {
     let results = fixture.job["results_index_name"].as_str().expect("a name");
     let neighbour = Fixture::load("log-categories").renamed("neighbour").without_datafeed();

@@ -1,4 +1,4 @@
-//! Three snapshots to choose from.
+//! A job with three snapshots.
 
 use super::archive_contents::ArchiveContents;
 use super::scenario::{Destination, RoundTrip};
@@ -12,12 +12,12 @@ fn round_trip() -> RoundTrip {
     RoundTrip::of(Fixture::load("log-categories-multisnap")).without_inputs()
 }
 
-/// Only this snapshot's state, and the categorizer's.
+/// Checks that the archive contains only the state of this snapshot and of the categorizer.
 #[track_caller]
-fn assert_contains_snapshot(held: &ArchiveContents, snapshot: &str) {
-    assert_eq!(held.snapshot_id(), snapshot);
-    let job = held.job();
-    let ids: Vec<&str> = held.state.iter().map(|one| one.id.as_str()).collect();
+fn assert_contains_snapshot(contents: &ArchiveContents, snapshot: &str) {
+    assert_eq!(contents.snapshot_id(), snapshot);
+    let job = contents.job();
+    let ids: Vec<&str> = contents.state.iter().map(|one| one.id.as_str()).collect();
     assert_eq!(
         ids,
         [
@@ -25,7 +25,7 @@ fn assert_contains_snapshot(held: &ArchiveContents, snapshot: &str) {
             format!("{job}_categorizer_state#1")
         ]
     );
-    assert_eq!(held.manifest["snapshot_id"], snapshot);
+    assert_eq!(contents.manifest["snapshot_id"], snapshot);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Jobs and clusters of unusual shape.
+//! Unusual jobs and clusters.
 
 use serde_json::json;
 
@@ -181,13 +181,13 @@ fn job_without_data_counts_opens() {
     let results = "/.ml-anomalies-.write-log-categories/_doc/log-categories_data_counts?refresh=true";
     assert_eq!(cluster.call("DELETE", results, "").status, 200);
     let archive = cluster.export(&binary, "log-categories", "first", &["--include-inputs"]);
-    let held = ArchiveContents::read(&archive);
-    assert_eq!(held.data_counts, None);
+    let contents = ArchiveContents::read(&archive);
+    assert_eq!(contents.data_counts, None);
     drop(cluster);
     let cluster = TestCluster::new(newest());
     let run = cluster.import(&binary, &archive, &[]).expect(0);
     run.expect_stderr("no data counts");
-    assert_job_continues(&cluster, &held);
+    assert_job_continues(&cluster, &contents);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn data_counts_do_not_end_after_the_snapshot() {
     fixture.data_counts["latest_record_timestamp"] = json!(last + 9_000);
     let cluster = TestCluster::seeded(newest(), &fixture);
     let archive = cluster.export(&binary, "log-categories", "first", &[]);
-    let held = ArchiveContents::read(&archive);
+    let contents = ArchiveContents::read(&archive);
     drop(cluster);
     let cluster = TestCluster::new(newest());
     drop(cluster.import(&binary, &archive, &[]).expect(0));
@@ -207,7 +207,7 @@ fn data_counts_do_not_end_after_the_snapshot() {
         .value();
     let counts = &stats["jobs"][0]["data_counts"];
     for name in ["earliest_record_timestamp", "latest_record_timestamp"] {
-        assert_eq!(counts[name].as_i64(), held.latest_record(), "{counts}");
+        assert_eq!(counts[name].as_i64(), contents.latest_record(), "{counts}");
     }
     assert_eq!(counts["last_data_time"], fixture.data_counts["last_data_time"]);
 }

@@ -1,4 +1,4 @@
-//! From one version to another.
+//! Round trips from one version to another.
 
 use super::scenario::RoundTrip;
 use crate::support::binary::Binary;

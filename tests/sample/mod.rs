@@ -1,5 +1,5 @@
 //! The sample archive: `docs/sample/web-latency_state.tar.gz`.
-//! These tests write it, and its picture in the README, again if `UPDATE_DOCS=1` is set.
+//! With `UPDATE_DOCS=1`, these tests write it and its picture in the README.
 
 #[cfg(unix)]
 mod picture;

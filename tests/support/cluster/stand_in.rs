@@ -254,7 +254,7 @@ fn listener() -> TcpListener {
 
 impl Drop for StandIn {
     fn drop(&mut self) {
-        // A hook may hold direct access, and thereby everything else.
+        // A hook may own direct access, and with it everything else.
         self.direct.shared.faults.clear();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

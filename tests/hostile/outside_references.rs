@@ -95,13 +95,13 @@ fn remote_clusters_and_scripts_of_a_datafeed_cause_a_warning() {
                 "@timestamp": {"max": {"field": "@timestamp"}},
                 "grouped": {"terms": {"script": {"source": "doc['x'].value"}}},
                 "made": {"scripted_metric": {"map_script": "state.n = 1"}},
-                "told": {"bucket_script": {"buckets_path": {"n": "made"}, "script": "params.n"}},
+                "sent": {"bucket_script": {"buckets_path": {"n": "made"}, "script": "params.n"}},
             },
         }});
     });
     std::fs::write(&path, elsewhere.pack()).unwrap();
     let plan = cluster.import(&binary, &path, &["--dry-run"]).expect(0).stdout;
-    let places = "its query, aggregation grouped, aggregation made, aggregation told";
+    let places = "its query, aggregation grouped, aggregation made, aggregation sent";
     assert!(
         plan.contains(&format!("runs scripts from the archive: {places}")),
         "{plan}"
