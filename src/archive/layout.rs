@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn nasty_ids_are_not_taken_for_other_entries() {
+    fn unusual_ids_do_not_change_the_kind_of_an_entry() {
         let jobs = [
             "a_config.json.b",
             "x_input_1.ndjson",
@@ -465,7 +465,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_entry_is_taken_for_another(
+        fn generated_entry_names_have_one_kind(
             job in "(ml-anomalies-snapshot_doc|[a-z0-9]{1,3})((_config|_input_1|_snapshot_docs|[.]json|[.]ndjson|[a-z0-9_.-]{1,3}){0,3}[a-z0-9])?",
             snapshot in "[0-9]{10}|(_config|_input_1|_filters|[.]ndjson|[.]json|[A-Za-z0-9_-]{1,4}){1,3}",
         ) {

@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_reader_takes_is_not_written() {
+    fn documents_that_readers_refuse_are_not_written() {
         for kind in [EntryKind::Config, EntryKind::InputMapping, EntryKind::Snapshot] {
             let [longest, longer] = longest_and_longer(max_text(kind));
             entry(kind).json(&longest).unwrap();
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_beyond_the_octal_field_are_kept() {
+    fn sizes_above_the_octal_limit_are_kept() {
         for bytes in [0, LARGE - 1, LARGE, 9 << 30] {
             let entry = EntrySummary {
                 name: "n".to_owned(),
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn no_archive_has_more_entries_or_bytes_than_a_reader_takes() {
+    fn writer_enforces_the_limits_of_readers() {
         let entry = || {
             let mut entry = EntryBuilder::new(EntryName::manifest(), 0);
             entry.json(b"{}").unwrap();

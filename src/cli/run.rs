@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_printed_once() {
+    fn each_cause_is_printed_once() {
         let error = Error::RolledBack {
             cause: Box::new(failed("disk full")),
             undone: Vec::new(),

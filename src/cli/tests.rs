@@ -96,21 +96,21 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
-fn after_date_fills_the_finer_bounds() {
+fn after_date_sets_the_more_specific_dates() {
     let (options, _) = export("--job-id j --after-date 5 --include-inputs --inputs-after-date 7").unwrap();
     assert_eq!(options.annotations_after, Some(EpochMillis(5)));
     assert_eq!(options.inputs().unwrap().after, Some(EpochMillis(7)));
 }
 
 #[test]
-fn an_archive_on_stdout_leaves_no_room_for_a_document() {
+fn json_conflicts_with_an_archive_on_stdout() {
     assert!(export("--job-id j --json").unwrap().0.json);
     assert!(!export("--job-id j --json -o -").unwrap().0.json);
     assert!(export("--job-id j --json -o - --dry-run").unwrap().0.json);
 }
 
 #[test]
-fn what_contradicts_itself_is_a_usage_error() {
+fn contradictory_options_are_usage_errors() {
     for line in [
         "--job-id j --after-date 5 --before-date 5",
         "--job-id j --annotations-after-date 9 --snapshot-before-date 5",
@@ -131,7 +131,7 @@ fn what_contradicts_itself_is_a_usage_error() {
 }
 
 #[test]
-fn clap_refuses_what_it_can_see() {
+fn conflicting_options_are_refused_by_clap() {
     for line in [
         "",
         "export --snapshot-id 1 --before-date 5",
@@ -169,7 +169,7 @@ fn clap_refuses_what_it_can_see() {
 }
 
 #[test]
-fn how_to_talk_is_understood_before_and_behind_the_command() {
+fn output_options_are_accepted_before_and_after_the_command() {
     for (line, verbosity) in [
         ("esml-state inspect a", Verbosity::Normal),
         ("esml-state -q inspect a", Verbosity::Quiet),
@@ -181,7 +181,7 @@ fn how_to_talk_is_understood_before_and_behind_the_command() {
 }
 
 #[test]
-fn no_secret_is_in_what_debug_shows() {
+fn debug_output_contains_no_secret() {
     for line in [
         "--job-id j --url https://u:s3cr3t@h",
         "--job-id j --username u --password s3cr3t",

@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn each_document_is_one_line() {
+    fn bulk_documents_are_written_on_one_line() {
         let text = String::from_utf8(batch().body).unwrap();
         let lines: Vec<&str> = text.split_terminator('\n').collect();
         assert_eq!(lines[0..2], [r#"{"index":{"_id":"a"}}"#, r#"{"n": 1.10}"#]);
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_contain_complete_items() {
+    fn split_requests_contain_complete_items() {
         let whole = batch();
         let first = part(&whole.body, &whole.items, |n| n < 1);
         let rest = part(&whole.body, &whole.items, |n| n >= 1);

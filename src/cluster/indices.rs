@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_too_much_memory_is_refused_wherever_it_is() {
+    fn mappings_that_need_too_much_memory_are_refused() {
         let values = "0,".repeat(MAX_KEPT / VALUE_BYTES);
         for dense in [
             format!(r#"{{"a":{{"mappings":{{"_meta":"{}"}}}}}}"#, "x".repeat(MAX_KEPT)),
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_user_who_may_not_simulate_gets_the_template_from_its_parts() {
+    async fn template_is_assembled_from_its_components_without_the_simulate_privilege() {
         let denied = r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#;
         let answers = [
             (

@@ -512,7 +512,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jobs_of_a_group_are_not_the_job_of_that_name() {
+    fn group_name_does_not_select_a_job() {
         let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("valid");
         let jobs = vec![raw(r#"{"job_id":"a","groups":["web"]}"#), raw(r#"{"job_id":"b"}"#)];
         let found = |id: &str| first_of_job(jobs.clone(), "", &id.parse().expect("valid")).expect("jobs");
@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_snapshot_has_its_number_of_state_documents() {
+    fn listed_snapshot_has_its_number_of_state_documents() {
         let listing: Listing<SnapshotSummary> = serde_json::from_str(
             r#"{"count":1,"model_snapshots":[{"job_id":"j1","timestamp":1704153600000,"description":"snapshot 2",
                 "snapshot_id":"2","snapshot_doc_count":1,"retain":false}]}"#,
@@ -545,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_keeps_whatever_else_the_cluster_gave() {
+    fn calendar_events_keep_unknown_members() {
         let event = json!({ "description": "e", "skip_result": true, "calendar_id": "c1", "event_id": "x" });
         let Value::Object(event) = event else {
             panic!("an object")

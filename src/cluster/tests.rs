@@ -183,7 +183,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn busy_answers_are_repeated_and_lost_ones_where_safe() {
+    async fn busy_responses_are_retried_and_lost_ones_if_safe() {
         let busy = || (503, "retry-after: 1\r\n", String::new());
         let (cluster, asked, pauses) = cluster("9.0.0", vec![busy(), (0, "", String::new()), ok("{}")]).await;
         cluster.http.send(&Request::get(Path::of(["a"]))).await.unwrap();
@@ -192,7 +192,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn while_requests_are_paused_none_begins() {
+    async fn no_request_starts_during_a_pause() {
         let (cluster, asked, _) = cluster("9.0.0", vec![ok("{}")]).await;
         let paused = cluster.pause().await;
         let http = Arc::clone(&cluster.http);
@@ -216,7 +216,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn a_lost_creation_is_not_repeated() {
+    async fn creation_with_a_lost_response_is_not_retried() {
         let (cluster, asked, _) = cluster("9.0.0", vec![(0, "", String::new()), ok("{}")]).await;
         let error = cluster
             .http
@@ -228,7 +228,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_and_upgrade_mode_are_told_at_once() {
+    async fn full_disk_and_upgrade_mode_are_reported_without_retries() {
         let full = r#"{"error":{"type":"cluster_block_exception","reason":"disk usage exceeded flood-stage"}}"#;
         let (first, asked, _) = cluster("9.0.0", vec![(429, "", full.to_owned()), ok("{}")]).await;
         assert!(
@@ -272,7 +272,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn old_clusters_are_scrolled_and_a_lost_page_is_an_error() {
+    async fn old_clusters_use_a_scroll_and_a_lost_page_is_an_error() {
         let answers = vec![page("s1", &[1]), page("s2", &[2]), page("s3", &[]), ok("{}")];
         let (old, asked, _) = cluster("7.10.2", answers).await;
         assert_eq!(ids(&old, search(Pagination::Auto)).await.unwrap(), ["1", "2"]);
@@ -294,7 +294,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn a_page_of_a_scroll_that_was_refused_is_requested_again() {
+    async fn refused_scroll_page_is_requested_again() {
         for status in [429, 503] {
             let refused = (status, "", String::new());
             let answers = vec![page("s1", &[1]), refused, page("s2", &[2]), page("s3", &[]), ok("{}")];
@@ -310,7 +310,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn privileges_are_unknown_only_where_there_is_no_security() {
+    async fn privileges_are_unknown_only_without_security() {
         let required = RequiredPrivileges {
             cluster: vec!["monitor"],
             indices: Vec::new(),
@@ -341,7 +341,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn of_documents_that_are_too_large_together_fewer_are_asked_for() {
+    async fn page_size_is_reduced_for_large_documents() {
         let large = ok(&" ".repeat(5 << 20));
         let answers = vec![ok(r#"{"id":"p"}"#), large, page("p", &[1]), page("p", &[2]), ok("{}")];
         let (cluster, asked, _) = cluster("9.2.0", answers).await;
@@ -354,7 +354,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn a_scroll_whose_first_page_is_of_no_use_is_closed() {
+    async fn scroll_is_closed_if_its_first_page_is_invalid() {
         let failed = r#"{"_scroll_id":"s1","_shards":{"total":2,"failed":1},"hits":{"hits":[]}}"#;
         let late = r#"{"_scroll_id":"s1","timed_out":true,"_shards":{"total":1,"failed":0},"hits":{"hits":[]}}"#;
         for answer in [failed, late] {
@@ -370,7 +370,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn only_a_write_without_an_answer_is_looked_for_among_the_tasks() {
+    async fn tasks_are_only_searched_for_writes_without_a_response() {
         let lost = || (0, "", String::new());
         let tasks = || ok(r#"{"tasks":[]}"#);
         let a = || Path::of(["a"]);
@@ -398,7 +398,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn release_closes_what_is_open() {
+    async fn release_closes_open_search_contexts() {
         let (cluster, asked, _) = cluster("7.10.2", vec![page("s1", &[]), ok("{}")]).await;
         let pages = cluster.pages(search(Pagination::Scroll)).await.unwrap();
         drop(pages);
@@ -407,7 +407,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn items_are_asked_for_only_where_some_failed() {
+    async fn bulk_items_are_requested_only_after_a_failure() {
         let failed =
             r#"{"items":[{"index":{"status":201}},{"index":{"status":400,"error":{"type":"x","reason":"r"}}}]}"#;
         let answers = vec![ok(r#"{"errors":false}"#), ok(r#"{"errors":true}"#), ok(failed)];
@@ -434,7 +434,7 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn too_large_a_bulk_is_halved() {
+    async fn too_large_bulk_request_is_split() {
         let done = r#"{"items":[{"index":{"status":201}}]}"#;
         let (cluster, asked, _) = cluster("9.0.0", vec![(413, "", String::new()), ok(done), ok(done)]).await;
         let mut bulk = cluster.bulk_alias(

@@ -538,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_may_be_called_so() {
+    fn field_named_script_is_not_a_script() {
         for query in [
             json!({"match_all": {}}),
             json!({"term": {"script": "x"}}),

@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_id_is_what_elasticsearch_takes() {
+    fn job_ids_follow_the_rules_of_elasticsearch() {
         for good in ["a", "web-latency", "app.log_categories-2", &"a".repeat(64)] {
             assert!(good.parse::<JobId>().is_ok(), "{good}");
         }
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_name_is_concrete() {
+    fn index_names_have_no_wildcards() {
         for good in ["a", "web-latency-input", "weblogs-2024.01", ".hidden"] {
             assert!(good.parse::<IndexName>().is_ok(), "{good}");
         }
@@ -370,13 +370,13 @@ mod tests {
     }
 
     #[test]
-    fn a_safe_id_has_no_dots() {
+    fn safe_ids_have_no_dots() {
         let id: JobId = "app.log_categories-2".parse().expect("valid");
         assert_eq!(id.safe(), "app_log_categories-2");
     }
 
     #[test]
-    fn what_a_datafeed_may_name_is_taken() {
+    fn index_patterns_of_datafeeds_are_accepted() {
         for good in [
             "logs",
             "logs-*",
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn a_colon_does_not_always_name_a_cluster() {
+    fn remote_index_names_are_recognized() {
         for remote in ["europe:logs", "*:logs-*", "-europe:*", "europe:<logs-{now}>"] {
             assert!(is_remote(remote), "{remote}");
         }
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn suffixes_are_dropped_and_other_text_is_no_version() {
+    fn version_suffixes_are_ignored_and_other_text_is_refused() {
         let version = Version::parse("9.3.0-SNAPSHOT").unwrap();
         assert_eq!(
             version,

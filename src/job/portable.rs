@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn another_id_and_other_indices_reach_the_datafeed() {
+    fn datafeed_gets_the_new_job_id_and_indices() {
         let job = JobConfig::parse(JOB.as_bytes()).unwrap();
         let id = "new".parse().unwrap();
         let indices = ["new-input".parse().unwrap()];
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn other_indices_replace_those_of_the_older_name() {
+    fn new_indices_replace_the_deprecated_member() {
         let job = JobConfig::parse(JOB.replace("\"indices\"", "\"indexes\"").as_bytes()).unwrap();
         let indices = ["new-input".parse().unwrap()];
         let out = PortableJob::of(
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_move_into_the_analyzer() {
+    fn categorization_filters_become_part_of_the_analyzer() {
         let job = JobConfig::parse(JOB.as_bytes()).unwrap();
         let analyzer = json!({"tokenizer": "ml_classic"});
         let out = PortableJob::of(
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_a_datafeed_are_edited_where_they_stand() {
+    fn datafeed_members_are_edited_in_place() {
         let config = JobConfig::parse(JOB.as_bytes()).unwrap();
         let same = config.edit_datafeed(&mut |_, _| None).unwrap();
         assert_eq!(same.text.get(), JOB);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datafeed_is_put_into_the_job() {
+    fn separate_datafeed_is_added_to_the_job() {
         let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
         for (job, wanted) in [
             ("{\"a\":1.10 }", "{\"a\":1.10,\"datafeed_config\":{\"x\": 2.0}}"),
@@ -317,7 +317,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn options_of_later_versions_keep_their_bytes(name in "later_[a-z]{1,8}", whole in any::<u32>(), text in "\\PC{0,12}") {
+        fn unknown_options_are_kept_byte_for_byte(name in "later_[a-z]{1,8}", whole in any::<u32>(), text in "\\PC{0,12}") {
             let value = format!("{{ \"n\":{whole}.10 , \"s\" : {}}}", Value::from(text));
             let json = JOB.replacen("\"later\":2.50", &format!("\"{name}\":{value}"), 1).replacen("\"groups\"", &format!("\"{name}\":{value},\"groups\""), 1);
             let job = JobConfig::parse(json.as_bytes()).unwrap();
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_documents_follow() {
+    fn document_ids_contain_the_new_job_id() {
         let r = renamer("a", "z");
         for (old, new) in [
             ("a_model_snapshot_1", "z_model_snapshot_1"),
@@ -362,7 +362,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn there_and_back_is_the_same(key in "job_id|\\PC{0,6}", value in "old|\\PC{0,8}", n in any::<i64>()) {
+        fn renaming_and_renaming_back_is_lossless(key in "job_id|\\PC{0,6}", value in "old|\\PC{0,8}", n in any::<i64>()) {
             let (key, value) = (quoted(&key), quoted(&value));
             let text = format!("{{ {key} :\t{value}, \"n\":{n}.10, \"deep\":[{{{key}:{value}}}, {value}]}}").into_bytes();
             let there = renamer("old", "brand-new").document(&text).unwrap().into_owned();

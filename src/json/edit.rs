@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_left_out_with_all_that_is_in_them() {
+    fn omitted_members_include_their_contents() {
         let source =
             br#"{"a": {"b": [{"c": 1}], "d": 2}, "e": [ {"f": "x", "g": {"h": 1}} ], "a.b": null, "i": [[3]]}"#;
         let without = |unwanted: &[&str]| {

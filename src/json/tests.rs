@@ -50,20 +50,20 @@ fn edited(
 
 proptest! {
     #[test]
-    fn what_is_not_changed_stays_byte_for_byte(text in json(), end in "[ \n]{0,2}", piece in 1_usize..20) {
+    fn unchanged_tokens_are_kept_byte_for_byte(text in json(), end in "[ \n]{0,2}", piece in 1_usize..20) {
         let text = format!("{text}{end}");
         prop_assert_eq!(edited(&text, piece, |editor, token| editor.keep(token)).unwrap(), text);
     }
 
     #[test]
-    fn what_is_cut_short_is_told(text in json(), cut in any::<prop::sample::Index>()) {
+    fn truncated_json_is_an_error(text in json(), cut in any::<prop::sample::Index>()) {
         let cut = &text[..(0..=cut.index(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap()];
         let valid = serde_json::from_str::<serde::de::IgnoredAny>(cut).is_ok();
         prop_assert_eq!(edited(cut, 7, |editor, token| editor.keep(token)).is_ok(), valid);
     }
 
     #[test]
-    fn texts_mean_what_serde_reads(text in "\\PC{0,20}", n in any::<u16>()) {
+    fn decoded_strings_equal_those_of_serde_json(text in "\\PC{0,20}", n in any::<u16>()) {
         for json in [quoted(&text), format!("\"\\u{:04x}{text}\"", n & 0x7ff).replace('\\', "\\\\").replacen("\\\\", "\\", 1)] {
             let Ok(meant) = serde_json::from_str::<String>(&json) else { continue };
             edited(&json, 3, |_, token| { assert_eq!(token.text().unwrap(), meant); Ok(()) }).unwrap();
@@ -72,7 +72,7 @@ proptest! {
 
     /// Leaving out every value whose name or text is `a` results in valid JSON.
     #[test]
-    fn leaving_out_leaves_json(text in json(), piece in 1_usize..20) {
+    fn output_without_omitted_members_is_valid_json(text in json(), piece in 1_usize..20) {
         let mut named = false;
         let out = edited(&text, piece, |editor, token| {
             let out = !editor.skipping() && named;
@@ -85,7 +85,7 @@ proptest! {
 }
 
 #[test]
-fn strings_are_replaced_where_they_stand() {
+fn strings_are_replaced_in_place() {
     let text = r#"{ "a" : "x" ,"a":["x" , 1.10,{}],"b":"y"}"#;
     let out = edited(text, 4, |editor, token| match token.raw {
         b"\"x\"" => editor.replace(token, "\"z\""),
@@ -96,7 +96,7 @@ fn strings_are_replaced_where_they_stand() {
 }
 
 #[test]
-fn what_is_held_is_written_or_forgotten() {
+fn held_output_is_released_or_discarded() {
     let text = r#"{"d":"2","a":{"k":"1"},"a":{"k":"2"},"e":"0"}"#;
     for (drop, wanted) in [
         ("1", r#"{"d":"2","a":{"k":"2"},"e":"0"}"#),
@@ -125,7 +125,7 @@ fn what_is_held_is_written_or_forgotten() {
 }
 
 #[test]
-fn what_is_not_json_is_told() {
+fn invalid_json_is_an_error() {
     for bad in [
         "",
         " ",
@@ -205,7 +205,7 @@ impl<'de> serde::Deserialize<'de> for Pairs {
 }
 
 #[test]
-fn surrogates_without_a_partner_are_read_as_lucene_indexes_them() {
+fn unpaired_surrogates_are_read_as_lucene_indexes_them() {
     for (raw, text) in [
         (r#""\ud800""#, "\u{fffd}"),
         (r#""a\uDFFF\ud83d\ude00b""#, "a\u{fffd}\u{1f600}b"),

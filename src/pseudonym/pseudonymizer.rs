@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn cancellation_ends_the_walk_within_a_document() {
+    async fn cancellation_stops_within_a_document() {
         let (whole, outcome) = written(false).await;
         outcome.unwrap();
         let (part, outcome) = written(true).await;

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_ends_a_text_or_an_attribute() {
+    fn text_cannot_end_an_element_or_attribute() {
         let hostile = "</title><script>alert('1')</script>\" onload=\"x&amp;\u{1b}\u{202e}\n";
         let escaped = escape_html(hostile);
         assert!(

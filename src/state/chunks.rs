@@ -523,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_told() {
+    fn damaged_state_is_an_error() {
         let text = encoded(b"state");
         let half = text.len() / 2;
         let mut flipped = STANDARD.decode(&text).unwrap();
@@ -602,7 +602,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_chunking_decodes_alike(bytes in proptest::collection::vec(any::<u8>(), 0..3000), cuts in proptest::collection::vec(1usize..50, 1..200)) {
+        fn decoding_is_independent_of_chunk_boundaries(bytes in proptest::collection::vec(any::<u8>(), 0..3000), cuts in proptest::collection::vec(1usize..50, 1..200)) {
             let text = encoded(&bytes);
             let (mut rest, mut chunks) = (text.as_str(), Vec::new());
             for cut in cuts {
@@ -680,7 +680,7 @@ mod tests {
     }
 
     #[test]
-    fn full_documents_reach_the_size_that_autodetect_gives_them() {
+    fn state_documents_have_the_maximum_size_of_autodetect() {
         let state = noise(14 << 20);
         let documents = documents(&state, DOCUMENT);
         assert_eq!(documents.len(), 2);
@@ -690,7 +690,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_state_comes_back(bytes in proptest::collection::vec(any::<u8>(), 0..3000), limit in 100usize..20_000) {
+        fn encoded_state_decodes_to_the_same_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..3000), limit in 100usize..20_000) {
             prop_assert_eq!(decoded(&documents(&bytes, limit)), bytes);
         }
     }

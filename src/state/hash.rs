@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_hashes() {
+    fn hashes_match_known_values() {
         assert_eq!(scope_hash(["", "", "", ""]), 7_382_284_430_162_962_205);
         assert_eq!(
             scope_hash(["a", "b", "c", "d"]),

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_reads_as_it_was_written() {
+    fn id_is_parsed_as_formatted() {
         let (job, snapshot) = ("a_model_state_17".parse().unwrap(), "17".parse().unwrap());
         for kind in [StateKind::Model, StateKind::Categorizer] {
             let id = StateDocId { kind, number: 12 };
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn another_job_or_snapshot_is_foreign() {
+    fn ids_of_other_jobs_and_snapshots_are_not_recognized() {
         assert!(parse("a_model_state_17#1", "a").is_some());
         for foreign in [
             "b_model_state_17#1",

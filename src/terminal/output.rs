@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_left_is_shown_before_it_can_be_estimated() {
+    fn time_left_is_shown_only_after_it_can_be_estimated() {
         let eta = Duration::from_millis(75_600);
         assert_eq!(left(0, Some(10), eta), "");
         assert_eq!(left(10, Some(10), eta), "");

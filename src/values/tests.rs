@@ -31,7 +31,7 @@ pub(crate) fn text_labels() -> impl Iterator<Item = &'static str> {
 }
 
 #[test]
-fn every_path_has_one_content() {
+fn every_path_has_one_kind_of_content() {
     for document in DOCUMENTS {
         let mut known = BTreeSet::new();
         let members = document.members.iter().map(|(_, _, paths)| *paths);
@@ -43,7 +43,7 @@ fn every_path_has_one_content() {
 }
 
 #[test]
-fn what_is_below_a_path_of_the_configuration_has_its_content() {
+fn nested_configuration_members_have_the_content_of_their_parent() {
     assert_eq!(
         CONFIGURATION.content("analysis_limits.model_memory_limit"),
         Content::Kept

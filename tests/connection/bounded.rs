@@ -69,7 +69,7 @@ fn many_values_response() -> Answer {
 }
 
 #[test]
-fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
+fn response_size_of_every_export_request_is_limited() {
     let cluster = cluster_with(|_| {});
     let proxied = Binary::new().with_env("HTTP_PROXY", &cluster.stand_in.url());
     assert_eq!(export(&proxied, PROXIED_URL).0, Some(0));
@@ -105,7 +105,7 @@ fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
 /// Mappings of the maximum size: 32 MiB of text, most of it in descriptions of fields that are not exported, and many
 /// other fields.
 #[test]
-fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
+fn largest_allowed_mappings_are_read_in_bounded_memory() {
     let cluster = cluster_with(|_| {});
     let path = "/app-logs";
     let mut indices = cluster.call("GET", path, "").value();

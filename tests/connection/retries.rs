@@ -85,7 +85,7 @@ fn unknown_host_and_closed_port_are_not_retried() {
 /// many requests follow.
 #[cfg(target_os = "linux")]
 #[test]
-fn connection_refused_after_the_first_contact_is_retried() {
+fn connection_refused_after_the_initial_response_is_retried() {
     let (cluster, own): (TestCluster, _) = (cluster_with(|_| {}), InProcess::new());
     let (network, restored) = (cluster.stand_in.network(), cluster.stand_in.network());
     own.clock.on_pause(move || restored.listen());

@@ -47,7 +47,7 @@ fn error_message_omits_causes_that_may_quote_documents() {
 }
 
 #[test]
-fn first_contact_timeout_reports_the_last_failure() {
+fn initial_connection_timeout_reports_the_last_failure() {
     // Closes every connection.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let place = listener.local_addr().unwrap().to_string();

@@ -139,7 +139,7 @@ fn export_errors_match_the_snapshot() {
 }
 
 #[test]
-fn first_contact_errors_match_the_snapshot() {
+fn initial_connection_errors_match_the_snapshot() {
     let binary = Binary::new();
     let mut text = String::new();
     let opensearch = TestCluster::in_memory(MlOptions::new(MlVersion::opensearch(2, 19, 0)));

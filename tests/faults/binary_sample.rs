@@ -41,7 +41,7 @@ fn check_outcome(run: &Run, kind: &Kind, request: &RequestId) {
 }
 
 #[test]
-fn binary_and_library_behave_alike() {
+fn binary_behaves_like_the_library() {
     let find = |requests: &[RequestId], path: &str| {
         requests
             .iter()

@@ -97,13 +97,13 @@ fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usiz
 }
 
 #[test]
-fn every_request_of_an_import_is_bounded_by_what_it_may_return() {
+fn response_size_of_every_import_request_is_limited() {
     let failed = check_each_request(true, |_| {});
     assert!(failed > 2, "{failed}");
 }
 
 #[test]
-fn every_request_of_a_rollback_is_bounded_by_what_it_may_return() {
+fn response_size_of_every_rollback_request_is_limited() {
     // The last write of an import; the requests after it belong to a rollback.
     let failed = check_each_request(false, |cluster| {
         let settings = FaultRule::on("PUT", "/web-latency-input/_settings").always();
@@ -115,7 +115,7 @@ fn every_request_of_a_rollback_is_bounded_by_what_it_may_return() {
 
 /// A list of the maximum size, which is parsed as a tree.
 #[test]
-fn a_listing_as_large_as_it_may_be_is_read_in_bounded_memory() {
+fn largest_allowed_list_is_read_in_bounded_memory() {
     let cluster = target(1, usize::MAX);
     let template = |n: usize| {
         let patterns: Vec<String> = (0..290)

@@ -264,7 +264,7 @@ fn replaced_job(cluster: &DirectClient) {
 
 /// Each step of an import first checks whether the job is still the one that it created.
 #[test]
-fn import_writes_nothing_under_a_recreated_job() {
+fn import_writes_nothing_to_a_recreated_job() {
     // The request before which another user replaces the job, and the one that is then not sent.
     let cases = [
         ("/_alias/.ml-state-write", "/.ml-state-write/_bulk"),

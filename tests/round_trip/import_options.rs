@@ -156,7 +156,7 @@ fn skip_calendars_omits_calendars() {
 }
 
 #[test]
-fn all_skip_options_together() {
+fn skip_options_can_be_combined() {
     let all = [
         "--skip-inputs",
         "--skip-annotations",

@@ -8,17 +8,17 @@ fn round_trip(name: &str) -> RoundTrip {
 }
 
 #[test]
-fn web_latency_under_the_same_id() {
+fn web_latency_can_be_imported_under_the_same_id() {
     round_trip("web-latency").run();
 }
 
 #[test]
-fn web_latency_under_another_id() {
+fn web_latency_can_be_imported_under_another_id() {
     round_trip("web-latency").renamed("latency.2").run();
 }
 
 #[test]
-fn web_latency_as_a_copy() {
+fn web_latency_can_be_copied_on_its_cluster() {
     round_trip("web-latency")
         .renamed("copy")
         .to(Destination::SameCluster)
@@ -26,17 +26,17 @@ fn web_latency_as_a_copy() {
 }
 
 #[test]
-fn log_categories_under_the_same_id() {
+fn log_categories_can_be_imported_under_the_same_id() {
     round_trip("log-categories").run();
 }
 
 #[test]
-fn log_categories_under_another_id() {
+fn log_categories_can_be_imported_under_another_id() {
     round_trip("log-categories").renamed("categories").run();
 }
 
 #[test]
-fn log_categories_as_a_copy() {
+fn log_categories_can_be_copied_on_its_cluster() {
     round_trip("log-categories")
         .renamed("copy")
         .to(Destination::SameCluster)
@@ -44,17 +44,17 @@ fn log_categories_as_a_copy() {
 }
 
 #[test]
-fn user_population_under_the_same_id() {
+fn user_population_can_be_imported_under_the_same_id() {
     round_trip("user-population").run();
 }
 
 #[test]
-fn user_population_under_another_id() {
+fn user_population_can_be_imported_under_another_id() {
     round_trip("user-population").renamed("population").run();
 }
 
 #[test]
-fn user_population_as_a_copy() {
+fn user_population_can_be_copied_on_its_cluster() {
     round_trip("user-population")
         .renamed("copy")
         .to(Destination::SameCluster)
@@ -62,12 +62,12 @@ fn user_population_as_a_copy() {
 }
 
 #[test]
-fn snapshots_under_the_same_id() {
+fn job_with_snapshots_can_be_imported_under_the_same_id() {
     round_trip("log-categories-multisnap").without_inputs().run();
 }
 
 #[test]
-fn snapshots_under_another_id() {
+fn job_with_snapshots_can_be_imported_under_another_id() {
     round_trip("log-categories-multisnap")
         .without_inputs()
         .renamed("snapshots")
@@ -75,7 +75,7 @@ fn snapshots_under_another_id() {
 }
 
 #[test]
-fn snapshots_as_a_copy() {
+fn job_with_snapshots_can_be_copied_on_its_cluster() {
     let trip = round_trip("log-categories-multisnap").without_inputs();
     trip.renamed("copy").to(Destination::SameCluster).run();
 }

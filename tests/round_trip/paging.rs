@@ -82,7 +82,7 @@ fn round_trip(export: &[&'static str], import: &[&'static str]) -> RoundTripResu
 }
 
 #[test]
-fn many_small_pages_and_bulk_requests() {
+fn small_pages_and_bulk_requests_do_not_change_the_result() {
     let arrived = round_trip(
         &["--slices", "3", "--page-size", "7", "--compression-level", "0"],
         &["--bulk-size", "1kb", "--bulk-concurrency", "3"],
@@ -93,7 +93,7 @@ fn many_small_pages_and_bulk_requests() {
 }
 
 #[test]
-fn one_reader_that_scrolls_and_one_writer() {
+fn single_scroll_and_single_writer_do_not_change_the_result() {
     round_trip(
         &["--slices", "1", "--pagination", "scroll", "--compression-level", "9"],
         &["--bulk-concurrency", "1"],

@@ -52,7 +52,7 @@ fn median_time(stored: &[StoredDocument], field: &str) -> i64 {
 }
 
 #[test]
-fn input_documents_of_a_range() {
+fn input_documents_of_a_date_range_are_exported() {
     let stored = fixture().inputs;
     let (after, before) = (
         median_time(&stored[..100], "@timestamp"),
@@ -86,7 +86,7 @@ fn times_in_seconds_are_compared_as_dates() {
 }
 
 #[test]
-fn annotations_after_a_date() {
+fn annotations_after_a_date_are_exported() {
     let after = median_time(&fixture().annotations, "create_time");
     let (contents, fixture) = export(&["--annotations-after-date", &after.to_string()]);
     let expected = texts(&fixture.annotations, "create_time", |at| after <= at);

@@ -29,7 +29,7 @@ fn assert_contains_snapshot(contents: &ArchiveContents, snapshot: &str) {
 }
 
 #[test]
-fn snapshot_by_id() {
+fn snapshot_is_exported_by_its_id() {
     let arrived = round_trip().export_options(&["--snapshot-id", OLDEST]).run();
     assert_contains_snapshot(&arrived.first, OLDEST);
     assert_contains_snapshot(&arrived.second, OLDEST);
@@ -40,7 +40,7 @@ fn snapshot_by_id() {
 }
 
 #[test]
-fn snapshot_by_id_for_a_copy_beside_the_original() {
+fn snapshot_is_exported_by_its_id_and_copied_on_its_cluster() {
     let arrived = round_trip()
         .export_options(&["--snapshot-id", MIDDLE])
         .renamed("copy")
@@ -55,7 +55,7 @@ fn snapshot_by_id_for_a_copy_beside_the_original() {
 }
 
 #[test]
-fn latest_snapshot_before_a_date() {
+fn latest_snapshot_before_a_date_is_exported() {
     // All annotations and notifications of the recording are older than this.
     let arrived = round_trip().export_options(&["--before-date", "1795433581000"]).run();
     assert_contains_snapshot(&arrived.first, MIDDLE);
@@ -63,7 +63,7 @@ fn latest_snapshot_before_a_date() {
 }
 
 #[test]
-fn latest_snapshot() {
+fn latest_snapshot_is_exported_by_default() {
     let arrived = round_trip().run();
     assert_contains_snapshot(&arrived.first, LATEST);
 }

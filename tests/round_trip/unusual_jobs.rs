@@ -18,20 +18,20 @@ fn options_with_suffix(suffix: &str) -> MlOptions {
 }
 
 #[test]
-fn import_into_a_cluster_without_ml_indices() {
+fn import_creates_missing_ml_indices() {
     RoundTrip::of(Fixture::load("web-latency"))
         .to(Destination::EmptyCluster)
         .run();
 }
 
 #[test]
-fn renamed_import_into_a_cluster_without_ml_indices() {
+fn import_under_another_id_creates_missing_ml_indices() {
     let trip = RoundTrip::of(Fixture::load("log-categories")).renamed("first.ever");
     trip.to(Destination::EmptyCluster).run();
 }
 
 #[test]
-fn job_id_with_dots() {
+fn job_id_may_contain_dots() {
     let fixture = Fixture::load("log-categories").renamed("app.log.categories-1");
     let arrived = RoundTrip::of(fixture).run();
     assert!(arrived.first.entries.contains_key("app_log_categories-1_config.json"));
@@ -44,14 +44,14 @@ fn job_id_with_dots() {
 }
 
 #[test]
-fn job_id_with_dots_beside_a_similar_job_id() {
+fn job_id_with_dots_is_distinguished_from_a_similar_one() {
     let fixture = Fixture::load("user-population").renamed("a.b");
     let arrived = RoundTrip::of(fixture).renamed("a_b").to(Destination::SameCluster).run();
     assert_eq!(arrived.second.inputs[0].index, "a_b-input");
 }
 
 #[test]
-fn job_without_datafeed() {
+fn job_without_datafeed_is_imported() {
     let fixture = Fixture::load("user-population").without_datafeed().without_inputs();
     let arrived = RoundTrip::of(fixture).without_inputs().run();
     assert!(arrived.second.config.get("datafeed_config").is_none());
@@ -59,7 +59,7 @@ fn job_without_datafeed() {
 }
 
 #[test]
-fn renamed_job_without_datafeed() {
+fn job_without_datafeed_is_imported_under_another_id() {
     let fixture = Fixture::load("log-categories").without_datafeed().without_inputs();
     RoundTrip::of(fixture).without_inputs().renamed("unfed").run();
 }
@@ -84,7 +84,7 @@ fn datafeed_keeps_its_indices_without_input_documents() {
 }
 
 #[test]
-fn results_in_a_rolled_over_shared_index() {
+fn results_are_read_from_a_rolled_over_shared_index() {
     let fixture = Fixture::load("web-latency").results_index_name("shared");
     RoundTrip::of(fixture)
         .between_clusters(options_with_suffix("-000001"), options_with_suffix("-000001"))

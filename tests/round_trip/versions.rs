@@ -25,17 +25,17 @@ fn from(number: (u32, u32), to: (u32, u32), name: &str) -> RoundTrip {
 }
 
 #[test]
-fn from_7_10_with_scroll_to_7_17() {
+fn job_moves_from_7_10_with_a_scroll_to_7_17() {
     from((7, 10), (7, 17), "user-population").run();
 }
 
 #[test]
-fn categories_from_7_10_to_7_17() {
+fn categories_move_from_7_10_to_7_17() {
     from((7, 10), (7, 17), "log-categories").run();
 }
 
 #[test]
-fn from_7_17_to_8_19() {
+fn job_moves_from_7_17_to_8_19() {
     let arrived = from((7, 17), (8, 19), "web-latency").renamed("copy").run();
     let window = |config: &serde_json::Value| config["analysis_config"].get("model_prune_window").cloned();
     assert_eq!(window(&arrived.first.config), None);
@@ -44,7 +44,7 @@ fn from_7_17_to_8_19() {
 }
 
 #[test]
-fn categories_from_7_17_to_8_19() {
+fn categories_move_from_7_17_to_8_19() {
     let analyzer = serde_json::json!({"char_filter": ["first_line_with_letters"], "tokenizer": "ml_standard",
         "filter": [{"type": "stop", "stopwords": ["Monday", "GMT"]}]});
     let mut trip = from((7, 17), (8, 19), "log-categories");
@@ -53,7 +53,7 @@ fn categories_from_7_17_to_8_19() {
 }
 
 #[test]
-fn categories_of_a_job_created_on_7_12_and_upgraded_to_7_17() {
+fn categories_move_after_an_upgrade_from_7_12_to_7_17() {
     let mut trip = from((7, 17), (8, 19), "log-categories");
     trip.change(|job| job["job_version"] = "7.12.1".into());
     let arrived = trip.run();
@@ -67,12 +67,12 @@ fn categories_of_a_job_created_on_7_12_and_upgraded_to_7_17() {
 }
 
 #[test]
-fn from_8_19_to_9_2() {
+fn job_moves_from_8_19_to_9_2() {
     from((8, 19), (9, 2), "log-categories").run();
 }
 
 #[test]
-fn from_8_19_to_9_2_under_another_id() {
+fn job_moves_from_8_19_to_9_2_under_another_id() {
     from((8, 19), (9, 2), "user-population").renamed("copy").run();
 }
 

@@ -359,7 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_an_object() {
+    fn documents_other_than_objects_are_refused() {
         for bad in [&b""[..], b"[]", b"1", b"{", b"{} {}", b"{\"a\":\"\xff\"}"] {
             assert!(job_of(Part::Inputs, bad).is_err(), "{bad:?}");
             assert!(job_of(Part::Annotations, bad).is_err(), "{bad:?}");

@@ -363,7 +363,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_relative_paths_stay_in_place() {
+    fn only_relative_paths_without_parents_are_accepted() {
         for good in ["a_config.json", "./a_config.json", "folder/a..b.json"] {
             assert!(stays_in_place(good), "{good}");
         }

@@ -141,7 +141,7 @@ fn fatal(contents: &Contents) -> Vec<String> {
 }
 
 #[test]
-fn a_good_archive_is_importable() {
+fn valid_archive_is_importable() {
     let contents = read(&good().build());
     assert_eq!(contents.findings, []);
     assert_eq!(
@@ -154,7 +154,7 @@ fn a_good_archive_is_importable() {
 }
 
 #[test]
-fn state_may_come_in_any_order_and_before_the_rest() {
+fn state_is_accepted_in_any_order_and_position() {
     let [one, two, three, categorizer] = states();
     let mut tar = good().state(&[&three, &categorizer, &two, &one]);
     tar.entries.reverse();
@@ -389,7 +389,7 @@ fn each_rule_is_applied() {
 }
 
 #[test]
-fn a_categorization_job_without_categorizer_state_is_warned_of() {
+fn missing_categorizer_state_of_a_categorization_job_is_a_warning() {
     let [one, two, three, _] = states();
     let contents = read(&good().state(&[&one, &two, &three]).build());
     assert!(contents.importable());
@@ -402,7 +402,7 @@ fn a_categorization_job_without_categorizer_state_is_warned_of() {
 }
 
 #[test]
-fn names_cannot_reach_the_terminal_raw() {
+fn control_characters_in_names_are_escaped() {
     let contents = read(&good().also("\u{1b}[2J\u{202e}x", EntryType::Regular).build());
     let finding = &contents.findings[0];
     assert_eq!(finding.severity, Severity::Warning);
@@ -410,7 +410,7 @@ fn names_cannot_reach_the_terminal_raw() {
 }
 
 #[test]
-fn a_failing_reader_is_no_finding() {
+fn read_errors_are_not_findings() {
     struct Failing;
     impl Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
@@ -422,7 +422,7 @@ fn a_failing_reader_is_no_finding() {
 }
 
 #[test]
-fn archives_of_the_scripts_are_read() {
+fn archives_of_the_python_scripts_are_valid() {
     let folder = format!("{}/tests/fixtures/from-python", env!("CARGO_MANIFEST_DIR"));
     let cases = [
         ("complete", true, ""),
@@ -445,7 +445,7 @@ fn archives_of_the_scripts_are_read() {
 }
 
 #[test]
-fn truncation_is_found_wherever_it_is() {
+fn truncation_is_detected_at_any_position() {
     let whole = good().build();
     for length in 0..whole.len() {
         assert!(!read(&whole[..length]).importable(), "{length} of {}", whole.len());
@@ -465,7 +465,7 @@ fn truncation_is_found_wherever_it_is() {
 }
 
 #[test]
-fn what_follows_the_end_is_found() {
+fn data_after_the_end_is_detected() {
     let blocks = [good().blocks(), vec![0; 1024]].concat();
     assert!(!read(&gzip(&[&blocks[..], b"x"].concat())).importable());
     assert!(!read(&[good().build(), b"x".to_vec()].concat()).importable());
@@ -488,7 +488,7 @@ fn what_follows_the_end_is_found() {
 }
 
 #[test]
-fn a_flipped_byte_is_found() {
+fn flipped_byte_is_detected_by_the_check() {
     let whole = good().build();
     // The gzip header's time and system are not relevant, nor are the bits that fill the last byte before the checksum.
     for at in (10..whole.len()).step_by(7).filter(|at| *at != whole.len() - 9) {
@@ -499,7 +499,7 @@ fn a_flipped_byte_is_found() {
 }
 
 #[test]
-fn bounds_hold_while_reading() {
+fn limits_are_enforced_while_reading() {
     let limited = |limits| fatal(&check(&good().build()[..], limits, &mut (), &|_| {}).unwrap());
     let (entry, total, state) = (100, 300, 5);
     let limits = Limits::default();
@@ -543,14 +543,14 @@ fn with_manifest(change: impl Fn(&mut Value), after: impl Fn(Tar) -> Tar) -> Con
 }
 
 #[test]
-fn a_manifest_that_matches_is_accepted() {
+fn matching_manifest_is_accepted() {
     let contents = with_manifest(|_| {}, |tar| tar);
     assert_eq!(contents.findings, []);
     assert!(contents.manifest.is_some());
 }
 
 #[test]
-fn each_difference_from_the_manifest_is_found() {
+fn each_difference_from_the_manifest_is_detected() {
     type Change = fn(&mut Value);
     type After = fn(Tar) -> Tar;
     let cases: [(Change, After, &str); 10] = [
@@ -611,7 +611,7 @@ fn each_difference_from_the_manifest_is_found() {
 }
 
 #[test]
-fn nothing_follows_the_manifest() {
+fn entries_after_the_manifest_are_refused() {
     let tar = good()
         .with(MANIFEST, manifest(&good()).to_string())
         .with("a_calendars.json", "[]");

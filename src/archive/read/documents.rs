@@ -419,7 +419,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_action_line_has_the_known_form_only() {
+    fn action_lines_of_another_form_are_refused() {
         for known in [
             r#"{"index":{"_index":"a","_id":"b\u0022"}}"#,
             r#" {"index": {"_index": "a", "_id": "b\""}}"#,
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_and_gaps_are_found() {
+    fn duplicate_and_missing_state_documents_are_detected() {
         let (passed, positions, documents) = run(&[0, 2, 2, 0]);
         assert_eq!(passed, ["0"]);
         let duplicate = Position::Duplicate;
@@ -479,7 +479,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn documents_in_any_order_are_sorted(order in Just((0..40u64).collect::<Vec<_>>()).prop_shuffle()) {
+        fn state_documents_are_sorted(order in Just((0..40u64).collect::<Vec<_>>()).prop_shuffle()) {
             let (passed, _, documents) = run(&order);
             prop_assert_eq!(passed, (0..40).map(|n| n.to_string()).collect::<Vec<_>>());
             prop_assert_eq!(documents.gap(), None);

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_beyond_the_octal_field_are_read_in_either_form() {
+    fn sizes_above_the_octal_limit_are_read_in_both_notations() {
         for bytes in [(4 << 30) + 1, (8 << 30) - 1, 8 << 30, 9 << 40] {
             // As GNU tar writes it, in binary from 8 GiB on.
             assert_eq!(bytes_of(header(bytes, EntryType::Regular).as_bytes()), bytes);
@@ -351,14 +351,14 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_copied_as_it_is() {
+    fn entry_is_copied_unchanged() {
         let mut to = Vec::new();
         assert_eq!(Entries::of(&archive()[..]).show("b.ndjson", &mut to).unwrap(), None);
         assert_eq!(to, b"[1]\n[2]\n");
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_those_that_are_there() {
+    fn error_for_an_unknown_entry_lists_the_existing_ones() {
         let mut to = Vec::new();
         let names = Entries::of(&archive()[..]).show("c", &mut to).unwrap().unwrap();
         assert_eq!(
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_archive_is_damaged() {
+    fn truncated_archive_is_damaged() {
         let archive = archive();
         let error = Entries::of(&archive[..40])
             .show("b.ndjson", &mut Vec::new())

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_reported_once_after_the_bytes_before_it() {
+    fn damage_is_reported_once_after_the_preceding_bytes() {
         let (mut compressed, plain, _) = members();
         compressed.truncate(compressed.len() - 5);
         let mut seen = Vec::new();
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_ends_early_ends_the_thread() {
+    fn dropping_the_reader_ends_its_thread() {
         let endless = std::iter::repeat_with(|| members().0)
             .take(3)
             .flatten()

@@ -107,7 +107,7 @@ fn some(n: usize) -> Vec<String> {
 }
 
 #[test]
-fn other_programs_read_what_is_written() {
+fn written_archive_is_readable_by_other_programs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar.gz");
     write(&path, 6, &some(2), &some(4));
@@ -144,7 +144,7 @@ fn other_programs_read_what_is_written() {
 }
 
 #[test]
-fn a_name_longer_than_its_field_is_kept() {
+fn long_entry_names_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar.gz");
     let mut writer = ArchiveWriter::create(
@@ -202,7 +202,7 @@ fn target_file_is_published_atomically() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_ends_its_reader() {
+fn dropping_a_stream_ends_its_reader() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar.gz");
     write(&path, 1, &some(20_000), &[]);
@@ -217,7 +217,7 @@ fn a_stream_that_is_dropped_ends_its_reader() {
 }
 
 #[test]
-fn a_file_that_changed_is_refused() {
+fn changed_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (path, other) = (folder.path().join("a.tar.gz"), folder.path().join("b.tar.gz"));
     let with_last = |n: usize| {
@@ -236,7 +236,7 @@ fn a_file_that_changed_is_refused() {
 }
 
 #[test]
-fn an_action_line_that_lost_its_id_or_index_is_refused_before_its_document() {
+fn action_line_without_id_or_index_is_refused_before_its_document() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar.gz");
     write(&path, 0, &[], &some(1));
@@ -267,7 +267,7 @@ fn an_action_line_that_lost_its_id_or_index_is_refused_before_its_document() {
 }
 
 #[test]
-fn a_changed_entry_is_found_by_the_manifest() {
+fn changed_entry_is_detected_by_the_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar.gz");
     write(&path, 0, &some(3), &[]);
@@ -287,7 +287,7 @@ fn a_changed_entry_is_found_by_the_manifest() {
 }
 
 #[test]
-fn archives_of_the_scripts_are_read_again_and_shown() {
+fn archives_of_the_python_scripts_can_be_read_twice() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python");
     for name in [
         "complete",
@@ -316,7 +316,7 @@ fn archives_of_the_scripts_are_read_again_and_shown() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn the_documents_of_a_written_archive_are_read_again(
+    fn documents_of_a_written_archive_are_read_unchanged(
         texts in proptest::collection::vec("[^\\x00-\\x1f\"\\\\]{0,40}", 0..12),
         breaks in "[ \r\n]{0,3}",
         level in 0u32..=9,

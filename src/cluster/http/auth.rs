@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_no_user_and_its_path_ends_with_a_slash() {
+    fn address_has_no_user_and_ends_with_a_slash() {
         let address = |url| Endpoint::Url(Url::parse(url).unwrap()).address();
         assert_eq!(
             address("https://u:p@h:9200/es?x#y").unwrap().as_str(),

@@ -397,7 +397,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_may_be_text_or_object() {
+    fn error_may_be_a_text_or_an_object() {
         let text = ErrorResponse::parse(404, br#"{"error":"alias [nosuch] missing","status":404}"#);
         assert_eq!((&*text.kind, text.reason.as_str()), ("", "alias [nosuch] missing"));
         let object = ErrorResponse::parse(

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_is_missing_was_deleted_and_not_overloaded() {
+    fn missing_index_hint_suggests_a_deletion_and_no_overload() {
         let gone = error("index_not_found_exception", "no such index [a]");
         hints(404, &gone, &["deleted", "_cat/indices"], &["overloaded"]);
         hints(

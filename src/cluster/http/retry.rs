@@ -181,7 +181,7 @@ mod tests {
     const LEFT: Duration = Duration::from_secs(600);
 
     #[tokio::test]
-    async fn work_is_dropped_at_its_time_limit() {
+    async fn work_is_canceled_at_its_time_limit() {
         let clock = SystemClock::start();
         let short = Duration::from_millis(1);
         assert_eq!(within(&clock, Duration::from_secs(60), async { 1 }).await, Some(1));

@@ -366,7 +366,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn documents_come_out_byte_for_byte(sources in prop::collection::vec(document(), 0..5)) {
+        fn hits_are_returned_byte_for_byte(sources in prop::collection::vec(document(), 0..5)) {
             let page = Page::parse(&page(&sources), "").unwrap();
             let received: Vec<&[u8]> = page.hits.iter().map(|hit| &hit.source[..]).collect();
             let sent: Vec<&[u8]> = sources.iter().map(|source| source.as_bytes()).collect();
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_lacks_something_is_an_error() {
+    fn incomplete_response_is_an_error() {
         let failed = br#"{"_shards":{"total":2,"failed":1,"failures":[{"shard":0,"reason":{"type":"x","reason":"circuit breaker"}}]},"hits":{"hits":[]}}"#;
         let error = Page::parse(&Bytes::from_static(failed), "GET /").unwrap_err();
         assert!(

@@ -171,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stretches_leave_nothing_out_and_are_as_large_as_wanted(
+        fn time_ranges_are_complete_and_of_the_requested_size(
             counts in prop::collection::vec(0_u64..40, 1..60), target in 1_u64..100,
         ) {
             let buckets: Vec<Bucket<i64>> = (0..).zip(counts).filter(|(_, count)| *count > 0)
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowded_moment_is_cut_down_to_itself_wherever_it_is() {
+    fn time_range_with_many_documents_is_split_down_to_one_moment() {
         for moment in [0, 1, 500_000, 3_599_998, 3_599_999] {
             let mut span = TimeSpan {
                 from: 0,

@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn runtime_mappings_go_along_only_where_the_query_reads_them() {
+    fn runtime_mappings_are_sent_only_if_the_query_reads_them() {
         assert_eq!(runtime_mappings(&datafeed(json!({"match_all": {}})), "time"), None);
         for query in [
             json!({"term": {"is_error": true}}),
@@ -473,13 +473,13 @@ mod tests {
     }
 
     #[test]
-    fn an_open_range_still_asks_for_the_time_field() {
+    fn open_range_requires_the_time_field() {
         let query = query(&InputOptions::default(), &datafeed(json!({"match_all": {}})), "time");
         assert_eq!(query["bool"]["filter"][1], json!({"exists": {"field": "time"}}));
     }
 
     #[test]
-    fn names_mean_what_they_mean_to_the_datafeed() {
+    fn indices_options_of_the_datafeed_are_sent() {
         let mut feed = datafeed(json!({"match_all": {}}));
         assert!(indices_options(&feed).is_empty());
         feed.indices_options = Some(
@@ -494,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_without_bounds_is_no_filter() {
+    fn range_without_bounds_adds_no_filter() {
         assert_eq!(time_range("timestamp", None, None), None);
         assert_eq!(
             time_range("timestamp", Some(EpochMillis(1)), None),
@@ -503,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn more_inputs_than_entries_hold_are_refused_before_any_is_read() {
+    fn too_many_input_documents_are_refused_before_reading() {
         for enough in [0, 1, 3_000_000, 999_000_000] {
             assert!(refuse_too_many(enough).is_ok(), "{enough}");
         }

@@ -361,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stand_before_a_colon() {
+    fn field_names_of_a_query_string_are_found() {
         for (text, names, bare) in [
             (
                 "status:500 AND host:(a b) AND _exists_:u",
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_parentheses_is_read() {
+    fn nested_parentheses_are_parsed() {
         for open in ["(", "a:(", "*:(", "_exists_:(", "(a:("] {
             let text = format!("{} b:1 {}", open.repeat(1_000_000), ")".repeat(1_000_000));
             let mut found = FieldReferences::default();

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_named() {
+    fn fields_read_by_a_script_are_found() {
         for source in [
             "emit(doc['x'].value)",
             "emit(doc[\"x\"].value)",
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn every_use_of_a_field_and_of_a_parameter_is_read() {
+    fn fields_and_parameters_are_found_in_every_notation() {
         let params = json!({"f": "x", "g": "y"});
         for (source, names, places) in [
             ("emit(doc['x'].value + doc['y'].value)", vec!["x", "y"], vec![]),
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn places_in_the_document_are_named() {
+    fn source_paths_are_found() {
         for (source, place) in [
             ("emit(params._source.x)", "x"),
             ("emit(params['_source']['x'])", "x"),
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_at_run_time_leaves_a_doubt() {
+    fn names_computed_at_run_time_are_reported_as_unknown() {
         for source in [
             "for (f in l) emit(doc[f].value)",
             "emit(doc['a' + i].value)",
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_blanks_are_left_out_and_literals_stay() {
+    fn comments_are_removed_and_literals_kept() {
         for (source, tokens) in [
             ("a // b\nc", "a c"),
             ("a /* b */ c", "a c"),
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn time_is_linear() {
+    fn script_is_analyzed_in_linear_time() {
         for part in ["/ ", "'", "/* ", "//", "= /x ", "= /\\", "doc['"] {
             read_all(&part.repeat(200_000));
         }

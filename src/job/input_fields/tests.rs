@@ -35,7 +35,7 @@ fn categorization_and_summary_count_are_needed_and_mlcategory_is_not() {
 }
 
 #[test]
-fn options_of_a_query_are_no_fields() {
+fn query_options_are_not_fields() {
     for (query, wanted) in [
         (
             json!({"range": {"bytes": {"gte": 1, "lte": 2}}}),
@@ -80,7 +80,7 @@ fn options_of_a_query_are_no_fields() {
 }
 
 #[test]
-fn fields_called_like_options_are_fields() {
+fn fields_named_like_options_are_fields() {
     for (query, wanted) in [
         (json!({"term": {"type": "error"}}), vec!["timestamp", "type"]),
         (json!({"term": {"boost": 3}}), vec!["boost", "timestamp"]),
@@ -107,7 +107,7 @@ fn fields_called_like_options_are_fields() {
 }
 
 #[test]
-fn what_reads_all_fields_leaves_a_doubt_and_carries_none_of_them() {
+fn queries_on_all_fields_cause_a_warning_and_add_no_fields() {
     for query in [
         json!({"query_string": {"query": "error AND status:500"}}),
         json!({"query_string": {"query": "error", "fields": ["*"]}}),
@@ -158,7 +158,7 @@ fn default_search_fields_of_an_index_are_needed() {
 }
 
 #[test]
-fn each_index_has_its_own_place_for_a_name() {
+fn names_are_resolved_by_the_mapping_of_each_index() {
     let multi =
         json!({"mappings": {"properties": {"s": {"type": "text", "fields": {"keyword": {"type": "keyword"}}}}}});
     let object = json!({"mappings": {"properties": {"s": {"properties": {"keyword": {"type": "keyword"}}}}}});
@@ -184,7 +184,7 @@ fn time_field_may_be_an_alias() {
 }
 
 #[test]
-fn fields_that_others_are_copied_to_bring_those() {
+fn copy_to_fields_include_their_sources() {
     let mappings = json!({"all": {"type": "text"}, "m": {"type": "text", "copy_to": ["all", "x"]}, "timestamp": {"type": "date"},
         "o": {"properties": {"t": {"type": "keyword", "copy_to": "all"}, "u": {"type": "keyword"}}}});
     let feed = json!({"query": {"match": {"all": "error"}}});
@@ -193,7 +193,7 @@ fn fields_that_others_are_copied_to_bring_those() {
 }
 
 #[test]
-fn patterns_are_what_the_mapping_has_of_them() {
+fn patterns_are_expanded_by_the_mapping() {
     let mappings = json!({"s": {"type": "text", "fields": {"raw": {"type": "keyword"}}}, "st": {"type": "long"}, "x": {"type": "long"}});
     let feed = json!({"query": {"query_string": {"query": "a", "fields": ["s*"]}}});
     let analysis = json!({"detectors": [{"function": "count"}]});
@@ -210,7 +210,7 @@ fn patterns_are_what_the_mapping_has_of_them() {
 }
 
 #[test]
-fn runtime_fields_of_the_mapping_are_followed_however_deep() {
+fn chains_of_runtime_fields_are_resolved() {
     let index = json!({"mappings": {"runtime": {
             "a": {"type": "long", "script": {"source": "emit(doc['b'].value)"}},
             "b": {"type": "long", "script": {"source": "emit(params._source.deep.c.length)"}},
@@ -236,7 +236,7 @@ fn runtime_field_may_read_the_source_field_of_the_same_name() {
 }
 
 #[test]
-fn what_is_asked_for_is_found_by_the_mapping_too() {
+fn requested_fields_are_resolved_by_the_mapping() {
     let job = json!({"job_id": "a", "analysis_config": {"detectors": [{"function": "count"}]}});
     let job = JobConfig::parse(job.to_string().as_bytes()).unwrap();
     let definitions = json!({"i": {"mappings": {"properties": {"s": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
@@ -250,7 +250,7 @@ fn what_is_asked_for_is_found_by_the_mapping_too() {
 }
 
 #[test]
-fn aggregations_are_read_whatever_their_parts_are_called() {
+fn aggregations_are_parsed_regardless_of_their_names() {
     let aggregations = json!({"t": {"date_histogram": {"field": "timestamp"}, "aggs": {
         "c": {"composite": {"sources": [{"path": {"terms": {"field": "url"}}}, {"order": {"terms": {"field": "o"}}}]}},
         "line": {"geo_line": {"point": {"field": "place"}, "sort": {"field": "seen"}}},
@@ -275,7 +275,7 @@ fn aggregations_are_read_whatever_their_parts_are_called() {
 }
 
 #[test]
-fn scripts_name_fields_or_leave_a_doubt() {
+fn fields_of_scripts_are_found_or_reported_as_unknown() {
     let script =
         |source: &str| of_feed(json!({"runtime_mappings": {"r": {"type": "long", "script": {"source": source}}}}));
     for source in [
@@ -309,7 +309,7 @@ fn multi_fields_and_aliases_are_read_from_their_source() {
 }
 
 #[test]
-fn with_aggregations_the_jobs_names_are_not_fields() {
+fn fields_of_the_job_are_not_exported_with_aggregations() {
     let analysis =
         json!({"detectors": [{"function": "mean", "field_name": "avg_b"}], "summary_count_field_name": "doc_count"});
     let feed = json!({"aggregations": {"t": {"date_histogram": {"field": "timestamp"}, "aggs": {
@@ -322,7 +322,7 @@ fn with_aggregations_the_jobs_names_are_not_fields() {
 }
 
 #[test]
-fn of_nested_objects_only_what_is_read_inside_is_needed() {
+fn only_used_subfields_of_nested_objects_are_needed() {
     let nested = |inside: Value| {
         let by_time = json!({"date_histogram": {"field": "timestamp", "fixed_interval": "1m"}, "aggregations": {
             "timestamp": {"max": {"field": "timestamp"}},
@@ -340,7 +340,7 @@ fn of_nested_objects_only_what_is_read_inside_is_needed() {
 }
 
 #[test]
-fn of_a_flattened_field_only_the_keys_that_are_read_are_needed() {
+fn only_used_keys_of_flattened_fields_are_needed() {
     let analysis = json!({"detectors": [{"function": "count", "partition_field_name": "labels.env"}],
         "influencers": ["labels.zone.name"]});
     let found = needed(
@@ -359,7 +359,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_field_below_a_field_is_its_multi_field() {
+fn field_below_a_mapped_field_is_its_multi_field() {
     let names = set(&[
         "u.keyword",
         "o.keyword",

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_analyzer_is_every_texts() {
+    fn default_analyzer_is_kept_for_text_fields() {
         let analysis = json!({"analyzer": {"default": {"type": "whitespace"}}});
         let text = json!({"properties": {"o": {"properties": {"m": {"type": "text"}}}}});
         assert_eq!(needed_analysis(&analysis, &text), Some(analysis.clone()));
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_take_in_what_their_parts_are_found_in() {
+    fn wildcard_patterns_match_field_names() {
         for (pattern, text, wanted) in [
             ("a", "a", true),
             ("a", "ab", false),
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn many_wildcards_take_linear_time() {
+    fn many_wildcards_are_matched_in_linear_time() {
         // Trying every length for each asterisk would not end in a reasonable time.
         let (pattern, text) = ("*a".repeat(10_000) + "b", "a".repeat(1 << 20));
         assert!(!matches_wildcard(&pattern, &text));

@@ -48,7 +48,7 @@ fn sources_share_an_index_unless_types_differ() {
 }
 
 #[test]
-fn an_index_without_mapping_gets_a_date_and_keywords_and_our_mark() {
+fn index_without_mapping_gets_default_fields_and_the_ownership_mark() {
     let body = targets(json!({}))[0].body.clone();
     assert_eq!(body["mappings"]["properties"]["time"]["type"], "date");
     assert_eq!(body["mappings"]["properties"]["h"]["type"], "keyword");
@@ -61,7 +61,7 @@ fn an_index_without_mapping_gets_a_date_and_keywords_and_our_mark() {
 }
 
 #[test]
-fn fixtures_need_what_they_analyse() {
+fn fixtures_need_the_fields_that_they_analyze() {
     for (name, wanted) in [
         (
             "web-latency",
@@ -85,7 +85,7 @@ fn fixtures_need_what_they_analyse() {
 }
 
 #[test]
-fn a_plain_index_takes_the_documents() {
+fn target_index_accepts_the_documents() {
     let mappings = json!({"dynamic": "strict", "_routing": {"required": true}, "properties": {
         "o": {"dynamic": false, "properties": {"x": {"type": "keyword", "time_series_dimension": true}, "y": {"type": "long"}}},
         "al": {"type": "alias", "path": "o.x"}, "c": {"type": "constant_keyword", "value": "v"}, "z": {"type": "long"},
@@ -107,7 +107,7 @@ fn a_plain_index_takes_the_documents() {
 }
 
 #[test]
-fn what_decides_on_documents_keeps_sources_apart() {
+fn sources_with_different_indexing_settings_stay_separate() {
     let index = |mappings: Value, settings: Value| json!({"mappings": mappings, "settings": {"index": settings}});
     let field = |definition: Value| index(json!({"properties": {"f": definition}}), json!({}));
     let plain = || field(json!({"type": "keyword"}));
@@ -144,7 +144,7 @@ fn what_decides_on_documents_keeps_sources_apart() {
 }
 
 #[test]
-fn settings_that_documents_and_searches_need_come_along() {
+fn settings_required_by_documents_and_searches_are_kept() {
     let of = |limit: &str| {
         json!({"mappings": {}, "settings": {"index": {"uuid": "u", "number_of_replicas": "1", "default_pipeline": "p",
         "mapping": {"total_fields": {"limit": limit}, "source": {"mode": "synthetic"}}, "max_result_window": "20000"}}})
@@ -162,7 +162,7 @@ fn settings_that_documents_and_searches_need_come_along() {
 }
 
 #[test]
-fn children_and_models_are_carried_as_their_values() {
+fn join_and_model_fields_are_mapped_by_their_values() {
     let mappings = json!({"properties": {"j": {"type": "join", "relations": {"a": "b"}},
         "s": {"type": "semantic_text", "inference_id": "mine"}}});
     let index = json!({"mappings": mappings});
@@ -174,7 +174,7 @@ fn children_and_models_are_carried_as_their_values() {
 }
 
 #[test]
-fn what_an_index_keeps_of_documents_and_counts_is_told() {
+fn settings_that_change_documents_or_counts_are_reported() {
     let definitions = json!({
         "a": {"mappings": {"_source": {"excludes": ["m", "o.*"]}, "properties": {"m": {"type": "text"}, "n": {"type": "long"},
             "o": {"properties": {"x": {"type": "long"}}}, "t": {"type": "date"}}}},

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_used_is_no_value() {
+    fn field_names_in_queries_are_not_values() {
         let (tokens, names) = (tokens(), BTreeSet::from(["status_code".to_owned()]));
         let texts = ValueMatcher::new(&tokens, &names);
         for text in [

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_seen_through_each_encoding() {
+    fn values_are_found_in_each_encoding() {
         let value = "wéb\"01/x";
         for before in ["", "a", "ab", "abc"] {
             let text = format!("{before}{value}");

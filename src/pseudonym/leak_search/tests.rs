@@ -152,7 +152,7 @@ fn an_archive_of_tokens_passes() {
 }
 
 #[test]
-fn a_value_is_found_wherever_it_is() {
+fn value_is_found_in_every_entry() {
     for value in [HOST, LONG] {
         let document = json!({ "a": { "b": ["x", { "c": value }] } });
         for name in [
@@ -202,7 +202,7 @@ fn a_value_is_found_wherever_it_is() {
 }
 
 #[test]
-fn a_value_is_found_behind_encodings() {
+fn encoded_value_is_found() {
     let encoded = [
         STANDARD.encode(HOST),
         STANDARD.encode(format!("xy:{HOST}")),
@@ -225,7 +225,7 @@ fn a_value_is_found_behind_encodings() {
 }
 
 #[test]
-fn a_value_that_others_may_be_too_is_found_where_values_are() {
+fn ambiguous_value_is_found_only_where_values_are_expected() {
     for value in [SHORT, NUMBER, NAME] {
         for document in [
             json!({ "host": value }),
@@ -261,7 +261,7 @@ fn a_value_that_others_may_be_too_is_found_where_values_are() {
 }
 
 #[test]
-fn a_word_of_messages_is_found_where_messages_are() {
+fn message_word_is_found_only_in_messages() {
     finds("job_input_1.ndjson", &input(&json!({ "message": "wrong password." })));
     finds("job_categories.ndjson", &input(&json!({ "terms": "wrong password" })));
     finds(
@@ -318,7 +318,7 @@ fn finding_names_entry_and_line() {
 }
 
 #[test]
-fn names_that_stay_are_accepted_with_the_values_in_them() {
+fn values_in_accepted_names_are_not_findings() {
     let config = config();
     let fields = ReplacedFields::of(&config, &config, InputMappings::default(), &[], None).unwrap();
     let tokens = TokenMap::new(KeyFile::new().unwrap());

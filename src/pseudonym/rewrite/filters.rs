@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_together_match_what_each_matches() {
+    fn combined_patterns_match_what_each_matches() {
         let items = ["a*", "ab*", "b-*", "*a", "*ba", "*-c", "*xyx*", "*yx*", "*zz*"];
         let matches = |items: &[&str], value: &str| {
             let mut patterns = Patterns::default();
@@ -210,7 +210,7 @@ mod tests {
 
     /// Takes minutes if each value is compared with each pattern.
     #[test]
-    fn time_does_not_grow_with_the_number_of_patterns() {
+    fn matching_time_is_independent_of_the_number_of_patterns() {
         let mut patterns = Patterns::default();
         for n in 0..MAX_ITEMS {
             let text = format!("{}{n}", "a".repeat(n % 900));

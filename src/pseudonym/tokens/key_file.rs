@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_file_reads_as_it_was_written() {
+    fn key_file_is_read_as_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.key.json");
         let mut file = KeyFile::new().unwrap();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_reads_as_it_was_written() {
+    fn key_is_read_as_written() {
         let key = Key::random().unwrap();
         assert_eq!(Key::parse(&key.to_hex()), Some(key.clone()));
         assert_ne!(Key::random().unwrap(), key);

@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_has_one_token_everywhere() {
+    fn equal_values_have_equal_tokens() {
         let mut tokens = tokens();
         for text in ["web-01", "10.1.2.3", "anna@example.org", "200", "web-01"] {
             tokens.note(text, TokenUse::Value).unwrap();
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_holds_no_value() {
+    fn tokens_contain_no_value() {
         let mut first = tokens();
         first.note("value", TokenUse::Value).unwrap();
         first.assign_tokens().unwrap();
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_values_have_one_token() {
+    fn tokens_are_unique() {
         // The token of an address has 27 bits of the digest, so that with this many values some tokens collide.
         let mut tokens = tokens();
         let texts: Vec<String> = (0..40_000)
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_of_the_kind_of_its_value() {
+    fn token_has_the_format_of_its_value() {
         for (text, kind) in [
             ("true", Kind::Constant),
             ("-", Kind::Constant),

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_needle_is_found_as_far_as_it_is_there() {
+    fn long_text_is_found_by_its_existing_prefix() {
         let base = "ä".repeat(40);
         let [first, second] = ["first", "second of two"].map(|end| format!("{base}{end}"));
         let (substrings, known) = substrings([base.as_str(), first.as_str(), second.as_str()]);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn of_needles_that_begin_alike_one_that_is_there_as_a_whole_is_found() {
+    fn complete_match_is_preferred_among_texts_with_a_common_prefix() {
         let beginning = "x".repeat(MAX_BYTES);
         let [short, long] = [&beginning[..], &format!("{beginning}yz")];
         let (substrings, known) = substrings([short, long]);
@@ -234,7 +234,7 @@ mod tests {
 
     /// Takes minutes to hours if each length is looked up, or long texts are compared, at each position.
     #[test]
-    fn time_is_linear_in_the_text() {
+    fn text_is_searched_in_linear_time() {
         let lengths: Vec<String> = (0..3000).map(|n| format!("aaaaaa{}", "b".repeat(n))).collect();
         let long = format!("{}x", "c".repeat(1 << 20));
         let (substrings, known) = substrings(lengths.iter().chain([&long]).map(String::as_str));
@@ -254,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_is_found_at_its_place(
+        fn every_text_is_found_at_its_position(
             texts in proptest::collection::vec("[ab]{4,9}|[aä]{60,70}", 0..20),
             before in "[abä]{0,20}",
         ) {

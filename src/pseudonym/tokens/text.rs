@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_replaced_and_the_rest_stays() {
+    fn only_words_are_replaced() {
         for (text, replaced) in [
             ("", ""),
             (" - ", " - "),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_found_where_no_letter_touches_them() {
+    fn tokens_are_found_between_word_boundaries() {
         let file = file();
         let revealer = Revealer::new(&file);
         for (text, replaced) in [

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_follow_the_message() {
+    fn category_lengths_match_the_message() {
         for (message, longest, base, wanted) in [
             ((72, 181), "76", Some("72"), (Some(181), 192)),
             ((72, 72), "76", Some("72"), (Some(72), 76)),

@@ -13,7 +13,7 @@ use crate::support::cluster::{Answer, Call, Documents};
 use crate::support::fixtures::{Fixture, OTHER_JOB, StoredDocument, load};
 
 #[tokio::test]
-async fn every_fixture_opens_with_all_its_state() {
+async fn every_fixture_opens_with_its_complete_state() {
     for (name, categorizer) in [
         ("web-latency", 0),
         ("log-categories", 1),

@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn one_document_is_one_column() {
+    fn single_document_has_one_column() {
         let times = of([1_704_067_212_000]);
         let columns = times.histogram().unwrap();
         assert_eq!(
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn an_even_stream_fills_columns_evenly() {
+    fn evenly_distributed_documents_fill_columns_evenly() {
         let columns = of((0..6400).map(|n| n * 60_000)).histogram().unwrap();
         assert_eq!(columns.counts.iter().sum::<u64>(), 6400);
         assert!((32..=64).contains(&columns.counts.len()), "{}", columns.counts.len());
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn no_documents_have_no_histogram() {
+    fn histogram_requires_documents() {
         assert_eq!(of([]).histogram(), None);
     }
 

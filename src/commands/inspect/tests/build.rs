@@ -129,7 +129,7 @@ fn missing_parts_of_an_archive_of_the_scripts_are_listed() {
 }
 
 #[test]
-fn a_filter_of_the_archive_is_not_missing() {
+fn filter_in_the_archive_is_not_reported_as_missing() {
     let mut contents = contents();
     let filter = raw(r#"{"filter_id":"quiet","items":["a"]}"#).unwrap();
     contents.filters = vec![Filter::parse(&filter).unwrap()];
@@ -202,7 +202,7 @@ fn entries_are_compared_with_the_manifest() {
 }
 
 #[test]
-fn the_time_field_is_known_before_the_inputs() {
+fn time_field_is_read_before_the_input_documents() {
     let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut tar = tar::Builder::new(gzip);
     for (name, content) in [

@@ -37,7 +37,7 @@ fn page_matches_the_snapshot() {
 }
 
 #[test]
-fn a_narrow_terminal_gets_narrow_lines() {
+fn lines_fit_a_narrow_terminal() {
     let narrow = RenderOptions {
         width: Some(40),
         ..TERMINAL
@@ -49,7 +49,7 @@ fn a_narrow_terminal_gets_narrow_lines() {
 }
 
 #[test]
-fn the_page_of_values() {
+fn values_page_is_printed() {
     let report = full_with_values();
     let values = report.values.as_ref().unwrap();
     insta::assert_snapshot!("values", render_text(&values_page(&report, values), TERMINAL));

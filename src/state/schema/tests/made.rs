@@ -52,7 +52,7 @@ fn words_and_their_influencers_are_found() {
 }
 
 #[test]
-fn what_is_replaced_or_dropped_leaves_the_rest() {
+fn replaced_or_dropped_values_leave_others_unchanged() {
     let changed = walk(
         StateStream::Model,
         unique().as_bytes(),
@@ -71,7 +71,7 @@ fn what_is_replaced_or_dropped_leaves_the_rest() {
 }
 
 #[test]
-fn a_scope_key_goes_with_its_score() {
+fn dropped_scope_key_includes_its_score() {
     let quantiles = |size: &str, scores: &str| {
         format!(
             r#"[{{"mlcue":"infl1","mlkey":"api","mlquantilesdescription":" host  ","mlversion":"3","time":"1","a":{{"a":"0","g":{{"d":"{size}"{scores}}},"h":"0"}}}}, {{"mlcue":"sysChange","mlkey":"api","a":{{"g":{{"d":"1","a":{{"a":"1","b":{{}}}}}}}}}}]"#
@@ -93,7 +93,7 @@ fn a_scope_key_goes_with_its_score() {
 }
 
 #[test]
-fn another_form_is_refused() {
+fn unknown_form_is_refused() {
     let quantiles = r#"[{"mlcue":"infl1","mlkey":"api","mlversion":"3","a":{"g":{"d":"0"}}}]"#;
     let categorizer = r#"{"a":"1","b":{"a":"word","b":"1","c":{"a":"a word","b":"0"},"d":"0"},"c":{"a":{"b":"1","c":"a word"}},"g":"0"}"#;
     let unique = unique();
@@ -159,7 +159,7 @@ fn another_form_is_refused() {
 }
 
 #[test]
-fn rules_applied_for_good_are_asked_about() {
+fn permanently_applied_rules_are_visited() {
     let text = unique().replace(r#""k":{"d":"0"}"#, r#""k":{"d":"1","a":{"a":"123","b":"4"}}"#);
     let refuse = |location: &ValueLocation<'_>, _: &str| match location.kind {
         ValueKind::RuleChecksums => Change::Refuse("permanently applied rules"),
@@ -171,7 +171,7 @@ fn rules_applied_for_good_are_asked_about() {
 }
 
 #[test]
-fn a_sink_that_fails_says_so_itself() {
+fn sink_errors_are_returned_unchanged() {
     struct Full;
     impl Write for Full {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -46,7 +46,7 @@ fn decode(quantiles: &str, out: &mut Vec<u8>) {
 }
 
 #[test]
-fn real_state_is_known_and_stays_as_it_is() {
+fn real_state_is_recognized_and_unchanged() {
     for job in JOBS {
         for (stream, state) in states(job) {
             let same = walk(stream, &state, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
@@ -67,7 +67,7 @@ fn real_state_is_known_and_stays_as_it_is() {
 }
 
 #[test]
-fn real_state_written_again_decodes_to_the_same_bytes() {
+fn rewritten_real_state_decodes_to_the_same_bytes() {
     for job in JOBS {
         for (stream, state) in states(job) {
             let mut documents = Vec::new();
@@ -89,7 +89,7 @@ fn real_state_written_again_decodes_to_the_same_bytes() {
 }
 
 #[test]
-fn every_value_that_the_inputs_have_is_found() {
+fn every_value_of_the_input_documents_is_found() {
     let web = found("web-latency");
     assert!(of(&web, ValueKind::Partition, "host").is_superset(&inputs("web-latency", "host")));
     assert!(of(&web, ValueKind::By, "status").is_superset(&inputs("web-latency", "status")));
@@ -116,7 +116,7 @@ fn every_value_that_the_inputs_have_is_found() {
 }
 
 #[test]
-fn every_key_of_every_normaliser_is_explained() {
+fn every_normalizer_key_has_a_known_value() {
     for (job, partition, person, influencers) in [
         ("web-latency", "host", "status", ["host", "clientip"]),
         ("user-population", "", "user", ["user", "program"]),
