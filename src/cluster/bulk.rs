@@ -137,7 +137,7 @@ impl Bulk {
     /// Accounts for a completed request. After a failure, no request of this load remains in flight, so that none is
     /// executed after a rollback.
     async fn finish_request(&mut self, done: Result<Result<Sent>, JoinError>) -> Result<()> {
-        let stopped = |_| Err(Error::unexpected("POST _bulk", "the task that sends it ended early"));
+        let stopped = |_| Err(Error::unexpected("POST /_bulk", "the task that sends it ended early"));
         match done.unwrap_or_else(stopped) {
             Ok(sent) => {
                 self.bytes_in_flight -= sent.bytes;

@@ -50,7 +50,7 @@ pub struct RequiredPrivileges {
     pub indices: Vec<(Vec<String>, Vec<&'static str>)>,
 }
 
-/// The response to `GET _ml/info`.
+/// The response to `GET /_ml/info`.
 #[derive(Clone, Debug)]
 pub struct MlInfo {
     /// In upgrade mode, ML rejects changes with status 429.
@@ -63,7 +63,7 @@ pub struct MlInfo {
     pub default_categorization_analyzer: Option<Value>,
 }
 
-/// The response to `GET _license`.
+/// The response to `GET /_license`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct License {
     /// `trial`, `basic`, `platinum`, `enterprise` …
@@ -150,13 +150,13 @@ impl Cluster {
         headers.any(|(name, value)| name.eq_ignore_ascii_case("x-opaque-id") && *value == *self.http.opaque_id)
     }
 
-    /// `GET _ml/info`; `None` if the cluster does not have ML.
+    /// `GET /_ml/info`; `None` if the cluster does not have ML.
     pub async fn ml_info(&self) -> Result<Option<MlInfo>> {
         let info = self.http.json_if_supported(Request::get(Path::of(["_ml", "info"])));
         Ok(info.await?.as_ref().map(MlInfo::from_json))
     }
 
-    /// `GET _license`; `None` if the cluster does not have this API.
+    /// `GET /_license`; `None` if the cluster does not have this API.
     pub async fn license(&self) -> Result<Option<License>> {
         #[derive(Deserialize)]
         struct Answer {

@@ -171,7 +171,7 @@ impl Cluster {
             Err(error) if error.status().is_some() => return Ok(None),
             stats => stats?,
         };
-        let invalid = |error| Error::invalid_json("GET _stats/indexing", &error);
+        let invalid = |error| Error::invalid_json("GET /_stats/indexing", &error);
         let failed = u64::deserialize(&stats["_shards"]["failed"]).map_err(invalid)?;
         let operations = Operations::deserialize(&stats["_all"]["primaries"]["indexing"]).map_err(invalid)?;
         Ok((failed == 0).then_some(operations))

@@ -145,11 +145,11 @@ impl Cluster {
         Ok(jobs)
     }
 
-    /// The job object of `GET _ml/anomaly_detectors/<job>`, as received; `None` if the job does not exist. For the name of a
+    /// The job object of `GET /_ml/anomaly_detectors/<job>`, as received; `None` if the job does not exist. For the name of a
     /// group, the cluster returns all jobs of the group, which are ignored.
     pub async fn job(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
         let jobs = self.items_if_found(get_large(job_path(job))).await?;
-        first_of_job(jobs, "GET _ml/anomaly_detectors", job)
+        first_of_job(jobs, "GET /_ml/anomaly_detectors", job)
     }
 
     /// The statistics of the job; `None` if it does not exist.
@@ -158,14 +158,14 @@ impl Cluster {
         Ok(stats.into_iter().find(|stats| stats.job_id == job.as_str()))
     }
 
-    /// `PUT _ml/anomaly_detectors/<job>`, without retries: after [`Error::outcome_unknown`], check whether the job exists.
+    /// `PUT /_ml/anomaly_detectors/<job>`, without retries: after [`Error::outcome_unknown`], check whether the job exists.
     /// Returns the job as stored by the cluster.
     pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<Value> {
         let created: Map<String, Value> = self.http.json(creation(job_path(job), body)).await?;
         Ok(created.into())
     }
 
-    /// `POST _ml/anomaly_detectors/_validate`, which writes nothing. Status 400 if [`create_job`](Self::create_job) would
+    /// `POST /_ml/anomaly_detectors/_validate`, which writes nothing. Status 400 if [`create_job`](Self::create_job) would
     /// reject the configuration.
     pub async fn validate_job(&self, body: String) -> Result<()> {
         let path = Path::of(JOBS).then(["_validate"]);
@@ -184,7 +184,7 @@ impl Cluster {
         Ok(self.http.json::<Answer>(request).await?.jobs)
     }
 
-    /// `DELETE _ml/anomaly_detectors/<job>`, waiting for completion; true if it existed.
+    /// `DELETE /_ml/anomaly_detectors/<job>`, waiting for completion; true if it existed.
     pub async fn delete_job(&self, job: &JobId) -> Result<bool> {
         let mut backoff = self.backoff();
         loop {
@@ -305,13 +305,13 @@ impl Cluster {
         Ok(stats.map(|stats| stats.state))
     }
 
-    /// `PUT _ml/datafeeds/<id>`, without retries: after [`Error::outcome_unknown`], check whether the datafeed exists.
+    /// `PUT /_ml/datafeeds/<id>`, without retries: after [`Error::outcome_unknown`], check whether the datafeed exists.
     /// Returns the datafeed as stored by the cluster.
     pub async fn create_datafeed(&self, id: &DatafeedId, body: &RawValue) -> Result<Value> {
         self.http.json(creation(datafeed_path(id), body)).await
     }
 
-    /// `DELETE _ml/datafeeds/<id>`; true if it existed.
+    /// `DELETE /_ml/datafeeds/<id>`; true if it existed.
     pub async fn delete_datafeed(&self, id: &DatafeedId) -> Result<bool> {
         self.http.delete(Request::delete(datafeed_path(id))).await
     }
@@ -332,12 +332,12 @@ impl Cluster {
         Ok(all.iter().any(|listed| listed.id == id))
     }
 
-    /// `PUT _ml/filters/<id>`, without retries: after [`Error::outcome_unknown`], check whether the filter exists.
+    /// `PUT /_ml/filters/<id>`, without retries: after [`Error::outcome_unknown`], check whether the filter exists.
     pub async fn create_filter(&self, id: &FilterId, body: &RawValue) -> Result<()> {
         self.http.execute(creation(filter_path(id), body)).await
     }
 
-    /// `DELETE _ml/filters/<id>`; true if it existed.
+    /// `DELETE /_ml/filters/<id>`; true if it existed.
     pub async fn delete_filter(&self, id: &FilterId) -> Result<bool> {
         self.http.delete(Request::delete(filter_path(id))).await
     }
@@ -362,7 +362,7 @@ impl Cluster {
         }
     }
 
-    /// `PUT _ml/calendars/<id>` without jobs, without retries: after [`Error::outcome_unknown`], check whether it exists.
+    /// `PUT /_ml/calendars/<id>` without jobs, without retries: after [`Error::outcome_unknown`], check whether it exists.
     pub async fn create_calendar(&self, id: &CalendarId, description: Option<&str>) -> Result<()> {
         let mut body = json!({ "job_ids": [] });
         if let Some(description) = description {
@@ -372,12 +372,12 @@ impl Cluster {
         self.http.execute(request.without_retry()).await
     }
 
-    /// `DELETE _ml/calendars/<id>`; true if it existed.
+    /// `DELETE /_ml/calendars/<id>`; true if it existed.
     pub async fn delete_calendar(&self, id: &CalendarId) -> Result<bool> {
         self.http.delete(Request::delete(calendar_path(id))).await
     }
 
-    /// `POST _ml/calendars/<id>/events` with at least one event, without retries: after [`Error::outcome_unknown`], check
+    /// `POST /_ml/calendars/<id>/events` with at least one event, without retries: after [`Error::outcome_unknown`], check
     /// which events exist.
     pub async fn add_events(&self, id: &CalendarId, events: &[Map<String, Value>]) -> Result<()> {
         let request = Request::post(calendar_path(id).then(["events"])).json(&json!({ "events": events }));
@@ -397,19 +397,19 @@ impl Cluster {
         Ok(events.into_iter().filter_map(with_id).collect())
     }
 
-    /// `DELETE _ml/calendars/<id>/events/<event>`; true if it existed.
+    /// `DELETE /_ml/calendars/<id>/events/<event>`; true if it existed.
     pub async fn delete_event(&self, id: &CalendarId, event: &str) -> Result<bool> {
         let path = calendar_path(id).then(["events", event]);
         self.http.delete(Request::delete(path)).await
     }
 
-    /// `PUT _ml/calendars/<id>/jobs/<job>`.
+    /// `PUT /_ml/calendars/<id>/jobs/<job>`.
     pub async fn add_job_to_calendar(&self, id: &CalendarId, job: &JobId) -> Result<()> {
         let path = calendar_path(id).then(["jobs", job.as_str()]);
         self.http.execute(Request::put(path)).await
     }
 
-    /// `DELETE _ml/calendars/<id>/jobs/<job>`; true if it was a member. Otherwise Elasticsearch returns 400.
+    /// `DELETE /_ml/calendars/<id>/jobs/<job>`; true if it was a member. Otherwise Elasticsearch returns 400.
     pub async fn remove_job_from_calendar(&self, id: &CalendarId, job: &JobId) -> Result<bool> {
         let path = calendar_path(id).then(["jobs", job.as_str()]);
         match self.http.delete(Request::delete(path)).await {

@@ -30,7 +30,7 @@ const JOB: &str = "job configuration";
 /// The bucket span of a job that does not set one.
 const DEFAULT_BUCKET_SPAN: &str = "5m";
 
-/// A job as `GET _ml/anomaly_detectors/<job>` returns it, with `datafeed_config`.
+/// A job as `GET /_ml/anomaly_detectors/<job>` returns it, with `datafeed_config`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct JobConfig {
     /// The complete configuration, as received.

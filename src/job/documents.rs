@@ -220,7 +220,7 @@ pub fn remove_event_ids(event: &mut Map<String, Value>) {
     event.retain(|name, _| name != "calendar_id" && name != "event_id");
 }
 
-/// Checks an event by the rules of `POST _ml/calendars/<id>/events`, and converts times to milliseconds.
+/// Checks an event by the rules of `POST /_ml/calendars/<id>/events`, and converts times to milliseconds.
 fn read_event(event: &mut Map<String, Value>) -> Result<(), &'static str> {
     remove_event_ids(event);
     if !event.get("description").is_some_and(Value::is_string) {
@@ -253,7 +253,7 @@ fn time_of(value: &Value) -> Option<i64> {
 /// The maximum number of items in a filter.
 const MAX_ITEMS: usize = 10_000;
 
-/// A filter, as `GET _ml/filters/<id>` returns it.
+/// A filter, as `GET /_ml/filters/<id>` returns it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Filter {
     /// The complete filter, as received.
@@ -285,7 +285,7 @@ impl Filter {
         }
     }
 
-    /// Returns the body of `PUT _ml/filters/<id>`.
+    /// Returns the body of `PUT /_ml/filters/<id>`.
     ///
     /// # Errors
     /// The filter is not an object.

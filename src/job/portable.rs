@@ -32,9 +32,9 @@ pub struct PortableOptions<'a> {
 /// The bodies of the requests that create the job.
 #[derive(Clone, Debug)]
 pub struct PortableJob {
-    /// The body of `PUT _ml/anomaly_detectors/<job>`.
+    /// The body of `PUT /_ml/anomaly_detectors/<job>`.
     pub job: Box<RawValue>,
-    /// The ID and the body of `PUT _ml/datafeeds/<id>`, including `job_id`.
+    /// The ID and the body of `PUT /_ml/datafeeds/<id>`, including `job_id`.
     pub datafeed: Option<(DatafeedId, Box<RawValue>)>,
 }
 

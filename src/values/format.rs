@@ -32,7 +32,7 @@ type Recognizer = fn(&str) -> bool;
 /// The formats with their names in reports. Formats that only depend on the value come first, the most specific ones at
 /// the top.
 const FORMATS: [(ValueFormat, &str, Recognizer); 17] = [
-    (ValueFormat::Email, "e-mail address", is_email),
+    (ValueFormat::Email, "email address", is_email),
     (ValueFormat::Ipv4, "IPv4 address", is_ipv4),
     (ValueFormat::Ipv6, "IPv6 address", is_ipv6),
     (ValueFormat::Mac, "MAC address", is_mac),

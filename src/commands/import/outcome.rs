@@ -92,7 +92,7 @@ pub(super) fn print_plan(cluster: &Cluster, options: &ImportOptions, plan: &Plan
         true => document(plan, None),
         false => {
             let (job, cluster) = (plan.job(), cluster.description());
-            let title = format!("Plan for job {job} on {cluster}, nothing is written:");
+            let title = format!("Dry run: plan for importing job {job} into {cluster}:");
             let mut lines = vec![indented(&title)];
             lines.extend(steps(plan).iter().map(|step| format!("  {}", indented(step))));
             lines.extend(plan.notes.iter().map(|note| format!("note: {}", indented(note))));
@@ -132,7 +132,7 @@ fn steps(plan: &Plan) -> Vec<String> {
         steps.push(format!("delete the remaining documents of an earlier job {job}"));
     }
     let replaced = plan.targets.iter().filter(|target| plan.replace && target.replaces);
-    steps.extend(replaced.map(|target| format!("delete input index {} of an earlier import", target.index.name)));
+    steps.extend(replaced.map(|target| format!("delete input index {}, created by an earlier import", target.index.name)));
     steps.push(format!("create job {job}"));
     steps.extend(plan.filters.iter().map(|FilterPlan { filter, exists }| match exists {
         false => format!("create filter {}", filter.id),

@@ -248,7 +248,7 @@ impl Kind {
             Self::Constant => "Boolean",
             Self::Ipv4 => "IPv4 address",
             Self::Ipv6 => "IPv6 address",
-            Self::Email => "e-mail address",
+            Self::Email => "email address",
             Self::Uuid => "UUID",
             Self::Mac => "MAC address",
             Self::Number => "number",

@@ -153,7 +153,7 @@ impl<'a> Planner<'a> {
                 );
             } else if replaces && !self.options.replace {
                 self.conflict(
-                    format!("input index {name} of an earlier import already exists"),
+                    format!("input index {name}, created by an earlier import, already exists"),
                     "replace it with --replace, or choose another name with --input-index",
                 );
             }

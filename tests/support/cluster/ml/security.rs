@@ -38,7 +38,7 @@ impl User {
         Self::new(name, password).cluster(&["all"]).indices(&["*"], &["all"])
     }
 
-    /// Adds the privileges of a role, as in the body of `PUT _security/role/<name>`, and read access to these indices.
+    /// Adds the privileges of a role, as in the body of `PUT /_security/role/<name>`, and read access to these indices.
     pub fn with_role(self, role: &Value, also: &[&str]) -> Self {
         let texts = |value: &Value| -> Vec<String> {
             let list = value.as_array().into_iter().flatten();
