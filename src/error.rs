@@ -87,7 +87,7 @@ pub enum Error {
         cause: Box<Error>,
         /// What was removed.
         undone: Vec<String>,
-        /// What was left in place, because it belongs to someone else or cannot be restored.
+        /// What was left in place, because others use it or it cannot be restored.
         kept: Vec<String>,
         /// What should have been removed and was not.
         remains: Vec<Remaining>,

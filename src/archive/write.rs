@@ -442,12 +442,12 @@ mod tests {
             let [longest, longer] = longest_and_longer(max_text(kind));
             entry(kind).json(&longest).unwrap();
             let error = entry(kind).json(&longer).unwrap_err();
-            let told = format!(
+            let message = format!(
                 "would have {} bytes, but the maximum is {}",
                 longer.len(),
                 longest.len()
             );
-            assert!(error.to_string().contains(&told), "{error}");
+            assert!(error.to_string().contains(&message), "{error}");
             assert!(!error.is_damage() && error.hint().is_some());
         }
         let [longest, longer] = longest_and_longer(4 << 20);

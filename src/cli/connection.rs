@@ -15,7 +15,7 @@ use crate::util::format::parse_duration;
 use crate::util::secret::{Secret, Secrets};
 
 const DEFAULT_URL: &str = "https://localhost:9200";
-const MAX_FIRST_CONTACT: Duration = Duration::from_secs(10);
+const MAX_INITIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 // Not a doc comment, which clap would use as the help of the command.
 #[derive(Clone, Debug, Args)]
@@ -90,7 +90,7 @@ impl ConnectionOptions {
             client_identity: self.client_cert.zip(self.client_key),
             verify_certificates: !self.ignore_certs,
             timeout: self.timeout,
-            first_contact: MAX_FIRST_CONTACT.min(self.timeout),
+            initial_timeout: MAX_INITIAL_TIMEOUT.min(self.timeout),
             retries: self.retries.unwrap_or(u32::MAX),
             retry_for: self.retry_for,
             secrets,

@@ -16,12 +16,12 @@ use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};
 use crate::util::format::escape_json;
 use crate::util::process::{
-    NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors, survive_file_limit,
+    NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors, ignore_file_size_signal,
 };
 
 /// Runs the program and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    survive_file_limit();
+    ignore_file_size_signal();
     ExitCode::from(run_in(&RunContext::of_process(), arguments))
 }
 

@@ -76,7 +76,7 @@ pub struct License {
 impl Cluster {
     /// Connects with `GET /`. If there is no response in time, the error is that of the last attempt.
     pub(crate) async fn connect(http: Arc<HttpClient>) -> Result<Self> {
-        let limit = http.options.first_contact;
+        let limit = http.options.initial_timeout;
         let root = Request::get(Path::of([])).returns(BodyLimit::Status);
         let mut failed = None;
         let sent = http.send_noting_failure(&root, &mut failed);

@@ -371,8 +371,8 @@ mod tests {
     #[tokio::test]
     async fn operation_counts_require_all_shards() {
         let answer = r#"{"_shards":{"failed":0},"_all":{"primaries":{"indexing":{"index_total":3,"index_time_in_millis":7,"delete_total":2}}}}"#;
-        let told_of_all = Operations { indexed: 3, deleted: 2 };
-        assert_eq!(operations(200, answer).await.unwrap(), Some(told_of_all));
+        let of_all_shards = Operations { indexed: 3, deleted: 2 };
+        assert_eq!(operations(200, answer).await.unwrap(), Some(of_all_shards));
         assert_eq!(
             operations(200, &answer.replace(r#""failed":0"#, r#""failed":1"#))
                 .await

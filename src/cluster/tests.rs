@@ -122,7 +122,7 @@ pub(crate) async fn handshake(address: url::Url, observer: Arc<Pauses>) -> Resul
         client_identity: None,
         verify_certificates: true,
         timeout: Duration::from_secs(20),
-        first_contact: Duration::from_secs(20),
+        initial_timeout: Duration::from_secs(20),
         retries: 2,
         retry_for: Duration::from_secs(60),
         secrets: Secrets::default(),

@@ -14,7 +14,7 @@ use crate::terminal::{Stage, Streams, Terminal};
 use crate::util::format::count;
 use crate::util::process::lock;
 
-/// What a run uses of its surroundings: those of the process, or others where several runs share a process.
+/// The environment of a run: that of the process, or a separate one if several runs share a process.
 #[derive(Debug)]
 pub struct RunContext {
     /// Standard output and standard error.

@@ -250,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_quotes_no_value() {
-        let said = |json: &str| without_value(&serde_json::from_str::<Object<Pair>>(json).unwrap_err());
+    fn errors_quote_no_value() {
+        let message = |json: &str| without_value(&serde_json::from_str::<Object<Pair>>(json).unwrap_err());
         for (json, expected) in [
             (
                 r#"{"a":"x, expected \"y"}"#,
@@ -266,7 +266,7 @@ mod tests {
             ),
             ("{", "EOF while parsing an object at line 1 column"),
         ] {
-            assert!(said(json).starts_with(expected), "{}", said(json));
+            assert!(message(json).starts_with(expected), "{}", message(json));
         }
     }
 

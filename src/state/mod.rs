@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn ids_of_other_jobs_and_snapshots_are_not_recognized() {
         assert!(parse("a_model_state_17#1", "a").is_some());
-        for foreign in [
+        for other in [
             "b_model_state_17#1",
             "a_model_state_18#1",
             "a_model_state_17_model_state_17#1",
@@ -104,7 +104,7 @@ mod tests {
             "a_model_state_17#99999999999999999999",
             "a_quantiles",
         ] {
-            assert_eq!(parse(foreign, "a"), None, "{foreign}");
+            assert_eq!(parse(other, "a"), None, "{other}");
         }
         assert_eq!(parse("a_model_state_17#1", "a_model_state_17"), None);
     }

@@ -105,7 +105,7 @@ impl AtomicFile {
             io::ErrorKind::AlreadyExists => PublishError::Exists { path: target.clone() },
             _ => failed(&target, refused.error),
         })?;
-        // Syncs the directory, so that the new name survives a crash. Not needed on Windows.
+        // Syncs the directory, so that the new name is kept after a crash. Not needed on Windows.
         if cfg!(unix) {
             let folder = folder_of(&target);
             let synced = File::open(folder).and_then(|folder| folder.sync_all());

@@ -133,7 +133,7 @@ fn is_hang_up_ignored() -> bool {
 /// Lets a write fail when a file exceeds the size limit (`ulimit -f`), instead of ending the program with SIGXFSZ. Any
 /// handler for that signal is enough, and it remains after the runtime that installed it.
 #[cfg(unix)]
-pub(crate) fn survive_file_limit() {
+pub(crate) fn ignore_file_size_signal() {
     if can_open_files().is_err() {
         return;
     }
@@ -183,7 +183,7 @@ impl Signals {
 }
 
 #[cfg(windows)]
-pub(crate) fn survive_file_limit() {}
+pub(crate) fn ignore_file_size_signal() {}
 
 /// Number of items between two checks.
 const CHECK_INTERVAL: usize = 1024;

@@ -143,7 +143,7 @@ fn every_job_option_is_kept() {
         datafeed["frequency"] = json!("150s");
         datafeed["max_empty_searches"] = json!(7);
         datafeed["chunking_config"] = json!({"mode": "manual", "time_span": "3h"});
-        datafeed["query"] = json!({"bool": {"must_not": [{"term": {"service.keyword": "nobody"}}]}});
+        datafeed["query"] = json!({"bool": {"must_not": [{"term": {"service.keyword": "unknown"}}]}});
         datafeed["delayed_data_check_config"] = json!({"enabled": true, "check_window": "2h"});
         datafeed["indices_options"] = json!({"expand_wildcards": ["open", "hidden"], "ignore_unavailable": true,
             "allow_no_indices": false, "ignore_throttled": true});

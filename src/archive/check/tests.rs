@@ -280,7 +280,7 @@ fn each_rule_is_applied() {
             "not a JSON object",
         ),
         (
-            "foreign annotation",
+            "annotation of another job",
             good().with("a_annotations.ndjson", "{\"job_id\":\"b\"}\n"),
             "belongs to job `b`",
         ),
@@ -340,7 +340,7 @@ fn each_rule_is_applied() {
             "does not have a `job_id`",
         ),
         (
-            "foreign snapshot",
+            "snapshot of another job",
             good().with(
                 snapshot,
                 r#"{"job_id":"b","snapshot_id":"17","timestamp":1,"snapshot_doc_count":3}"#,
@@ -353,7 +353,7 @@ fn each_rule_is_applied() {
             "no state documents",
         ),
         (
-            "foreign counts",
+            "data counts of another job",
             good().with("a_data_counts.json", r#"{"job_id":"b"}"#),
             "does not belong to job `a`",
         ),
@@ -435,9 +435,9 @@ fn archives_of_the_python_scripts_are_valid() {
     for (name, importable, expected) in cases {
         let contents = read(&std::fs::read(format!("{folder}/{name}.tar.gz")).unwrap());
         assert_eq!(contents.importable(), importable, "{name}: {:?}", contents.findings);
-        let told = contents.findings.iter().any(|finding| finding.what.contains(expected));
+        let is_found = contents.findings.iter().any(|finding| finding.what.contains(expected));
         assert!(
-            told || expected.is_empty() && contents.findings.is_empty(),
+            is_found || expected.is_empty() && contents.findings.is_empty(),
             "{name}: {:?}",
             contents.findings
         );

@@ -30,7 +30,7 @@ pub struct ConnectOptions {
     /// The timeout of one request.
     pub timeout: Duration,
     /// The timeout of the first request, including its retries.
-    pub first_contact: Duration,
+    pub initial_timeout: Duration,
     /// The maximum number of retries of a request.
     pub retries: u32,
     /// How long a request is retried after its first failure.
