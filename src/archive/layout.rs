@@ -40,7 +40,7 @@ pub const MAX_ENTRIES: usize = 100_000;
 /// The maximum size of all decompressed entries in bytes. It is far above the size of real archives and stops
 /// decompression bombs.
 pub(super) const MAX_BYTES: u64 = 1 << 40;
-/// The maximum number of documents in an entry of input documents (archive contract).
+/// The maximum number of documents in an entry of input documents.
 pub const PART_DOCUMENTS: u64 = 10_000;
 /// The approximate size of such an entry in bytes. Several entries are in memory while they are compressed, together
 /// with the pages of all readers.
@@ -180,7 +180,7 @@ impl Part {
     }
 }
 
-/// Limits for the decompressed size of an archive (archive contract, rule 6).
+/// Limits for the decompressed size of an archive.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The maximum size of an entry in bytes (`--max-entry-size`).

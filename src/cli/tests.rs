@@ -72,7 +72,7 @@ fn command_line_of_the_python_script_is_accepted() {
 }
 
 #[test]
-fn defaults_are_those_of_the_contract() {
+fn options_have_the_documented_defaults() {
     let (options, connect) = export("--job-id j").unwrap();
     assert!(matches!(&connect.endpoint, Endpoint::Url(url) if url.as_str() == "https://localhost:9200/"));
     assert!(connect.verify_certificates && connect.credential.is_none());

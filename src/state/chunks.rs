@@ -433,8 +433,8 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self.cause {
             Cause::Unknown(_) => Some(
-                "esml-state knows the state of Elasticsearch 7.9 to 9.5; a newer version may know this one. The archive is not \
-                 pseudonymized, since unknown parts of the state may contain values",
+                "this version supports the model state of Elasticsearch 7.9 to 9.5; check for a newer version of esml-state. The \
+                 archive is not pseudonymized, since unknown parts of the state may contain values",
             ),
             _ => None,
         }

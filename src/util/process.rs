@@ -12,7 +12,7 @@ pub(crate) const NO_DESCRIPTORS: &str =
 
 /// The hint when no more threads can be started.
 pub(crate) const NO_THREADS: &str =
-    "raise the limit on threads or memory (`ulimit -u`, `ulimit -v`, `pids.max`), or end other programs";
+    "raise the limit on threads or memory (`ulimit -u`, `ulimit -v`, `pids.max`), or close other programs";
 
 /// Whether an error means that the process or the system has too many open files: `EMFILE` and `ENFILE` on Linux and
 /// macOS, `ERROR_TOO_MANY_OPEN_FILES` and `WSAEMFILE` on Windows.

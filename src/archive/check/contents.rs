@@ -95,7 +95,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A violation of the archive contract.
+/// A violation of the archive format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The severity.

@@ -340,7 +340,7 @@ impl KindChecker {
             (Some(missing), _) => {
                 let (base, number) = (self.bases.first().map_or("", |(base, _)| base), missing + 1);
                 Err(format!(
-                    "`{base}#{number}` is missing: without it, the restored model crashes or hangs"
+                    "`{base}#{number}` is missing: without it, opening the job crashes or hangs"
                 ))
             }
             (None, Some(decoded)) => decoded.map(|(bytes, _)| bytes).map_err(|error| error.to_string()),

@@ -203,7 +203,7 @@ impl Checker<'_> {
         if datafeed.is_some_and(|datafeed| datafeed.indices.is_empty()) {
             findings.fatal(
                 &contents.place_of(EntryKind::Config),
-                "the datafeed does not have any indices",
+                "the datafeed has no indices",
             );
         }
         self.require_owner(job);
@@ -341,13 +341,13 @@ fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) 
         let difference = match listed.remove(entry.name.as_str()) {
             None => "not in the manifest: the entry was added later".to_owned(),
             Some(listed) if listed.bytes != entry.bytes => {
-                format!("has {} bytes instead of {}", entry.bytes, listed.bytes)
+                format!("has {} bytes, but the manifest lists {}", entry.bytes, listed.bytes)
             }
             Some(listed) if listed.sha256 != entry.sha256 => {
                 "its SHA-256 does not match the manifest: the entry was changed".to_owned()
             }
             Some(listed) if entry.kind.is_some() && listed.documents != entry.documents => {
-                format!("has {} documents instead of {}", entry.documents, listed.documents)
+                format!("has {} documents, but the manifest lists {}", entry.documents, listed.documents)
             }
             Some(_) => continue,
         };

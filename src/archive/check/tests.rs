@@ -572,12 +572,12 @@ fn each_difference_from_the_manifest_is_detected() {
         (
             |manifest| manifest["entries"][3]["documents"] = json!(9),
             |tar| tar,
-            "has 2 documents instead of 9",
+            "has 2 documents, but the manifest lists 9",
         ),
         (
             |manifest| manifest["entries"][3]["bytes"] = json!(9),
             |tar| tar,
-            "bytes instead of 9",
+            "bytes, but the manifest lists 9",
         ),
         (
             |manifest| manifest["entries"][3]["sha256"] = json!(""),

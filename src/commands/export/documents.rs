@@ -203,7 +203,8 @@ impl<'a> StateReader<'a> {
             let (job, snapshot) = (self.export.job.id(), &self.export.snapshot.id);
             return Err(Error::failed(
                 format!("snapshot {snapshot} of job {job} has {expected} state documents, but {read} were found"),
-                "grant the user `read` on .ml-state*; with this privilege, choose another snapshot: this one is damaged",
+                "grant the user `read` on .ml-state*; if the user has it, the snapshot is damaged: choose another one with \
+                 --snapshot-id",
             ));
         }
         if read > 0 {

@@ -1,6 +1,6 @@
-//! Writes everything, in an order in which an interruption at any point leaves no partially usable job (import contract,
-//! 3). The job is created first, closed: nightly maintenance deletes state without a job, and Elasticsearch does not delete
-//! a filter that a job uses.
+//! Writes everything, in an order in which an interruption at any point leaves no partially usable job. The job is created
+//! first, closed: nightly maintenance deletes state without a job, and Elasticsearch does not delete a filter that a job
+//! uses.
 
 use std::collections::BTreeSet;
 use std::future::Future;
