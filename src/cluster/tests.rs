@@ -74,7 +74,7 @@ pub(crate) async fn serve(answers: Vec<Scripted>) -> (url::Url, Asked) {
                         .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
                     break (end + 4, length.unwrap_or(0_usize));
                 }
-                assert!(read > 0, "request cut short");
+                assert!(read > 0, "incomplete request");
             };
             while received.len() < head + length {
                 let mut buffer = [0; 4096];

@@ -570,8 +570,8 @@ mod tests {
                 "a string",
             ),
             ("not base64", vec![whole("!!!!")], "not base64"),
-            ("group cut", vec![whole(&text[..text.len() - 1])], "group of four"),
-            ("cut", vec![whole(&text[..half - half % 4])], "truncated"),
+            ("incomplete group", vec![whole(&text[..text.len() - 1])], "group of four"),
+            ("truncated text", vec![whole(&text[..half - half % 4])], "truncated"),
             (
                 "nothing",
                 vec![r#"{"compressed":[],"eos":true}"#.to_owned()],

@@ -102,7 +102,7 @@ fn export_errors_match_the_snapshot() {
         ("500", on("/_ml", refused(500, "exception", "something broke")), &[]),
         ("a page of a proxy", on("/_ml", Action::html(502)), &[]),
         ("not JSON", on("/_ml", Action::status(200, "nonsense")), &[]),
-        ("cut off", on("/_ml", Action::Close), &[]),
+        ("connection closed", on("/_ml", Action::Close), &[]),
         ("shards failed", on(".ml-state", Action::status(200, shards)), &[]),
         (
             "a search context expired",
@@ -182,9 +182,9 @@ fn import_errors_match_the_snapshot() {
     let archive = cluster().export(&binary, JOB, "good", &[]);
     let good = archive.display().to_string();
     let bad = |name: &str| from_python(name).display().to_string();
-    let cut: PathBuf = binary.path("cut.tar.gz");
+    let truncated: PathBuf = binary.path("truncated.tar.gz");
     let whole = std::fs::read(&archive).unwrap();
-    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(&truncated, &whole[..whole.len() / 2]).unwrap();
     let busy = cluster();
     let fresh = || TestCluster::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
     let upgrading = fresh();
@@ -218,11 +218,11 @@ fn import_errors_match_the_snapshot() {
             .always()
             .then(refused(500, "exception", "broken too")),
     );
-    let cut = cut.display().to_string();
+    let truncated = truncated.display().to_string();
     let cases: [(&str, &TestCluster, Vec<&str>); 9] = [
         ("a job of that id", &busy, vec![&good]),
         ("an archive of another job", &busy, vec![&good, "--job-id", "other"]),
-        ("an archive cut short", &busy, vec![&cut]),
+        ("a truncated archive", &busy, vec![&truncated]),
         ("an archive without its snapshot document", &busy, vec![]),
         ("upgrade mode", &upgrading, vec![&good]),
         ("a document rejected, rolled back", &rejecting, vec![&good]),

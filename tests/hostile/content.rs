@@ -17,11 +17,11 @@ fn lines(cases: &mut Vec<Case>) {
     let rule = "a line that is not JSON";
     for part in [ANNOTATIONS, NOTIFICATIONS] {
         for (name, line) in [
-            ("cut", &b"{\"a\":"[..]),
+            ("truncated", &b"{\"a\":"[..]),
             ("an empty line", b""),
             ("an array", b"[]"),
             ("two documents on one line", b"{} {}"),
-            ("no UTF-8", b"{\"a\":\"\xff\"}"),
+            ("not UTF-8", b"{\"a\":\"\xff\"}"),
             ("a raw control character", b"{\"a\":\"\x1b[2J\"}"),
             ("a byte order mark", b"\xef\xbb\xbf{}"),
         ] {
@@ -110,7 +110,7 @@ fn small(cases: &mut Vec<Case>) {
         let text = b"{\"a\":\"\xff\"}".to_vec();
         cases.push(Case::new(
             rule,
-            format!("{part}: no UTF-8"),
+            format!("{part}: not UTF-8"),
             valid().set(part, text).pack(),
         ));
     }

@@ -133,9 +133,9 @@ fn decoding(cases: &mut Vec<Case>) {
         "base64 with padding in the middle",
         changed(|lines| swap(lines, 1, "\"]", "AA==\"]")),
     );
-    case("base64 cut", changed(|lines| swap(lines, 5, "\"],", "A\"],")));
+    case("truncated base64", changed(|lines| swap(lines, 5, "\"],", "A\"],")));
     case(
-        "gzip cut",
+        "truncated gzip",
         changed(|lines| {
             let half = lines[5].len() / 2 / 4 * 4;
             lines[5] = format!("{}\"],\"eos\":true}}", &lines[5][..half]);

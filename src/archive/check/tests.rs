@@ -225,7 +225,7 @@ fn each_rule_is_applied() {
             "is 3, but the archive has 1",
         ),
         (
-            "categorizer cut",
+            "truncated categorizer state",
             good().state(&[&one, &two, &three, &state(CATEGORIZER, 2, "", true)]),
             "#1` is missing",
         ),
