@@ -188,7 +188,7 @@ pub(crate) fn ignore_file_size_signal() {}
 /// Number of items between two checks.
 const CHECK_INTERVAL: usize = 1024;
 
-/// The computation was cancelled.
+/// The computation was canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted")]
 pub struct Cancelled;
@@ -205,7 +205,7 @@ pub(crate) async fn cancellable<T>(
     IS_CANCELLED.scope(Arc::new(is_cancelled), work).await
 }
 
-/// Fails if the work was cancelled. Long computations call it between their steps.
+/// Fails if the work was canceled. Long computations call it between their steps.
 pub(crate) fn fail_if_cancelled() -> Result<(), Cancelled> {
     match IS_CANCELLED.try_with(|is_cancelled| is_cancelled()) {
         Ok(true) => Err(Cancelled),
@@ -222,7 +222,7 @@ pub(crate) fn until_cancelled<T>(items: impl Iterator<Item = T>) -> impl Iterato
     items.enumerate().map_while(checked)
 }
 
-/// A writer that fails after the work was cancelled.
+/// A writer that fails after the work was canceled.
 #[derive(Debug)]
 pub(crate) struct Cancellable<W>(pub(crate) W);
 

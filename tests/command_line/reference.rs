@@ -53,13 +53,13 @@ fn completions_contain_every_command() {
 #[test]
 fn bash_completions_contain_the_options_of_every_command() {
     let script = stdout(&run(&["completions", "bash"]));
-    let recognised: Vec<&str> = script
+    let recognized: Vec<&str> = script
         .lines()
         .filter_map(|line| line.trim().strip_prefix("cmd=\"")?.strip_suffix('"'))
         .filter(|command| !command.is_empty())
         .collect();
-    assert!(recognised.len() > 4, "{recognised:?}");
-    for command in recognised {
+    assert!(recognized.len() > 4, "{recognized:?}");
+    for command in recognized {
         let label = format!("{command})");
         assert!(script.lines().any(|line| line.trim() == label), "{command}");
     }

@@ -16,7 +16,7 @@ pub fn cases() -> Vec<Case> {
             Symlink,
         ),
         ("hard link", "log-categories_filters2.json", Link),
-        ("folder", "x/", Directory),
+        ("directory", "x/", Directory),
         ("file whose name ends with a slash", "x/", Regular),
         ("named pipe", "x", Fifo),
         ("block device", "x", Block),
