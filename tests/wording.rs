@@ -51,8 +51,14 @@ const PHRASES: &[(&str, &str)] = &[
         "of another job",
     ),
     ("not a valid (job|filter|calendar|datafeed) id", "invalid job ID"),
-    ("(narrator|surroundings|belongings|patience|gatherer)", "see docs/architecture.md"),
-    ("(leniently|loosen|scrubbed)", "allow missing, store uncompressed, redact"),
+    (
+        "(narrator|surroundings|belongings|patience|gatherer)",
+        "see docs/architecture.md",
+    ),
+    (
+        "(leniently|loosen|scrubbed)",
+        "allow missing, store uncompressed, redact",
+    ),
     ("(steer|steers|steering) characters", "control characters"),
     ("put off", "retried, rejected"),
 ];
@@ -148,7 +154,12 @@ fn no_text_contains_a_phrase_to_avoid() {
         found.extend(lines.map(|(line, phrase, instead)| format!("{name}:{line}: {phrase} → use: {instead}")));
     }
     found.sort();
-    assert!(found.is_empty(), "{} phrases to avoid:\n{}", found.len(), found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} phrases to avoid:\n{}",
+        found.len(),
+        found.join("\n")
+    );
 }
 
 #[test]

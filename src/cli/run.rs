@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};
 use crate::util::format::escape_json;
 use crate::util::process::{
-    NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors, ignore_file_size_signal,
+    NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, ignore_file_size_signal, is_out_of_descriptors,
 };
 
 /// Runs the program and returns its exit code.

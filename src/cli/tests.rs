@@ -76,7 +76,10 @@ fn options_have_the_documented_defaults() {
     let (options, connect) = export("--job-id j").unwrap();
     assert!(matches!(&connect.endpoint, Endpoint::Url(url) if url.as_str() == "https://localhost:9200/"));
     assert!(connect.verify_certificates && connect.credential.is_none());
-    assert_eq!((connect.timeout.as_secs(), connect.initial_timeout.as_secs()), (120, 10));
+    assert_eq!(
+        (connect.timeout.as_secs(), connect.initial_timeout.as_secs()),
+        (120, 10)
+    );
     assert_eq!((connect.retry_for.as_secs(), connect.keep_alive.as_str()), (60, "5m"));
     assert_eq!(connect.retries, u32::MAX, "the time alone is a bound");
     assert_eq!(

@@ -570,7 +570,11 @@ mod tests {
                 "a string",
             ),
             ("not base64", vec![whole("!!!!")], "not base64"),
-            ("incomplete group", vec![whole(&text[..text.len() - 1])], "group of four"),
+            (
+                "incomplete group",
+                vec![whole(&text[..text.len() - 1])],
+                "group of four",
+            ),
             ("truncated text", vec![whole(&text[..half - half % 4])], "truncated"),
             (
                 "nothing",

@@ -258,7 +258,10 @@ fn unreadable_input_document_is_reported() {
     });
     let run = binary.run(["inspect", &archive, "--values", "--json"]).expect(0);
     let unreadable = &run.json()["values"]["unreadable"];
-    assert_eq!((&unreadable[0]["part"], &unreadable[1]), (&"inputs".into(), &Value::Null));
+    assert_eq!(
+        (&unreadable[0]["part"], &unreadable[1]),
+        (&"inputs".into(), &Value::Null)
+    );
 }
 
 #[test]

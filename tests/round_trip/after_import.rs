@@ -31,10 +31,7 @@ impl StateBeforeImport {
         for ((index, id), source) in after.iter().filter(|(place, _)| !self.contents.contains_key(place)) {
             let own = id.starts_with(&format!("{job}_"))
                 || serde_json::from_str::<Value>(source).expect("JSON")["job_id"] == job;
-            assert!(
-                own || targets.contains(index),
-                "{index}/{id} is unexpected: {source}"
-            );
+            assert!(own || targets.contains(index), "{index}/{id} is unexpected: {source}");
         }
         self.assert_configurations_unchanged(cluster, job);
     }
@@ -83,7 +80,10 @@ pub fn assert_job_continues(cluster: &TestCluster, contents: &ArchiveContents) {
     assert_eq!(cluster.latest_record(job), latest, "latest record");
     assert_eq!(cluster.job(job)["model_snapshot_id"], contents.snapshot_id());
     assert!(cluster.job(job).get("blocked").is_none(), "the revert ended");
-    let path = format!("/_ml/anomaly_detectors/{job}/model_snapshots/{}", contents.snapshot_id());
+    let path = format!(
+        "/_ml/anomaly_detectors/{job}/model_snapshots/{}",
+        contents.snapshot_id()
+    );
     assert_eq!(
         cluster.call("GET", &path, "").value()["count"],
         1,

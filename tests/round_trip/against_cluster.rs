@@ -27,7 +27,11 @@ pub fn assert_equals_cluster(contents: &ArchiveContents, cluster: &TestCluster, 
     state(contents, fixture, &snapshot);
     let counts = fixture.data_counts.to_string();
     assert_eq!(contents.data_counts.as_deref(), Some(counts.as_str()), "data counts");
-    assert_eq!(sorted(&contents.annotations), texts(&fixture.annotations), "annotations");
+    assert_eq!(
+        sorted(&contents.annotations),
+        texts(&fixture.annotations),
+        "annotations"
+    );
     assert_eq!(
         sorted(&contents.notifications),
         texts(&fixture.notifications),

@@ -239,7 +239,8 @@ fn inputs(first: &ArchiveContents, second: &ArchiveContents, places: &TargetIndi
         return;
     }
     for (source, target) in places {
-        let of = |contents: &ArchiveContents, index: &str, part: &str| contents.mapping[index]["mappings"][part].clone();
+        let of =
+            |contents: &ArchiveContents, index: &str, part: &str| contents.mapping[index]["mappings"][part].clone();
         let (runtime, again) = (of(first, source, "runtime"), of(second, target, "runtime"));
         assert_eq!(again, runtime, "runtime fields of {source} in {target}");
         let (mut properties, known) = (of(second, target, "properties"), of(first, source, "properties"));
@@ -252,7 +253,8 @@ fn inputs(first: &ArchiveContents, second: &ArchiveContents, places: &TargetIndi
 }
 
 fn is_exported_field(contents: &ArchiveContents, field: &str) -> bool {
-    contents.inputs
+    contents
+        .inputs
         .iter()
         .any(|input| json_of(&input.source).get(field).is_some())
 }

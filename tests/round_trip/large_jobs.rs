@@ -116,7 +116,10 @@ fn input_documents_are_split_into_entries() {
     let searches = searches.iter().filter(|request| request.path == "/_search").count();
     assert!(searches < 12, "{searches} searches for a little more than a page");
     let contents = ArchiveContents::read(&first);
-    assert_eq!(contents.entries["user-population_input_1.ndjson"].lines().count(), 20_000);
+    assert_eq!(
+        contents.entries["user-population_input_1.ndjson"].lines().count(),
+        20_000
+    );
     assert_eq!(contents.entries["user-population_input_2.ndjson"].lines().count(), 6);
     let stored: Vec<(&String, &String)> = fixture.inputs.iter().map(|one| (&one.id, &one.source)).collect();
     let of = |inputs: &'_ [ArchivedDocument]| {
@@ -138,5 +141,8 @@ fn input_documents_are_split_into_entries() {
     let cluster = TestCluster::new(newest());
     cluster.import(&binary, &first, &[]).expect(0);
     let second = ArchiveContents::read(&cluster.export(&binary, "user-population", "second", &options));
-    assert!(of(&second.inputs) == of(&contents.inputs), "all of them came back in order");
+    assert!(
+        of(&second.inputs) == of(&contents.inputs),
+        "all of them came back in order"
+    );
 }

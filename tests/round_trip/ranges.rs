@@ -38,7 +38,13 @@ fn texts(stored: &[StoredDocument], field: &str, keep: impl Fn(i64) -> bool) -> 
 }
 
 fn inputs(contents: &ArchiveContents) -> Vec<String> {
-    sorted(&contents.inputs.iter().map(|input| input.source.clone()).collect::<Vec<_>>())
+    sorted(
+        &contents
+            .inputs
+            .iter()
+            .map(|input| input.source.clone())
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// A time in the middle of the stored documents.
@@ -104,7 +110,10 @@ fn specific_date_option_overrides_the_general_one() {
     let after = median_time(&fixture().inputs, "@timestamp");
     let option = after.to_string();
     let (contents, fixture) = export(&["--after-date", &option]);
-    assert_eq!(inputs(&contents), texts(&fixture.inputs, "@timestamp", |at| after <= at));
+    assert_eq!(
+        inputs(&contents),
+        texts(&fixture.inputs, "@timestamp", |at| after <= at)
+    );
     assert_eq!(
         sorted(&contents.annotations),
         texts(&fixture.annotations, "create_time", |at| after <= at)

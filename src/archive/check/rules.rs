@@ -201,10 +201,7 @@ impl Checker<'_> {
         }
         let datafeed = contents.config.as_ref().and_then(JobConfig::datafeed);
         if datafeed.is_some_and(|datafeed| datafeed.indices.is_empty()) {
-            findings.fatal(
-                &contents.place_of(EntryKind::Config),
-                "the datafeed has no indices",
-            );
+            findings.fatal(&contents.place_of(EntryKind::Config), "the datafeed has no indices");
         }
         self.require_owner(job);
         if let Some(manifest) = &self.contents.manifest {
@@ -347,7 +344,10 @@ fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) 
                 "its SHA-256 does not match the manifest: the entry was changed".to_owned()
             }
             Some(listed) if entry.kind.is_some() && listed.documents != entry.documents => {
-                format!("has {} documents, but the manifest lists {}", entry.documents, listed.documents)
+                format!(
+                    "has {} documents, but the manifest lists {}",
+                    entry.documents, listed.documents
+                )
             }
             Some(_) => continue,
         };

@@ -176,7 +176,11 @@ fn each_rule_is_applied() {
             "no model to import",
         ),
         ("link", good().also("x", EntryType::Symlink), "not a regular file"),
-        ("directory", good().also("x/", EntryType::Directory), "not a regular file"),
+        (
+            "directory",
+            good().also("x/", EntryType::Directory),
+            "not a regular file",
+        ),
         (
             "absolute",
             good().also("/a_calendars.json", EntryType::Regular),

@@ -132,7 +132,9 @@ fn steps(plan: &Plan) -> Vec<String> {
         steps.push(format!("delete the remaining documents of an earlier job {job}"));
     }
     let replaced = plan.targets.iter().filter(|target| plan.replace && target.replaces);
-    steps.extend(replaced.map(|target| format!("delete input index {}, created by an earlier import", target.index.name)));
+    steps.extend(
+        replaced.map(|target| format!("delete input index {}, created by an earlier import", target.index.name)),
+    );
     steps.push(format!("create job {job}"));
     steps.extend(plan.filters.iter().map(|FilterPlan { filter, exists }| match exists {
         false => format!("create filter {}", filter.id),
