@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -120,37 +121,67 @@ fn words(text: &str) -> Vec<(String, usize)> {
     words
 }
 
-/// Whether these words begin with the phrase.
-fn matches(phrase: &str, words: &[(String, usize)]) -> bool {
-    let mut words = words.iter().map(|(word, _)| word.as_str());
-    phrase.split(' ').all(|expected| {
-        let word = words.next().unwrap_or_default();
-        let (is_excluded, expected) = match expected.strip_prefix('!') {
-            Some(excluded) => (true, excluded),
-            None => (false, expected),
-        };
-        let mut alternatives = expected.trim_matches(['(', ')']).split('|');
-        alternatives.any(|alternative| alternative == word) != is_excluded
-    })
+/// One place in a phrase: whether the words are excluded, and the words.
+type Element = (bool, Vec<&'static str>);
+
+/// The phrases by each of their words at the anchor, which is the first place that does not exclude words.
+struct Phrases {
+    by_word: HashMap<&'static str, Vec<usize>>,
+    elements: Vec<Vec<Element>>,
+    anchors: Vec<usize>,
 }
 
-fn find(text: &str) -> Vec<(usize, &'static str, &'static str)> {
-    let words = words(text);
-    let mut found = Vec::new();
-    for start in 0..words.len() {
-        let at_start = PHRASES.iter().filter(|(phrase, _)| matches(phrase, &words[start..]));
-        found.extend(at_start.map(|(phrase, instead)| (words[start].1, *phrase, *instead)));
+impl Phrases {
+    fn parse() -> Self {
+        let (mut by_word, mut elements, mut anchors) = (HashMap::<_, Vec<_>>::new(), Vec::new(), Vec::new());
+        for (number, (phrase, _)) in PHRASES.iter().enumerate() {
+            let element = |text: &'static str| {
+                let words = text.trim_start_matches('!').trim_matches(['(', ')']);
+                (text.starts_with('!'), words.split('|').collect())
+            };
+            let parsed: Vec<Element> = phrase.split(' ').map(element).collect();
+            let anchor = parsed.iter().position(|(is_excluded, _)| !is_excluded).unwrap();
+            for word in &parsed[anchor].1 {
+                by_word.entry(*word).or_default().push(number);
+            }
+            elements.push(parsed);
+            anchors.push(anchor);
+        }
+        Self {
+            by_word,
+            elements,
+            anchors,
+        }
     }
-    found
+
+    /// The line of each phrase in a text, with the phrase and what to use instead.
+    fn find(&self, text: &str) -> Vec<(usize, &'static str, &'static str)> {
+        let words = words(text);
+        let word = |at: usize| words.get(at).map_or("", |(word, _)| word.as_str());
+        let mut found = Vec::new();
+        for (at, (first, line)) in words.iter().enumerate() {
+            for number in self.by_word.get(first.as_str()).into_iter().flatten() {
+                let mut elements = self.elements[*number].iter().enumerate();
+                let anchor = self.anchors[*number];
+                if elements.all(|(place, (is_excluded, expected))| {
+                    let found = (at + place).checked_sub(anchor).map_or("", word);
+                    expected.contains(&found) != *is_excluded
+                }) {
+                    found.push((*line, PHRASES[*number].0, PHRASES[*number].1));
+                }
+            }
+        }
+        found
+    }
 }
 
 #[test]
 fn no_text_contains_a_phrase_to_avoid() {
-    let mut found = Vec::new();
+    let (phrases, mut found) = (Phrases::parse(), Vec::new());
     for path in files() {
         let text = fs::read_to_string(&path).unwrap();
         let name = path.strip_prefix(root()).unwrap().display();
-        let lines = find(&text).into_iter();
+        let lines = phrases.find(&text).into_iter();
         found.extend(lines.map(|(line, phrase, instead)| format!("{name}:{line}: {phrase} → use: {instead}")));
     }
     found.sort();
@@ -164,7 +195,14 @@ fn no_text_contains_a_phrase_to_avoid() {
 
 #[test]
 fn phrases_are_found_across_lines_and_in_names() {
-    let phrases = |text| find(text).into_iter().map(|(line, ..)| line).collect::<Vec<_>>();
+    let phrases = Phrases::parse();
+    let phrases = |text| {
+        phrases
+            .find(text)
+            .into_iter()
+            .map(|(line, ..)| line)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(phrases("/// All 6 checks\n/// held. Nobody"), [1, 2]);
     assert_eq!(phrases("fn damage_is_told() {}"), [1]);
     assert_eq!(phrases("this is no archive"), [1]);
