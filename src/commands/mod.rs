@@ -9,6 +9,7 @@ pub mod reveal;
 mod compatibility;
 mod interrupt;
 mod options;
+mod question;
 mod session;
 
 pub use session::{Environment, RunContext, StopSource};

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::cluster::{self, Clock, Cluster, ConnectOptions, HttpClient, Observer, RequiredPrivileges, SystemClock};
+use crate::cluster::{self, Clock, Cluster, ConnectOptions, Credential, HttpClient, Observer};
+use crate::cluster::{RequiredPrivileges, SystemClock};
+use crate::commands::question;
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{Stage, Streams, Terminal};
 use crate::util::format::count;
@@ -89,8 +91,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects, and warns about certificates that are not verified and untested versions. Connecting requires the
-    /// cluster privilege `monitor`; if it is missing, the error lists all missing privileges of `required`.
+    /// Connects, and warns about certificates that are not verified and untested versions. If the cluster requires a
+    /// credential and none was given, asks for it on a terminal. Connecting requires the cluster privilege `monitor`; if it
+    /// is missing, the error lists all missing privileges of `required`.
     pub(super) async fn connect(
         options: &ConnectOptions,
         required: &RequiredPrivileges,
@@ -107,8 +110,16 @@ impl Session {
             terminal: terminal.clone(),
             stage: Mutex::new(None),
         });
-        let http = Arc::new(HttpClient::new(options, retries.clone(), context.clock.clone())?);
-        let cluster = match Cluster::connect(Arc::clone(&http)).await {
+        let connect = async |options: &ConnectOptions| {
+            let http = Arc::new(HttpClient::new(options, retries.clone(), context.clock.clone())?);
+            Ok::<_, Error>((Cluster::connect(Arc::clone(&http)).await, http))
+        };
+        let (mut connected, mut http) = connect(options).await?;
+        if matches!(connected, Err(cluster::Error::NoCredentials { .. })) && terminal.interactive() {
+            let options = ask_for_credential(options.clone(), terminal).await?;
+            (connected, http) = connect(&options).await?;
+        }
+        let cluster = match connected {
             Err(error @ cluster::Error::Forbidden { .. }) => {
                 // If the privileges cannot be read either, the first error is returned.
                 refuse_missing(required.missing(&http).await.ok().flatten())?;
@@ -151,6 +162,21 @@ impl Session {
     pub(super) fn leave_stage(&self) {
         self.retries.follow(None);
     }
+}
+
+/// Adds a user name and password that the user enters.
+async fn ask_for_credential(mut options: ConnectOptions, terminal: &Terminal) -> Result<ConnectOptions> {
+    terminal.explain("The cluster requires a credential.");
+    let credential = question::ask(terminal, |terminal| {
+        let username = terminal.text("User name")?;
+        let password = terminal.password(&format!("Password for {username}"))?;
+        Ok(Credential::Basic { username, password })
+    });
+    let credential = credential.await?;
+    options.secrets = options.secrets.with(&credential.secrets());
+    options.credential = Some(credential);
+    terminal.redact(&options.secrets);
+    Ok(options)
 }
 
 fn refuse_missing(missing: Option<Vec<String>>) -> Result<()> {

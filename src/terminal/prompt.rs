@@ -6,7 +6,7 @@ use std::thread;
 
 use console::Term;
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
-use dialoguer::{Confirm, FuzzySelect, Password};
+use dialoguer::{Confirm, FuzzySelect, Input, Password};
 use tokio::sync::oneshot;
 
 use crate::terminal::output::Terminal;
@@ -50,6 +50,17 @@ impl Terminal {
         let prompt = Confirm::with_theme(&*theme).with_prompt(escape(question));
         let prompt = prompt.default(false);
         Ok(self.ask(|term| prompt.interact_on_opt(term))?.flatten() == Some(true))
+    }
+
+    /// Prompts for a line of text that is not empty.
+    ///
+    /// # Errors
+    /// If stdin or stderr is not a terminal, or if stdin is closed without an answer.
+    pub fn text(&self, prompt: &str) -> Result<String, PromptError> {
+        let theme = self.theme();
+        let prompt = Input::with_theme(&*theme).with_prompt(escape(prompt));
+        let answer = self.ask(|term| prompt.interact_text_on(term))?;
+        answer.ok_or(PromptError::NoTerminal)
     }
 
     /// Prompts for a password without echoing it. Ctrl-C ends the process with exit code 130, SIGTERM with 143.

@@ -1,4 +1,4 @@
-//! The password prompt.
+//! The prompts for the user name and the password.
 
 use super::{JOB, auth, cluster_with};
 use crate::support::binary::Binary;
@@ -60,4 +60,64 @@ fn password_prompt_can_be_interrupted() {
         assert_eq!(ended.code, code, "{}", ended.screen);
     }
     assert!(cluster.stand_in.requests().is_empty());
+}
+
+/// Without a credential.
+fn start_anonymous(url: &str, more: &[&str]) -> TerminalSession {
+    let args = [&["export", JOB, "--dry-run", "--url", url][..], more].concat();
+    TerminalSession::start(Binary::new().command(args))
+}
+
+#[test]
+fn credential_is_requested_if_the_cluster_requires_one() {
+    let cluster = cluster_with(|options| options.auth = Some(auth()));
+    for (password, code) in [("p@ss:w/rd", 0), ("other-s3cr3t", 1)] {
+        let mut session = start_anonymous(&cluster.stand_in.url(), &["-q"]);
+        session
+            .expect("The cluster requires a credential.")
+            .expect("User name")
+            .send_keys("ada\r");
+        session
+            .expect("Password for ada")
+            .expect_no_echo()
+            .send_keys(&format!("{password}\r"));
+        let ended = session.wait();
+        assert_eq!(ended.code, code, "{}", ended.screen);
+        assert!(!ended.screen.contains(password), "{:?}", ended.screen);
+        let refused = ended.screen.contains("does not accept the credentials");
+        assert_eq!(refused, code == 1, "{}", ended.screen);
+    }
+}
+
+#[test]
+fn credential_is_not_requested_from_a_cluster_without_security_or_after_another_one() {
+    let cluster = cluster_with(|_| {});
+    let ended = start_anonymous(&cluster.stand_in.url(), &[]).wait();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    let cluster = cluster_with(|options| options.auth = Some(auth()));
+    let ended = start_anonymous(&cluster.stand_in.url(), &["--api-key", "a:b"]).wait();
+    assert_eq!(ended.code, 1, "{}", ended.screen);
+    assert!(!ended.screen.contains("User name"), "{}", ended.screen);
+}
+
+#[test]
+fn request_for_a_credential_can_be_interrupted() {
+    let cluster = cluster_with(|options| options.auth = Some(auth()));
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let mut session = start_anonymous(&cluster.stand_in.url(), &[]);
+        session.expect("User name").signal(signal);
+        let ended = session.wait();
+        assert_eq!(ended.code, code, "{}", ended.screen);
+        ended.assert_restored();
+        let mut session = start_anonymous(&cluster.stand_in.url(), &[]);
+        session
+            .expect("User name")
+            .send_keys("ada\r")
+            .expect("Password for ada")
+            .expect_no_echo()
+            .signal(signal);
+        let ended = session.wait();
+        assert_eq!(ended.code, code, "{}", ended.screen);
+        ended.assert_restored();
+    }
 }

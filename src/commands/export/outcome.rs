@@ -8,8 +8,8 @@ use super::inputs::Inputs;
 use super::options::ExportOptions;
 use super::plan::Export;
 use crate::archive::{ArchiveSummary, EntrySummary, Limits, Target};
-use crate::commands::interrupt;
 use crate::commands::pseudonymize;
+use crate::commands::question;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::format::{Table, amount, bytes, count};
@@ -62,7 +62,7 @@ pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) ->
 }
 
 async fn ask(terminal: &Terminal, question: &'static str) -> Result<()> {
-    match interrupt::ask(terminal, |terminal| terminal.confirm(question)).await? {
+    match question::ask(terminal, |terminal| terminal.confirm(question)).await? {
         true => Ok(()),
         false => Err(Error::Declined),
     }

@@ -8,7 +8,7 @@ use super::options::ExportOptions;
 use crate::archive::{EntryBuilder, EntryKind, EntryName, SealedEntry};
 use crate::cluster::ml::SnapshotSummary;
 use crate::cluster::{Cluster, Hit, RequiredPrivileges};
-use crate::commands::interrupt;
+use crate::commands::question;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, is_remote};
@@ -167,7 +167,7 @@ async fn choose_job(session: &Session) -> Result<JobId> {
     }
     let lines: Vec<String> = table.render(0).lines().map(str::to_owned).collect();
     let question = "Job to export (type to search)";
-    match interrupt::ask(&session.terminal, move |terminal| terminal.choose(question, &lines)).await? {
+    match question::ask(&session.terminal, move |terminal| terminal.choose(question, &lines)).await? {
         Some(chosen) => Ok(jobs[chosen].id.parse()?),
         None => Err(Error::refused(
             "no job selected: no archive was written",

@@ -7,7 +7,7 @@ use super::context::Import;
 use super::options::ImportOptions;
 use super::plan::{FilterPlan, Plan, TargetPlan};
 use crate::cluster::Cluster;
-use crate::commands::interrupt;
+use crate::commands::question;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
@@ -53,7 +53,7 @@ pub(super) async fn confirm(session: &Session, options: &ImportOptions, plan: &P
         ),
         false => format!("Import job {job} into {cluster}?"),
     };
-    match interrupt::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
+    match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
         true => Ok(()),
         false => Err(Error::Declined),
     }
