@@ -150,7 +150,8 @@ pub fn format_size(bytes: u64) -> String {
     format!("{}{}", bytes >> (exponent * 10), SIZE_UNITS[exponent as usize])
 }
 
-/// Parses a duration as Elasticsearch does: a whole number with the unit `d`, `h`, `m`, `s`, `ms`, `micros` or `nanos`.
+/// Parses a duration as Elasticsearch does: a whole number with the unit `d`, `h`, `m`, `s`, `ms`, `micros` or `nanos`. Also
+/// accepts weeks (`w`).
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let nanos: u64 = match unit {
@@ -161,6 +162,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         "m" => 60_000_000_000,
         "h" => 3_600_000_000_000,
         "d" => 86_400_000_000_000,
+        "w" => 604_800_000_000_000,
         _ => return None,
     };
     let number = number.parse::<u32>().ok()?;

@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use crate::util::format::parse_duration;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
@@ -83,29 +86,57 @@ impl Serialize for EpochMillis {
 #[allow(missing_docs, reason = "the messages describe them")]
 pub enum DateError {
     #[error(
-        "expected YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an offset such as +02:00 follows), or epoch milliseconds"
+        "expected YYYY-MM-DD, YYYY-MM-DD HH:MM:SS (UTC unless an offset such as +02:00 follows), epoch milliseconds, or a \
+         time before now such as 7d (units: m, h, d, w)"
     )]
     Form,
+    #[error("expected milliseconds, but this looks like epoch seconds (did you mean {0}000?)")]
+    Seconds(String),
+    #[error("rounding is not supported: use a date such as 2024-05-01, or a time before now such as 7d")]
+    Rounding,
     #[error("the date does not exist: {0}")]
     NoSuchDate(String),
     #[error("the number of milliseconds is too large")]
     TooManyMillis,
 }
 
-/// Parses a date as typed by a user (`parse_date`), or epoch milliseconds.
+/// Parses a date as typed by a user: `parse_date`, epoch milliseconds, or a time before now (`now`, `now-7d`, `7d`).
 impl FromStr for EpochMillis {
     type Err = DateError;
 
     fn from_str(text: &str) -> Result<Self, DateError> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        if is_digits(text) && text.len() == 10 {
+            return Err(DateError::Seconds(text.to_owned()));
+        }
+        if is_digits(text.strip_prefix('-').unwrap_or(text)) {
             return text.parse().map(Self).map_err(|_| DateError::TooManyMillis);
+        }
+        if let Some(time) = before_now(text) {
+            return Ok(time);
+        }
+        if text.split_once('/').is_some_and(|(time, _)| before_now(time).is_some()) {
+            return Err(DateError::Rounding);
         }
         parse_date(text).map_err(|error| match error {
             time::error::Parse::TryFromParsed(error) => DateError::NoSuchDate(error.to_string()),
             _ => DateError::Form,
         })
     }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Parses `now`, `now-7d` and `7d`. All times are relative to the same time, so that two options can be compared.
+fn before_now(text: &str) -> Option<EpochMillis> {
+    static NOW: LazyLock<EpochMillis> = LazyLock::new(EpochMillis::now);
+    if text == "now" {
+        return Some(*NOW);
+    }
+    let length = parse_duration(text.strip_prefix("now-").unwrap_or(text))?;
+    let millis = i64::try_from(length.as_millis()).ok()?;
+    Some(EpochMillis(NOW.0.saturating_sub(millis)))
 }
 
 /// Parses an RFC 3339 date. The time, the seconds, the offset (then UTC) and its colon are optional, and a space can replace
@@ -152,6 +183,7 @@ impl fmt::Display for EpochMillis {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -218,6 +250,41 @@ mod tests {
         ] {
             assert_eq!(text.parse::<EpochMillis>(), Err(DateError::Form), "{text}");
         }
+    }
+
+    #[test]
+    fn relative_dates_are_before_the_same_time() {
+        let parse = |text: &str| text.parse::<EpochMillis>().unwrap().0;
+        let now = parse("now");
+        assert!((EpochMillis::now().0 - now).abs() < 3_600_000);
+        for (text, millis) in [
+            ("now-90m", 5_400_000),
+            ("12h", 43_200_000),
+            ("7d", 604_800_000),
+            ("now-7d", 604_800_000),
+            ("now-1w", 604_800_000),
+            ("0d", 0),
+        ] {
+            assert_eq!(now - parse(text), millis, "{text}");
+        }
+        for text in [
+            "now+1d", "now-", "now-7", "d", "-7d", "+7d", "now-+7d", "7 d", "7M", "1.5d", "7dä",
+        ] {
+            assert_eq!(text.parse::<EpochMillis>(), Err(DateError::Form), "{text}");
+        }
+        for text in ["now/d", "now-1d/d", "7d/d"] {
+            assert_eq!(text.parse::<EpochMillis>(), Err(DateError::Rounding), "{text}");
+        }
+    }
+
+    #[test]
+    fn epoch_seconds_are_refused() {
+        let refused = "1704067200".parse::<EpochMillis>().unwrap_err();
+        assert!(
+            refused.to_string().ends_with("(did you mean 1704067200000?)"),
+            "{refused}"
+        );
+        assert_eq!("-1704067200".parse(), Ok(EpochMillis(-1_704_067_200)));
     }
 
     #[test]
