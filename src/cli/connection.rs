@@ -32,7 +32,7 @@ pub(super) struct ConnectionOptions {
     /// Do not verify the certificate of the server
     ///
     /// The credential and the data can then be read and changed in transit. A warning is printed each time.
-    #[arg(long, alias = "ignore_certs")]
+    #[arg(short = 'k', long, alias = "ignore_certs")]
     ignore_certs: bool,
     /// Timeout per request
     ///
@@ -75,6 +75,16 @@ impl ConnectionOptions {
             Some(endpoint) => endpoint,
             None => Endpoint::Url(parse_url(DEFAULT_URL, "--url")?.0),
         };
+        let uses_tls = !matches!(&endpoint, Endpoint::Url(url) if url.scheme() == "http");
+        for (option, is_given) in [
+            ("--ca-cert", !sources[0].ca_cert.is_empty()),
+            ("--client-cert", self.client_cert.is_some()),
+            ("--ignore-certs", self.ignore_certs),
+        ] {
+            if is_given && !uses_tls {
+                terminal.warn(&format!("{option} has no effect: the address starts with http://"));
+            }
+        }
         let ask = |user: &str| terminal.password(&format!("Password for {user}")).ok();
         let credential = credentials::resolve(&sources, ask)?;
         let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();
@@ -88,7 +98,7 @@ impl ConnectionOptions {
             credential,
             ca_certs,
             client_identity: self.client_cert.zip(self.client_key),
-            verify_certificates: !self.ignore_certs,
+            verify_certificates: !(uses_tls && self.ignore_certs),
             timeout: self.timeout,
             initial_timeout: MAX_INITIAL_TIMEOUT.min(self.timeout),
             retries: self.retries.unwrap_or(u32::MAX),
@@ -114,19 +124,16 @@ fn proxy_secrets(environment: &Environment) -> Secrets {
     secrets.fold(Secrets::default(), |all, proxy| all.with(&proxy))
 }
 
-/// Checks a duration that is sent to Elasticsearch as typed: above zero, with a unit.
+/// Checks a duration that is sent to Elasticsearch as typed. By default, Elasticsearch accepts at most a day.
 fn keep_alive(text: &str) -> Result<String, String> {
-    match parse_duration(text) {
-        Some(duration) if !duration.is_zero() => Ok(text.to_owned()),
-        _ => Err("expected a whole number above zero with a unit, such as 30s, 5m or 1h".to_owned()),
-    }
+    timeout(text).map(|_| text.to_owned())
 }
 
-/// Parses a duration. A number without a unit is in seconds.
+/// Parses a duration. Only zero needs no unit.
 fn duration(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<u32>().map(|seconds| Duration::from_secs(seconds.into()));
-    let duration = seconds.ok().or_else(|| parse_duration(text));
-    duration.ok_or_else(|| "expected a whole number with a unit, such as 30s, 5m or 1h".to_owned())
+    let zero = (text == "0").then_some(Duration::ZERO);
+    let duration = zero.or_else(|| parse_duration(text));
+    duration.ok_or_else(|| "expected a number with a unit, such as 90s or 5m".to_owned())
 }
 
 /// Parses a duration above zero, up to a day.
@@ -143,14 +150,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_without_a_unit_is_in_seconds() {
-        for (text, millis) in [("0", 0), ("90", 90_000), ("90s", 90_000), ("7ms", 7)] {
+    fn durations_have_a_unit_except_zero() {
+        for (text, millis) in [("0", 0), ("0s", 0), ("90s", 90_000), ("7ms", 7), ("5m", 300_000)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        assert!(duration("5x").is_err());
+        for text in ["", "90", "5x", "s", "1.5h", "-1s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
         assert!(timeout("0s").is_err() && timeout("2d").is_err() && timeout("1d").is_ok());
         assert_eq!(keep_alive("500ms").as_deref(), Ok("500ms"));
-        for text in ["5", "0m", "5M"] {
+        for text in ["5", "0", "0m", "5M"] {
             assert!(keep_alive(text).is_err(), "{text}");
         }
     }

@@ -38,15 +38,16 @@ pub(super) struct AccessOptions {
     pub(super) cloud_id: Option<String>,
     /// User name; prompts for a missing password
     ///
-    /// Use only one kind of credential: user name and password, API key, or bearer token. A credential on the command
-    /// line overrides the environment. A cluster without security needs no credential.
+    /// As in curl, a password can follow the name: `NAME:PASSWORD`. Use only one kind of credential: user name and
+    /// password, API key, or bearer token. A credential on the command line overrides the environment. A cluster without
+    /// security needs no credential.
     ///
     /// Environment: ELASTICSEARCH_USERNAME
-    #[arg(long, value_name = "NAME")]
-    pub(super) username: Option<String>,
-    /// Password; --password-file is safer
+    #[arg(short = 'u', long = "username", value_name = "NAME", value_parser = login)]
+    user: Option<Login>,
+    /// Password; prefer --password-file
     ///
-    /// Other users of this machine can see it in the process list. --password-file avoids that.
+    /// Other users of this machine can see the password in the process list.
     ///
     /// Environment: ELASTICSEARCH_PASSWORD
     #[arg(long, value_name = "PASSWORD", value_parser = secret)]
@@ -78,7 +79,7 @@ pub(super) struct AccessOptions {
     origin: Origin,
     /// `user:password@` in the URL.
     #[arg(skip)]
-    login: Login,
+    url_user: Login,
 }
 
 /// The source of the options.
@@ -90,7 +91,7 @@ enum Origin {
 }
 
 /// A user name and password, or one of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Login {
     pub(super) username: Option<String>,
     pub(super) password: Option<Secret>,
@@ -130,7 +131,10 @@ impl AccessOptions {
         Ok(Self {
             url: secret("url")?,
             cloud_id: text("cloud-id")?,
-            username: text("username")?,
+            user: Some(Login {
+                username: text("username")?,
+                password: None,
+            }),
             password: secret("password")?,
             api_key: secret("api-key")?,
             bearer_token: secret("bearer-token")?,
@@ -142,11 +146,13 @@ impl AccessOptions {
 
     /// Treats empty values as missing.
     pub(super) fn without_empty(mut self) -> Self {
-        for text in [&mut self.cloud_id, &mut self.username] {
+        let user = self.user.get_or_insert_default();
+        for text in [&mut self.cloud_id, &mut user.username] {
             text.take_if(|text| text.is_empty());
         }
         for secret in [
             &mut self.url,
+            &mut user.password,
             &mut self.password,
             &mut self.api_key,
             &mut self.bearer_token,
@@ -166,7 +172,7 @@ impl AccessOptions {
             )),
             (Some(url), None) => {
                 let (url, login) = parse_url(url.reveal(), &url_option)?;
-                self.login = login;
+                self.url_user = login;
                 Ok(Some(Endpoint::Url(url)))
             }
             (None, cloud_id) => Ok(cloud_id.clone().map(Endpoint::CloudId)),
@@ -189,7 +195,8 @@ impl AccessOptions {
 
     /// The parts of this source, each with its option, in the order in which messages name them.
     fn parts(&self) -> Vec<(String, Part)> {
-        let Login { username, password } = self.login.clone();
+        let Login { username, password } = self.url_user.clone();
+        let user = self.user.clone().unwrap_or_default();
         let in_address = match (&username, &password) {
             (Some(_), Some(_)) => "user:password@ in",
             (Some(_), None) => "the user name in",
@@ -204,7 +211,11 @@ impl AccessOptions {
         let options = [
             (in_address.clone(), username.map(Part::Username)),
             (in_address, password.map(Part::Password)),
-            (name("username"), self.username.clone().map(Part::Username)),
+            (name("username"), user.username.map(Part::Username)),
+            (
+                format!("the password in {}", name("username")),
+                user.password.map(Part::Password),
+            ),
             (name(password_option), self.password.clone().map(Part::Password)),
             (name("api-key"), self.api_key.clone().map(Part::ApiKey)),
             (name("bearer-token"), self.bearer_token.clone().map(Part::BearerToken)),
@@ -218,7 +229,8 @@ impl AccessOptions {
         let mut users = self.parts();
         users.retain(|(_, part)| matches!(part, Part::Username(_)));
         self.refuse_two(&users)?;
-        Ok(self.username.clone().or_else(|| self.login.username.clone()))
+        let user = self.user.as_ref().and_then(|user| user.username.clone());
+        Ok(user.or_else(|| self.url_user.username.clone()))
     }
 
     /// Refuses parts that belong to different credentials.
@@ -314,7 +326,11 @@ fn header_value(secret: &Secret, what: &str) -> Result<Secret> {
 pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
     const EXPECTED: &str = "use an address such as https://es.example:9200 or https://es.example/prefix";
     let wrong = |why: &str, hint: &str| Error::usage(format!("{option} {why}"), hint);
-    let mut url = Url::parse(text.trim()).map_err(|e| wrong(&format!("is not a valid URL: {e}"), EXPECTED))?;
+    let text = text.trim();
+    if !text.is_empty() && !text.contains("://") {
+        return Err(wrong("has no scheme", &with_scheme(text, option)));
+    }
+    let mut url = Url::parse(text).map_err(|e| wrong(&format!("is not a valid URL: {e}"), EXPECTED))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("must start with https:// or http://", EXPECTED));
     }
@@ -340,6 +356,19 @@ pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
     Ok((url, login))
 }
 
+/// A hint with the address after https://, or with an example if the address could contain a credential.
+fn with_scheme(text: &str, option: &str) -> String {
+    let address = format!("https://{text}");
+    let is_address = !text.contains(['@', '?', '#']) && Url::parse(&address).is_ok();
+    let address = if is_address {
+        &*address
+    } else {
+        "https://es.example:9200"
+    };
+    let assign = if option.starts_with('-') { ' ' } else { '=' };
+    format!("add https:// or http://, as in `{option}{assign}{address}`")
+}
+
 /// Reads a password from a file, or from stdin for `-`. One line break at the end is removed.
 pub(super) fn read_password(path: &Path) -> Result<Secret> {
     let mut text = String::new();
@@ -361,6 +390,18 @@ pub(super) fn read_password(path: &Path) -> Result<Secret> {
     Ok(Secret::new(password))
 }
 
+/// Separates `user:password`. A user name cannot contain a colon, a password can.
+fn login(text: &str) -> Result<Login, Infallible> {
+    let (username, password) = match text.split_once(':') {
+        Some((username, password)) => (username, Some(Secret::new(password))),
+        None => (text, None),
+    };
+    Ok(Login {
+        username: Some(username.to_owned()),
+        password,
+    })
+}
+
 /// Wraps a secret. It never fails, because clap prints a value that is refused.
 fn secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
@@ -372,18 +413,21 @@ mod tests {
     use super::*;
     use crate::error::ExitCode;
 
-    /// `u` user, `p` password, `f` a password from a file, `U` and `P` user and password in the address, `k` API key,
-    /// `b` bearer token.
+    /// `u` user, `c` a password after the user and a colon, `p` password, `f` a password from a file, `U` and `P` user and
+    /// password in the address, `k` API key, `b` bearer token.
     fn source(letters: &str, origin: Origin) -> AccessOptions {
         let name = if origin == Origin::CommandLine { "cli" } else { "env" };
         let text = |letter: char| letters.contains(letter).then(|| format!("{name}-{letter}"));
         let secret = |letter| text(letter).map(Secret::new);
         AccessOptions {
             origin,
-            username: text('u'),
+            user: Some(Login {
+                username: text('u'),
+                password: secret('c'),
+            }),
             password: secret('p').or(secret('f')),
             password_file: letters.contains('f').then(PathBuf::new),
-            login: Login {
+            url_user: Login {
                 username: text('U'),
                 password: secret('P'),
             },
@@ -426,6 +470,17 @@ mod tests {
             ("", "UP", Ok("env-U env-P")),
             ("", "u", Ok("env-u asked")),
             ("", "k", Ok("env-k")),
+            ("uc", "k", Ok("cli-u cli-c")),
+            ("uc", "up", Ok("cli-u cli-c")),
+            (
+                "ucp",
+                "",
+                Err("the password in --username cannot be used with --password:"),
+            ),
+            ("ucf", "", Err("cannot be used with --password-file:")),
+            ("ucb", "", Err("--username cannot be used with --bearer-token")),
+            ("Uuc", "", Err("the user name in --url cannot be used with --username")),
+            ("c", "", Err("no user name")),
             ("uk", "", Err("--username cannot be used with --api-key")),
             ("kb", "", Err("--api-key cannot be used with --bearer-token")),
             (
@@ -540,10 +595,51 @@ mod tests {
     }
 
     #[test]
+    fn a_password_can_follow_the_user_name() {
+        for (text, username, password) in [
+            ("elastic", "elastic", None),
+            ("elastic:", "elastic", Some("")),
+            ("elastic:p:ss:w", "elastic", Some("p:ss:w")),
+            (":p", "", Some("p")),
+        ] {
+            let expected = Login {
+                username: Some(username.to_owned()),
+                password: password.map(Secret::new),
+            };
+            assert_eq!(login(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_scheme_is_suggested_with_https() {
+        for (text, suggested) in [
+            ("es.example:9200", Some("https://es.example:9200")),
+            ("localhost:9200", Some("https://localhost:9200")),
+            ("10.0.0.1:9200", Some("https://10.0.0.1:9200")),
+            ("es.example/prefix", Some("https://es.example/prefix")),
+            ("elastic:s3cr3t@es.example:9200", None),
+            ("elastic:s3cr3t", None),
+        ] {
+            let error = parse_url(text, "--url").unwrap_err();
+            assert_eq!(error.to_string(), "--url has no scheme", "{text}");
+            let hint = error.hint().unwrap();
+            assert!(!hint.contains("s3cr3t"), "{hint}");
+            let suggested = suggested.unwrap_or("https://es.example:9200");
+            assert!(hint.ends_with(&format!(" `--url {suggested}`")), "{hint}");
+        }
+        let error = parse_url("localhost:9200", "ELASTICSEARCH_URL").unwrap_err();
+        assert!(
+            error
+                .hint()
+                .unwrap()
+                .contains("`ELASTICSEARCH_URL=https://localhost:9200`")
+        );
+    }
+
+    #[test]
     fn an_invalid_url_is_refused_without_printing_it() {
         for text in [
             "",
-            "localhost:9200",
             "ftp://u:s3cr3t@h",
             "https://u:s3cr3t@",
             "https://u:s3cr3t#@h",

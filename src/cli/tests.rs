@@ -72,6 +72,13 @@ fn command_line_of_the_python_script_is_accepted() {
 }
 
 #[test]
+fn job_is_a_positional_argument_or_an_option() {
+    for line in ["j", "--job-id j", "j --job-id j", "--job_id j j"] {
+        assert_eq!(export(line).unwrap().0.job.as_ref().unwrap().as_str(), "j", "{line}");
+    }
+}
+
+#[test]
 fn options_have_the_documented_defaults() {
     let (options, connect) = export("--job-id j").unwrap();
     assert!(matches!(&connect.endpoint, Endpoint::Url(url) if url.as_str() == "https://localhost:9200/"));
@@ -124,6 +131,9 @@ fn contradictory_options_are_usage_errors() {
         "--job-id j --password p",
         "--job-id j --password p --password-file f --username u",
         "--job-id j --url ftp://h",
+        "--job-id j --url h:9200",
+        "--job-id j i",
+        "--job-id j -u u:p --password q",
     ] {
         assert!(
             export(line).is_err_and(|error| error.exit() == ExitCode::Usage),
@@ -146,12 +156,17 @@ fn conflicting_options_are_refused_by_clap() {
         "export --slices 0",
         "export --compression-level 10",
         "export --keep-alive 5",
+        "export --timeout 90",
+        "export --retry-for 60",
+        "export --after-date 1714521600",
         "export --job-id A/B",
         "export --client-cert c",
         "export -q -v",
         "import",
         "import a --archive-path b",
         "import a --bulk-size 1x",
+        "import a --bulk-size 2",
+        "import a --max-entry-size 10",
         "import a --input-index a*",
         "import a --datafeed-index a,b",
         "import a --datafeed-index A",
@@ -188,6 +203,7 @@ fn debug_output_contains_no_secret() {
     for line in [
         "--job-id j --url https://u:s3cr3t@h",
         "--job-id j --username u --password s3cr3t",
+        "--job-id j -u u:s3cr3t",
         "--job-id j --api-key id:s3cr3t",
         "--job-id j --bearer-token s3cr3t",
     ] {

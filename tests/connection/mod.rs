@@ -112,6 +112,8 @@ fn every_credential_source_works_and_is_never_printed() {
     for (binary, url, args) in [
         (Binary::new(), &with_user, &[][..]),
         (Binary::new(), &url, &["--username", "ada", "--password", "p@ss:w/rd"]),
+        (Binary::new(), &url, &["-u", "ada:p@ss:w/rd"]),
+        (set("ELASTICSEARCH_API_KEY", "other:other"), &url, &["-uada:p@ss:w/rd"]),
         (file, &url, &["--username", "ada", "--password-file", "password"]),
         (Binary::new(), &url, &["--api-key", "key-id:key-s3cr3t"]),
         (Binary::new(), &url, &["--api-key", "a2V5LWlkOmtleS1zM2NyM3Q="]),
@@ -180,6 +182,7 @@ fn wrong_credentials_are_reported_without_printing_them() {
     let cluster = cluster_with(|options| options.auth = Some(Auth::new().basic("ada", "other")));
     for args in [
         &["--username", "ada", "--password", "p@ss:w/rd"][..],
+        &["--username", "ada:p@ss:w/rd"],
         &["--api-key", "key-id:key-s3cr3t"],
         &["--bearer-token", "t0ken-s3cr3t"],
         &[],
@@ -206,6 +209,9 @@ fn two_credentials_are_a_usage_error_without_requests() {
         &["--api-key", "c:d", "--bearer-token", "e"],
         &["--password", "b"],
         &["--username", "a"],
+        &["-u", "a:b", "--password", "c"],
+        &["-u", "a:b", "--password-file", "-"],
+        &["-u", ":b"],
         &["--cloud-id", "x:eA"],
         &["--client-cert", "a.pem"],
     ] {
@@ -227,8 +233,10 @@ fn certificates_are_verified_by_default() {
         .expect_stderr("--ca-cert http_ca.crt");
     assert!(cluster.stand_in.requests().is_empty());
     dry_run(&binary, &url, &["--ca-cert", "ca.pem"]).expect(0);
-    let run = dry_run(&binary, &url, &["--ignore-certs"]).expect(0);
-    assert_eq!(run.stderr.matches("warning:").count(), 1, "{}", run.stderr);
+    for option in ["--ignore-certs", "-k"] {
+        let run = dry_run(&binary, &url, &[option]).expect(0);
+        assert_eq!(run.stderr.matches("warning:").count(), 1, "{}", run.stderr);
+    }
     let roots = Binary::new();
     std::fs::write(roots.path("roots.pem"), AUTHORITY).unwrap();
     let file = roots.path("roots.pem").display().to_string();
@@ -244,6 +252,36 @@ fn certificate_of_another_host_is_refused() {
     dry_run(&binary, &cluster.stand_in.url(), &["--ca-cert", "ca.pem"])
         .expect(1)
         .expect_stderr("is for another host name: elsewhere.example\n");
+}
+
+#[test]
+fn options_for_https_cause_a_warning_with_an_http_address() {
+    let cluster = cluster_with(|_| {});
+    let url = cluster.stand_in.url();
+    let args = [
+        "-k",
+        "--ca-cert",
+        "a",
+        "--client-cert",
+        "client.pem",
+        "--client-key",
+        "key.pem",
+    ];
+    let binary = Binary::new().with_env("ELASTICSEARCH_CA_CERT", "b");
+    for (name, pem) in [("client.pem", CLIENT), ("key.pem", KEY)] {
+        std::fs::write(binary.path(name), pem).unwrap();
+    }
+    let run = dry_run(&binary, &url, &args).expect(0);
+    let warnings: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("warning: "))
+        .collect();
+    let expected = ["--ca-cert", "--client-cert", "--ignore-certs"];
+    let expected = expected.map(|option| format!("{option} has no effect: the address starts with http://"));
+    assert_eq!(warnings, expected);
+    let run = dry_run(&binary, &url, &[]).expect(0);
+    assert!(!run.stderr.contains("warning:"), "{}", run.stderr);
 }
 
 #[test]

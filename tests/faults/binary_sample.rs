@@ -10,7 +10,7 @@ use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::Action;
 use crate::support::test_cluster::TestCluster;
 
-const OPTIONS: [&str; 5] = ["--retries", "1", "--timeout", "1", "--ignore-certs"];
+const OPTIONS: [&str; 5] = ["--retries", "1", "--timeout", "1s", "--ignore-certs"];
 
 /// Makes the request fail once. Faults that need a simulated clock or take long are excluded.
 fn inject(cluster: &TestCluster, request: &RequestId, kind: &Kind) -> bool {

@@ -117,7 +117,7 @@ fn is_write(call: &Call) -> bool {
 
 /// Imports without retries, so that each fault is a failure.
 fn import(cluster: &TestCluster, binary: &Binary, archive: &Path, more: &[&str]) -> Run {
-    let mut args = vec!["--retries", "0", "--timeout", "20"];
+    let mut args = vec!["--retries", "0", "--timeout", "20s"];
     args.extend(more);
     cluster.import(binary, archive, &args)
 }
