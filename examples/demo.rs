@@ -72,7 +72,7 @@ fn demo() -> StepResult {
     esml_state(
         directory.path(),
         Some(&production),
-        &["export", "--job-id", JOB, "--include-inputs", "--yes"],
+        &["export", JOB, "--include-inputs", "--yes"],
     )?;
     print_paragraph("Show what the archive contains, without a cluster:");
     esml_state(directory.path(), None, &["inspect", ARCHIVE])?;

@@ -19,7 +19,7 @@ pub enum ExitCode {
     Failed = 1,
     /// Invalid command line.
     Usage = 2,
-    /// Refused for safety; the message names the option that allows it.
+    /// Refused for safety; the message states how to continue.
     Refused = 3,
     /// The archive is damaged, incomplete or hostile; nothing was written.
     Damaged = 4,

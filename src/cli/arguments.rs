@@ -1,6 +1,6 @@
 //! The program's arguments: the commands and the global options.
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 use crate::cli::connection::ConnectionOptions;
 use crate::commands::export::ExportOptions;
@@ -14,8 +14,8 @@ use crate::terminal::{GLOBAL_OPTIONS, TerminalOptions};
 const AFTER_HELP: &str = "\
 Examples:
   # Export a job, and show what the archive contains
-  esml-state export --url https://es.example:9200 --username elastic \\
-    --job-id web-latency
+  esml-state export web-latency \\
+    --url https://es.example:9200 --username elastic
   esml-state inspect web-latency_state.tar.gz
 
   # Create the job on another cluster
@@ -39,7 +39,7 @@ Exit status:
   0    everything was done and verified
   1    failed: cluster unreachable, request rejected, disk full, data missing …
   2    invalid command line
-  3    refused for safety; the message names the option that allows it
+  3    refused for safety; the message states how to continue
   4    the archive is damaged, incomplete or hostile; nothing was written
   5    documents were rejected, or differ when read back; rolled back
   6    failed, and the rollback was incomplete; what remains is listed with the
@@ -118,6 +118,14 @@ pub(super) struct WithConnection<T: Args> {
 }
 
 impl Cli {
+    /// The definition for parsing.
+    pub(super) fn parser(color: ColorChoice) -> clap::Command {
+        let mut program = Self::command().color(color);
+        // Adds the help command, and passes the color to all commands.
+        program.build();
+        program.mut_subcommand("help", |help| help.about("Print help of a command"))
+    }
+
     pub(super) fn prints_json(&self) -> bool {
         match &self.command {
             Command::Export(command) => command.options.prints_json(),

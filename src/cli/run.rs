@@ -8,7 +8,8 @@ use std::panic::Location;
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
-use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ColorChoice, CommandFactory, FromArgMatches, ValueEnum, ValueHint};
 
 use crate::cli::arguments::{Cli, Command};
 use crate::commands::{self, RunContext};
@@ -19,6 +20,15 @@ use crate::util::process::{
     NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, ignore_file_size_signal, is_out_of_descriptors,
 };
 
+/// Options of other programs, with the names that they have here.
+const OTHER_NAMES: [(&str, &str); 5] = [
+    ("cacert", "ca-cert"),
+    ("es-url", "url"),
+    ("host", "url"),
+    ("insecure", "ignore-certs"),
+    ("user", "username"),
+];
+
 /// Runs the program and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ignore_file_size_signal();
@@ -28,10 +38,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Runs the program in the given context and returns its exit code.
 pub fn run_in(context: &RunContext, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let parsed = Cli::command().color(color(&arguments)).try_get_matches_from(&arguments);
+    let parsed = Cli::parser(color(&arguments)).try_get_matches_from(&arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error, &arguments),
+        Err(error) => return not_parsed(error, &arguments),
     };
     let terminal = Terminal::with_streams(context.streams.clone(), cli.terminal);
     let json = cli.prints_json();
@@ -45,13 +55,41 @@ pub fn run_in(context: &RunContext, arguments: impl IntoIterator<Item = OsString
 }
 
 /// Prints help, the version, or clap's message about an invalid command line.
-fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
+fn not_parsed(mut error: clap::Error, arguments: &[OsString]) -> u8 {
+    if error.kind() == ErrorKind::UnknownArgument {
+        suggest_option(&mut error, arguments);
+    }
     let _ = error.print();
     if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
         let error = in_one_line(&error.render().to_string());
         print_document(&error, &Terminal::new(TerminalOptions::default()));
     }
     u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+/// Suggests the documented name of an unknown option: not an alias, and also for names that other programs use.
+fn suggest_option(error: &mut clap::Error, arguments: &[OsString]) {
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        // No value starts with hyphens.
+        tips.retain(|tip| !tip.to_string().contains("as a value"));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    let name = |kind| match error.get(kind) {
+        Some(ContextValue::String(option)) => Some(option.trim_start_matches('-').replace('_', "-")),
+        _ => None,
+    };
+    let program = Cli::command();
+    let command = arguments.iter().find_map(|word| program.find_subcommand(word));
+    let mut options = command.into_iter().flat_map(clap::Command::get_arguments);
+    let typed = name(ContextKind::InvalidArg).unwrap_or_default();
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == typed);
+    let other = other.filter(|(_, option)| options.any(|arg| arg.get_long() == Some(option)));
+    let other = other.map(|(_, option)| (*option).to_owned());
+    if let Some(option) = other.or_else(|| name(ContextKind::SuggestedArg)) {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{option}")));
+    }
 }
 
 fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
@@ -110,8 +148,14 @@ fn print(terminal: &Terminal, text: &str) -> Result<()> {
 
 /// The completion script for a shell.
 fn completions(shell: clap_complete::Shell) -> String {
+    // Only with this hint, Bash quotes file names that contain spaces.
+    let file = |arg: Arg| match arg.get_value_hint() {
+        ValueHint::AnyPath => arg.value_hint(ValueHint::FilePath),
+        _ => arg,
+    };
+    let mut program = Cli::command().mut_subcommands(|command| command.mut_args(file));
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "esml-state", &mut script);
+    clap_complete::generate(shell, &mut program, "esml-state", &mut script);
     // clap_complete 4.6 spells the function names of a program with a hyphen in two ways, so that Bash finds none.
     String::from_utf8_lossy(&script).replace("esml__subcmd__state", "esml__state")
 }

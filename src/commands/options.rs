@@ -9,13 +9,12 @@ use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::format::parse_size;
 
-/// Parses a size as Elasticsearch writes it, above zero and without a fraction. A number without a unit is in bytes.
+/// Parses a size as Elasticsearch writes it, with a unit, above zero and without a fraction.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let bytes = text.parse().ok().or_else(|| parse_size(text));
-    bytes
+    parse_size(text)
         .filter(|bytes| plain && *bytes > 0)
-        .ok_or_else(|| "expected a size above zero, such as 512kb, 5mb or 10gb".to_owned())
+        .ok_or_else(|| "expected a number above zero with a unit, such as 512kb, 5mb or 10gb".to_owned())
 }
 
 /// Parses `--max-entry-size`.
@@ -60,19 +59,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_above_zero_and_a_number_without_a_unit_is_in_bytes() {
-        for (text, bytes) in [
-            ("1", 1),
-            ("7b", 7),
-            ("512kb", 512 << 10),
-            ("5MB", 5 << 20),
-            ("10g", 10 << 30),
-        ] {
+    fn sizes_are_above_zero_and_have_a_unit() {
+        for (text, bytes) in [("7b", 7), ("512kb", 512 << 10), ("5MB", 5 << 20), ("10g", 10 << 30)] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for text in [
             "",
             "0",
+            "1",
+            "2048",
             "0mb",
             "5 mb",
             "-5mb",

@@ -13,6 +13,7 @@ fn help(arguments: &[&str]) -> String {
 #[test]
 fn short_help_matches_the_snapshots() {
     insta::assert_snapshot!("program", help(&["-h"]));
+    assert_eq!(help(&["help", "export"]), help(&["export", "--help"]));
     insta::assert_snapshot!("export", help(&["export", "-h"]));
     insta::assert_snapshot!("import", help(&["import", "-h"]));
     insta::assert_snapshot!("inspect", help(&["inspect", "-h"]));

@@ -51,6 +51,21 @@ fn completions_contain_every_command() {
 }
 
 #[test]
+fn completions_of_options_with_a_file_are_file_names() {
+    let script = stdout(&run(&["completions", "bash"]));
+    for option in ["output", "ca-cert", "password-file", "key", "html", "archive-path"] {
+        let label = format!("--{option})\n");
+        let cases = script.split(&label).skip(1);
+        let cases: Vec<&str> = cases.map(|case| case.split(";;").next().unwrap_or_default()).collect();
+        assert!(!cases.is_empty(), "{option}");
+        assert!(
+            cases.iter().all(|case| case.contains("compopt -o filenames")),
+            "{cases:?}"
+        );
+    }
+}
+
+#[test]
 fn bash_completions_contain_the_options_of_every_command() {
     let script = stdout(&run(&["completions", "bash"]));
     let recognized: Vec<&str> = script

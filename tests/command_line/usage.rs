@@ -11,8 +11,117 @@ fn export_without_a_terminal_requires_a_job_id() {
     assert_eq!(stdout(&output), "");
     assert_eq!(
         stderr(&output),
-        "error: --job-id is required without a terminal\nhint: add --job-id JOB\n"
+        "error: a job is required without a terminal\nhint: add its ID: `esml-state export JOB`\n"
     );
+}
+
+#[test]
+fn two_different_jobs_are_an_error() {
+    let output = run(&["export", "a", "--job-id", "b"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).starts_with("error: JOB (a) and --job-id (b) are different jobs\nhint: "));
+}
+
+#[test]
+fn unknown_option_suggests_the_documented_one() {
+    for (option, suggested) in [
+        ("--include_input", Some("--include-inputs")),
+        ("--jobid", Some("--job-id")),
+        ("--snapshot_before_dat", Some("--snapshot-before-date")),
+        ("--insecure", Some("--ignore-certs")),
+        ("--cacert", Some("--ca-cert")),
+        ("--user", Some("--username")),
+        ("--host", Some("--url")),
+        ("--es-url", Some("--url")),
+        ("--xyz", None),
+    ] {
+        let output = run(&["export", option, "s3cr3t", "--json"]);
+        assert_eq!(output.status.code(), Some(2));
+        let text = stderr(&output);
+        let tips: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("tip: "))
+            .collect();
+        let expected = suggested.map(|suggested| format!("a similar argument exists: '{suggested}'"));
+        assert_eq!(tips, Vec::from_iter(expected), "{text}");
+        assert!(
+            text.contains(&format!("unexpected argument '{option}' found")),
+            "{text}"
+        );
+        let other = run(&["export", &format!("{option}=s3cr3t"), "--json"]);
+        assert!(
+            !format!("{}{}", stderr(&other), stdout(&other)).contains("s3cr3t"),
+            "{option}"
+        );
+    }
+    let inspect = stderr(&run(&["inspect", "a", "--host", "b"]));
+    assert!(!inspect.contains("--url"), "{inspect}");
+    let before = stderr(&run(&["--snapshot-id", "1", "export"]));
+    assert!(before.contains("tip: 'export --snapshot-id' exists"), "{before}");
+}
+
+#[test]
+fn value_without_a_unit_is_refused() {
+    let duration = "expected a number with a unit, such as 90s or 5m";
+    let size = "expected a number above zero with a unit, such as 512kb, 5mb or 10gb";
+    let bulk = "expected 1kb to 100mb, the limit of Elasticsearch for a request";
+    for (command, option, value, expected) in [
+        ("export", "--timeout", "90", duration),
+        ("export", "--keep-alive", "5", duration),
+        ("export", "--retry-for", "60", duration),
+        ("export", "--timeout", "0", "expected a duration above zero, at most 1d"),
+        ("import", "--bulk-size", "2", size),
+        ("import", "--bulk-size", "2b", bulk),
+        ("import", "--model-memory-limit", "512", size),
+        ("import", "--max-entry-size", "10", size),
+        ("inspect", "--max-entry-size", "10", size),
+    ] {
+        let output = run(&[command, "a", option, value]);
+        assert_eq!(output.status.code(), Some(2));
+        let text = stderr(&output);
+        let first = text.lines().next().unwrap_or_default();
+        assert!(
+            first.starts_with(&format!("error: invalid value '{value}' for '{option} <")),
+            "{first}"
+        );
+        assert!(first.ends_with(&format!(">': {expected}")), "{first}");
+    }
+}
+
+#[test]
+fn unclear_dates_are_refused() {
+    for (date, expected) in [
+        (
+            "1714521600",
+            "expected milliseconds, but this looks like epoch seconds (did you mean 1714521600000?)",
+        ),
+        (
+            "now-1d/d",
+            "rounding is not supported: use a date such as 2024-05-01, or a time before now such as 7d",
+        ),
+    ] {
+        let output = run(&["export", "a", "--after-date", date]);
+        assert_eq!(output.status.code(), Some(2));
+        let first = format!("error: invalid value '{date}' for '--after-date <DATE>': {expected}\n");
+        assert!(stderr(&output).starts_with(&first), "{}", stderr(&output));
+    }
+    let reversed = stderr(&run(&["export", "a", "--after-date", "7d", "--before-date", "now-8d"]));
+    assert!(
+        reversed.starts_with("error: empty date range: --after-date ("),
+        "{reversed}"
+    );
+}
+
+#[test]
+fn address_without_a_scheme_is_suggested_with_https() {
+    let output = run(&["export", "a", "--url", "localhost:9200"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stderr(&output),
+        "error: --url has no scheme\nhint: add https:// or http://, as in `--url https://localhost:9200`\n"
+    );
+    let with_password = run(&["export", "a", "--url", "elastic:s3cr3t@localhost:9200"]);
+    assert!(!stderr(&with_password).contains("s3cr3t"));
 }
 
 #[test]

@@ -113,6 +113,6 @@ fn export_without_yes_and_terminal_sends_no_request() {
     run.expect_stderr("values of your data").expect_stderr("--yes");
     assert!(cluster.stand_in.requests().is_empty());
     let run = cluster.run(&Binary::new(), &["export"]).expect(2);
-    run.expect_stderr("--job-id");
+    run.expect_stderr("esml-state export JOB");
     assert!(cluster.stand_in.requests().is_empty());
 }

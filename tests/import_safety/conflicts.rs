@@ -119,7 +119,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
                 "job web-latency already exists",
                 "--as",
                 "--replace",
-                "esml-state export --job-id web-latency",
+                "esml-state export web-latency",
             ],
         ),
         (

@@ -22,16 +22,20 @@ Examples:
   esml-state export --url https://es.example:9200 --username elastic
 
   # Export a job as it was on May 8, with the input documents of one week
-  esml-state export --job-id web-latency --before-date 2024-05-08 \\
-    --include-inputs --inputs-after-date 2024-05-01 \\
-    --inputs-before-date 2024-05-08
+  esml-state export web-latency --before-date 2024-05-08 --include-inputs \\
+    --inputs-after-date 2024-05-01 --inputs-before-date 2024-05-08
+
+  # Export a job with the input documents of the last seven days
+  esml-state export web-latency --include-inputs \\
+    --inputs-after-date 7d --inputs-before-date now
 
   # Show what an archive with all input documents would contain
-  esml-state export --job-id web-latency --include-inputs --dry-run
+  esml-state export web-latency --include-inputs --dry-run
 
 Dates:
-  YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an offset follows), RFC 3339, or
-  epoch milliseconds. After-dates are inclusive, before-dates are exclusive.";
+  YYYY-MM-DD, YYYY-MM-DD HH:MM[:SS] (UTC unless an offset follows), RFC 3339,
+  epoch milliseconds, or a time before now: 7d, now-7d, now (units: m, h, d, w).
+  After-dates are inclusive, before-dates are exclusive.";
 
 const DATE: &str = "DATE";
 const PERFORMANCE: &str = "Performance";
@@ -44,9 +48,14 @@ const PERFORMANCE: &str = "Performance";
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ExportOptions {
-    /// Job; omit it in a terminal to choose from a list
-    #[arg(long = "job-id", alias = "job_id", value_name = "JOB")]
+    /// Job to export; if omitted, choose from a list
+    ///
+    /// The list requires a terminal.
+    #[arg(value_name = "JOB")]
     pub job: Option<JobId>,
+    /// Same as JOB
+    #[arg(long, alias = "job_id", value_name = "JOB", hide_short_help = true)]
+    job_id: Option<JobId>,
     /// Snapshot to export [default: the one in use]
     #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
     pub(super) snapshot_id: Option<SnapshotId>,
@@ -101,7 +110,9 @@ pub struct ExportOptions {
     /// 0 does not compress, 9 writes the smallest archive.
     #[arg(help_heading = PERFORMANCE, long, value_name = "LEVEL", default_value = "4", value_parser = compression_level())]
     pub compression_level: u32,
-    /// Number of slices of a point in time that are read in parallel
+    /// Number of time ranges that are read in parallel
+    ///
+    /// Applies to points in time; a scroll is read sequentially.
     #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "4", value_parser = concurrency())]
     #[arg(hide_short_help = true)]
     pub slices: usize,
@@ -180,10 +191,19 @@ impl ExportOptions {
                 "add --pseudonymize",
             ));
         }
+        self.job = match (self.job, self.job_id.take()) {
+            (Some(job), Some(other)) if job != other => {
+                return Err(Error::usage(
+                    format!("JOB ({job}) and --job-id ({other}) are different jobs"),
+                    "remove one of them, and export the other job separately",
+                ));
+            }
+            (job, other) => job.or(other),
+        };
         if self.job.is_none() && !terminal.interactive() {
             return Err(Error::usage(
-                "--job-id is required without a terminal",
-                "add --job-id JOB",
+                "a job is required without a terminal",
+                "add its ID: `esml-state export JOB`",
             ));
         }
         let finer = |option, date: Option<EpochMillis>| match date {

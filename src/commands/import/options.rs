@@ -56,6 +56,8 @@ pub struct ImportOptions {
     #[arg(long)]
     pub replace: bool,
     /// Memory limit of the job, such as 512mb
+    ///
+    /// SIZE is a number with a unit (`kb`, `mb` or `gb`, in powers of 1024), as in Elasticsearch.
     #[arg(long, value_name = "SIZE", value_parser = memory_limit)]
     pub model_memory_limit: Option<String>,
     /// Name of the input index [default: JOB-input]
@@ -94,6 +96,8 @@ pub struct ImportOptions {
     #[allow(missing_docs, reason = "clap does not support documentation of a flattened field")]
     pub skip: Skip,
     /// Size of bulk requests
+    ///
+    /// From 1kb to 100mb. Requests are larger if a single document is.
     #[arg(help_heading = PERFORMANCE, long, value_name = "SIZE", default_value = "2mb", value_parser = bulk_size)]
     bulk_size: usize,
     /// Number of concurrent bulk requests
@@ -101,7 +105,7 @@ pub struct ImportOptions {
     bulk_concurrency: usize,
     /// Maximum size of an entry
     ///
-    /// An archive is refused if the decompressed size of an entry is larger.
+    /// An archive is refused if the decompressed size of an entry is larger. SIZE has a unit, such as `512mb`.
     #[arg(help_heading = PERFORMANCE, long, value_name = "SIZE", default_value = "10gb", value_parser = max_entry_size)]
     pub max_entry_size: Limits,
 }
@@ -165,9 +169,6 @@ impl ImportOptions {
 
 /// Checks a memory limit, which is sent as typed. Elasticsearch requires a unit and at least 1 MiB.
 fn memory_limit(text: &str) -> std::result::Result<String, String> {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("expected a size with a unit, such as 512mb or 2gb".to_owned());
-    }
     match size(text)? {
         0..0x10_0000 => Err("expected at least 1mb".to_owned()),
         _ => Ok(text.to_owned()),
@@ -176,10 +177,10 @@ fn memory_limit(text: &str) -> std::result::Result<String, String> {
 
 /// Parses the size of bulk requests. Elasticsearch accepts at most 100 MiB by default (`http.max_content_length`).
 fn bulk_size(text: &str) -> std::result::Result<usize, String> {
-    let bytes = usize::try_from(size(text)?).unwrap_or(usize::MAX);
-    match bytes > 100 << 20 {
-        true => Err("expected at most 100mb, the limit of Elasticsearch for a request".to_owned()),
-        false => Ok(bytes),
+    let bytes = size(text)?;
+    match (1 << 10..=100 << 20).contains(&bytes) {
+        true => Ok(bytes as usize),
+        false => Err("expected 1kb to 100mb, the limit of Elasticsearch for a request".to_owned()),
     }
 }
 
@@ -196,9 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn bulk_requests_do_not_exceed_the_limit_of_elasticsearch() {
+    fn bulk_requests_have_at_least_1_kib_and_do_not_exceed_the_limit_of_elasticsearch() {
         assert_eq!(bulk_size("5mb"), Ok(5 << 20));
         assert_eq!(bulk_size("100mb"), Ok(100 << 20));
-        assert!(bulk_size("101mb").is_err());
+        assert_eq!(bulk_size("1kb"), Ok(1 << 10));
+        for text in ["101mb", "2b", "1023b", "2"] {
+            assert!(bulk_size(text).is_err(), "{text}");
+        }
     }
 }

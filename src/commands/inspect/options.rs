@@ -80,7 +80,7 @@ pub struct InspectOptions {
     pub overwrite: bool,
     /// Maximum size of an entry
     ///
-    /// An archive is refused if the decompressed size of an entry is larger.
+    /// An archive is refused if the decompressed size of an entry is larger. SIZE has a unit, such as `512mb`.
     #[arg(long = "max-entry-size", value_name = "SIZE", default_value = "10gb", value_parser = max_entry_size)]
     pub limits: Limits,
     /// Print the result as a JSON document

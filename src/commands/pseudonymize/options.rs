@@ -65,7 +65,7 @@ pub struct PseudonymizeOptions {
     pub compression_level: u32,
     /// Maximum size of an entry
     ///
-    /// An archive is refused if the decompressed size of an entry is larger.
+    /// An archive is refused if the decompressed size of an entry is larger. SIZE has a unit, such as `512mb`.
     #[arg(long = "max-entry-size", value_name = "SIZE", default_value = "10gb", value_parser = max_entry_size)]
     pub limits: Limits,
     #[command(flatten)]
@@ -99,13 +99,13 @@ pub struct TokenOptions {
     pub keep_text: bool,
     /// Accept names that contain values
     ///
-    /// Names of the job, fields, aggregations, indices, filters and calendars are not replaced. If one of them contains a
-    /// value, this option is required.
+    /// Names of the job, fields, aggregations, indices, filters and calendars are not replaced. This option is required if
+    /// one of them contains a replaced value of six characters or more that is not a number.
     #[arg(long)]
     pub accept_names: bool,
     /// Leave out the datafeed
     ///
-    /// This option is required if aggregations or scripts of the datafeed read replaced values.
+    /// This option is required if an aggregation or a script of the datafeed would return different results with tokens.
     #[arg(long)]
     pub skip_datafeed: bool,
 }

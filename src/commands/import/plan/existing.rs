@@ -119,13 +119,13 @@ impl Planner<'_> {
         match self.options.replace {
             true => self.note(format!(
                 "the existing job {job} will be deleted and cannot be restored; to keep a copy, first run `esml-state export \
-                 --job-id {job} -o {job}_backup.tar.gz`"
+                 {job} -o {job}_backup.tar.gz`"
             )),
             false => self.conflict(
                 format!("job {job} already exists"),
                 format!(
                     "import under another ID with --as, or replace it with --replace (to keep a copy, first run `esml-state \
-                     export --job-id {job} -o {job}_backup.tar.gz`)"
+                     export {job} -o {job}_backup.tar.gz`)"
                 ),
             ),
         }
