@@ -115,7 +115,9 @@ pub struct Detector {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Rule {
     #[serde(default)]
-    actions: Value,
+    pub(crate) actions: Value,
+    #[serde(default)]
+    pub(crate) conditions: Value,
     /// The fields whose values must be, or must not be, in a filter.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) scope: BTreeMap<String, Object<Scope>>,
@@ -131,7 +133,9 @@ impl Rule {
 /// How a rule applies to the values of a field.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Scope {
-    filter_id: Option<FilterId>,
+    pub(crate) filter_id: Option<FilterId>,
+    #[serde(default)]
+    pub(crate) filter_type: Value,
 }
 
 fn non_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

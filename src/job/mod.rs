@@ -9,7 +9,7 @@ mod mapping;
 mod portable;
 
 pub use config::{Analysis, Datafeed, Detector, JobConfig, scripts_of};
-pub(crate) use config::{GENERATED, one_or_many};
+pub(crate) use config::{GENERATED, Rule, one_or_many};
 pub use documents::{Calendar, DataCounts, Filter, ModelSize, Quantiles, Snapshot, remove_event_ids};
 pub use error::Error;
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, IndexPattern, JobId, SnapshotId, Version, is_remote};

@@ -5,11 +5,13 @@
 //! [`Editor`] writes them, and can replace or leave out some.
 
 mod edit;
+mod indent;
 mod object;
 mod tokenizer;
 
 pub(crate) use edit::Path;
 pub use edit::{Edit, Editor, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
+pub(crate) use indent::indented;
 pub use object::{Object, check_members, quoted, without_value};
 pub(crate) use object::{RawObject, for_each_member, nested_values, raw};
 pub(crate) use tokenizer::unicode_escape;

@@ -1,11 +1,14 @@
 //! A page as one self-contained HTML document: no network requests, no scripts, no images.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use super::axis;
 use super::page::{
-    Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile, scaled,
+    Block, Cell, Column, Gauge, Histogram, Mark, Period, ReportPage, Section, Table, Text, TextStyle, Tile, scaled,
 };
 use crate::util::format::{count, escape};
 
@@ -16,8 +19,7 @@ const GAUGE: u64 = 240;
 const THICKNESS: u64 = 10;
 const BAR: u64 = GAUGE / 2;
 
-/// Where the bars of a histogram are within `histogram.html`.
-const WIDTH: f64 = 960.0;
+/// Where the bars of a histogram are within `histogram.html`, in pixels.
 const HEIGHT: f64 = 160.0;
 const BOTTOM: f64 = 180.0;
 
@@ -46,7 +48,9 @@ fn escape_html(text: &str) -> String {
 fn section((number, section): (usize, &Section)) -> String {
     let title = text(&section.title);
     let heading = match title.as_str() {
-        "" => "<section aria-label=\"Summary\">".to_owned(),
+        "" if number == 0 => "<section aria-label=\"Summary\">".to_owned(),
+        // Without a name, it is not a landmark.
+        "" => "<section>".to_owned(),
         title => format!("<section aria-labelledby=\"s{number}\">\n<h2 id=\"s{number}\">{title}</h2>"),
     };
     let is_fact = |block: &Block| matches!(block, Block::Fact(..) | Block::Gauge(_));
@@ -75,6 +79,11 @@ fn block(block: &Block) -> String {
         }
         Block::Marks(marks) => list("ul", " class=\"marks\"", marks.iter().map(mark)),
         Block::Paragraph(paragraph) => format!("<p>{}</p>\n", text(paragraph)),
+        Block::Details(title, lines) => {
+            let lines: Vec<String> = lines.lines().map(escape_html).collect();
+            let lines = lines.join("\n");
+            format!("<details><summary>{title}</summary>\n<pre>{lines}</pre></details>\n")
+        }
     }
 }
 
@@ -119,7 +128,13 @@ fn rows(table: &Table, rows: &[Vec<Cell>]) -> String {
         Column::Flexible(_) => " class=\"long\"",
         Column::Words(_) => "",
     };
-    let title = |column: &Column| format!("<th scope=\"col\"{}>{}</th>", class(column), column.title());
+    let title = |column: &Column| {
+        format!(
+            "<th scope=\"col\"{}>{}</th>",
+            class(column),
+            escape_html(column.title())
+        )
+    };
     let titles: String = table.columns.iter().map(title).collect();
     let head = table
         .has_titles()
@@ -154,31 +169,66 @@ fn bars(class: &str, width: u64, radius: u64, bars: &[(&str, u64)]) -> String {
     format!("<svg class=\"{class}\" {size} aria-hidden=\"true\">{bars}</svg>")
 }
 
-/// An SVG plot with a label for screen readers. Each column shows its count as a tooltip.
+/// An SVG plot with a label for screen readers.
 fn histogram(histogram: &Histogram) -> String {
-    let number = histogram.counts.len();
     let highest = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
-    let width = WIDTH / number.max(1) as f64;
-    let bar = |(at, value): (usize, &u64)| {
+    let number = histogram.counts.len();
+    let bars = histogram.counts.iter().enumerate().filter(|(_, value)| **value > 0);
+    let bars = bars.map(|(at, value)| {
         // At least a pixel, so that a single document is visible.
         let height = (HEIGHT * *value as f64 / highest as f64).max(1.0);
-        let (x, y, width) = (width * at as f64, BOTTOM - height, (width - 1.0).max(0.5));
-        let tooltip = format!("{}: {} {}", histogram.start(at), count(*value), histogram.unit);
-        format!(
-            "<rect class=\"plot\" x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\">\
-             <title>{tooltip}</title></rect>\n"
-        )
-    };
-    let bars = histogram.counts.iter().enumerate().filter(|(_, value)| **value > 0);
+        let range = [at, at + 1].map(|at| at as f64 / number as f64);
+        let tooltip = format!("{}: {}", histogram.start(at), histogram.amount(*value));
+        area("plot", range, height, &tooltip)
+    });
+    let range = |period: &Period| [period.from, period.to].map(|time| histogram.share(time));
+    let is_visible = |[from, to]: [f64; 2]| from <= to && from <= 1.0 && to >= 0.0;
+    let periods = histogram.periods.iter().filter(|period| is_visible(range(period)));
+    let kinds: BTreeSet<&str> = periods.clone().map(|period| period.kind).collect();
+    let periods = periods.map(|period| {
+        let tooltip = format!("{} {}", period.from, period.text);
+        area(period.kind, range(period), HEIGHT, &tooltip)
+    });
+    let key = |kind: &str| format!("<span class=\"key {kind}\">{kind}</span>\n");
     format!(
         include_str!("histogram.html"),
         title = histogram.title,
         scale = histogram.scale(),
-        highest = count(highest),
-        bars = bars.map(bar).collect::<String>(),
+        ticks = ticks(histogram, highest),
+        areas = bars.chain(periods).collect::<String>(),
+        legend = kinds.into_iter().map(key).collect::<String>(),
         from = histogram.start(0),
         to = histogram.start(number),
     )
+}
+
+/// A rectangle with a tooltip. Horizontal positions are percentages, so that labels have the same size on every screen.
+fn area(class: &str, [from, to]: [f64; 2], height: f64, tooltip: &str) -> String {
+    let (x, end, y) = (from.max(0.0) * 100.0, to.min(1.0) * 100.0, BOTTOM - height);
+    let (width, tooltip) = (end - x, escape_html(tooltip.trim_end()));
+    let size = format!("x=\"{x:.3}%\" y=\"{y:.2}\" width=\"{width:.3}%\" height=\"{height:.2}\"");
+    format!("<rect class=\"{class}\" {size}><title>{tooltip}</title></rect>\n")
+}
+
+/// Grid lines with labels. Narrow screens show every second time.
+fn ticks(histogram: &Histogram, highest: u64) -> String {
+    let counts = axis::counts(highest).map(|value| {
+        let y = BOTTOM - HEIGHT * value as f64 / highest as f64;
+        let (below, value) = (y + 4.0, count(value));
+        format!(
+            "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{y:.2}\" y2=\"{y:.2}\"/>\
+             <text class=\"axis end\" x=\"-8\" y=\"{below:.2}\">{value}</text>\n"
+        )
+    });
+    let times = axis::times(histogram.from, histogram.length());
+    let times = times.into_iter().enumerate().map(|(at, (time, label))| {
+        let (x, class) = (histogram.share(time) * 100.0, if at % 2 == 1 { " minor" } else { "" });
+        format!(
+            "<line class=\"grid\" x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"20\" y2=\"184\"/>\
+             <text class=\"axis middle{class}\" x=\"{x:.3}%\" y=\"198\">{label}</text>\n"
+        )
+    });
+    counts.chain(times).collect()
 }
 
 #[cfg(test)]

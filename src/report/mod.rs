@@ -1,11 +1,15 @@
 //! Pages of facts, tables and plots, rendered as text and as HTML.
 
+mod axis;
 mod html;
 mod page;
 mod text;
 
 pub(crate) use html::render_html;
-pub(crate) use page::{Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile};
+pub(crate) use page::{
+    Block, Cell, Column, Gauge, Histogram, Mark, Period, ReportPage, Section, Table, Text, TextStyle, Tile, flexible,
+    numbers, words,
+};
 pub(crate) use text::{RenderOptions, render_text};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::util::format::{count, duration, escape};
+use crate::util::format::{amount, count, duration, escape};
 use crate::util::timestamp::EpochMillis;
 
 /// A page.
@@ -34,6 +34,8 @@ pub(crate) enum Block {
     /// The result of the whole page, on one line.
     Verdict(Mark),
     Paragraph(Text),
+    /// A title with preformatted lines, which HTML folds.
+    Details(&'static str, String),
 }
 
 /// A part of a whole, as a bar; `text` contains the numbers.
@@ -67,13 +69,25 @@ pub(crate) struct Table {
 }
 
 /// A column of a table, with its title.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
-    Words(&'static str),
+    Words(String),
     /// Words that may be truncated if the line is too long.
-    Flexible(&'static str),
+    Flexible(String),
     /// Aligned to the right.
-    Numbers(&'static str),
+    Numbers(String),
+}
+
+pub(crate) fn words(title: impl Into<String>) -> Column {
+    Column::Words(title.into())
+}
+
+pub(crate) fn flexible(title: impl Into<String>) -> Column {
+    Column::Flexible(title.into())
+}
+
+pub(crate) fn numbers(title: impl Into<String>) -> Column {
+    Column::Numbers(title.into())
 }
 
 /// A cell of a table.
@@ -91,8 +105,20 @@ pub(crate) struct Histogram {
     pub(crate) from: EpochMillis,
     pub(crate) width_millis: u64,
     pub(crate) counts: Vec<u64>,
-    /// What is counted, in the plural.
-    pub(crate) unit: &'static str,
+    /// What is counted, in the singular and in the plural.
+    pub(crate) unit: [&'static str; 2],
+    /// Only HTML draws them.
+    pub(crate) periods: Vec<Period>,
+}
+
+/// A period that is marked in a histogram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Period {
+    /// Its class in the style sheet and its name in the legend.
+    pub(crate) kind: &'static str,
+    pub(crate) from: EpochMillis,
+    pub(crate) to: EpochMillis,
+    pub(crate) text: String,
 }
 
 /// A result: a word, its style, and a description.
@@ -109,6 +135,9 @@ pub(crate) enum TextStyle {
     Good,
     Caution,
     Bad,
+    /// The two sides of a comparison.
+    Removed,
+    Added,
     /// Bars of plots.
     Plot,
 }
@@ -163,7 +192,7 @@ impl Section {
 }
 
 impl Column {
-    pub(super) fn title(self) -> &'static str {
+    pub(super) fn title(&self) -> &str {
         let (Self::Words(title) | Self::Flexible(title) | Self::Numbers(title)) = self;
         title
     }
@@ -201,9 +230,24 @@ impl<T: Into<Text>> From<T> for Cell {
 impl Histogram {
     /// The largest count and the width of a column, as text.
     pub(super) fn scale(&self) -> String {
-        let highest = count(self.counts.iter().copied().max().unwrap_or(0));
+        let highest = self.amount(self.counts.iter().copied().max().unwrap_or(0));
         let width = duration(Duration::from_millis(self.width_millis));
-        format!("up to {highest} {} per {width}", self.unit)
+        format!("up to {highest} per {width}")
+    }
+
+    /// The length in milliseconds.
+    pub(super) fn length(&self) -> i128 {
+        i128::from(self.width_millis) * self.counts.len() as i128
+    }
+
+    /// Where a time is, from 0 at the start to 1 at the end.
+    pub(super) fn share(&self, time: EpochMillis) -> f64 {
+        (i128::from(time.0) - i128::from(self.from.0)) as f64 / self.length().max(1) as f64
+    }
+
+    pub(super) fn amount(&self, number: u64) -> String {
+        let [one, many] = self.unit;
+        amount(number, one, many)
     }
 
     /// The start of a column, truncated to seconds; `counts.len()` gives the end of the last one.
@@ -223,6 +267,8 @@ impl TextStyle {
             Self::Good => ("good", "green"),
             Self::Caution => ("caution", "yellow"),
             Self::Bad => ("bad", "red.bold"),
+            Self::Removed => ("removed", "red"),
+            Self::Added => ("added", "green"),
             Self::Plot => ("plot", "cyan"),
         }
     }
@@ -254,7 +300,7 @@ impl Text {
     }
 
     /// The same text with `style` for the pieces that have none.
-    pub(super) fn or_style(&self, style: TextStyle) -> Self {
+    pub(crate) fn or_style(&self, style: TextStyle) -> Self {
         let mut text = self.clone();
         text.pieces.iter_mut().for_each(|(own, _)| *own = own.or(style));
         text

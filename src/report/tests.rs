@@ -5,8 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Block, Cell, Column, Gauge, RenderOptions, ReportPage, Section, Table, TextStyle, render_html, render_text,
+    Block, Cell, Gauge, Histogram, Period, RenderOptions, ReportPage, Section, Table, Text, TextStyle, flexible, numbers,
+    render_html, render_text, words,
 };
+use crate::util::timestamp::EpochMillis;
 
 /// A page of one section.
 fn sheet(fill: impl Fn(&mut Section)) -> ReportPage {
@@ -19,11 +21,15 @@ fn sheet(fill: impl Fn(&mut Section)) -> ReportPage {
 }
 
 fn narrow(sheet: &ReportPage) -> String {
+    at_width(60, sheet)
+}
+
+fn at_width(width: usize, sheet: &ReportPage) -> String {
     render_text(
         sheet,
         RenderOptions {
             unicode: true,
-            width: Some(60),
+            width: Some(width),
             ..RenderOptions::default()
         },
     )
@@ -32,7 +38,7 @@ fn narrow(sheet: &ReportPage) -> String {
 fn table(rows: usize) -> Table {
     let row = |n: usize| vec![Cell::from(format!("row {n} {}", "x".repeat(60))), n.to_string().into()];
     Table {
-        columns: vec![Column::Flexible("name"), Column::Numbers("n")],
+        columns: vec![flexible("name"), numbers("n")],
         rows: (0..rows).map(row).collect(),
         shown: Some(2),
         more: 1000,
@@ -46,12 +52,12 @@ fn facts_without_value_are_omitted_and_long_labels_have_their_own_line() {
     let page = narrow(&sheet(|section| {
         section.facts("none", None::<&str>);
         section.fact("empty", "");
-        section.fact("a label that is long", "value");
+        section.fact("a label that is too long", "value");
         section.facts("short", ["first", "second"]);
     }));
     assert_eq!(
         page,
-        "Title\nSection\n  a label that is long\n                     value\n  short              first\n                     second\n"
+        "Title\nSection\n  a label that is too long\n                        value\n  short                 first\n                        second\n"
     );
 }
 
@@ -68,7 +74,7 @@ fn a_gauge_has_two_lines_if_one_is_too_short() {
     }));
     assert_eq!(
         page,
-        "Title\nSection\n  memory             ██████░░░░░░░░░░░░░░░░░░\n                     25% of the available memory\n"
+        "Title\nSection\n  memory                ██████░░░░░░░░░░░░░░░░░░\n                        25% of the available memory\n"
     );
 }
 
@@ -91,4 +97,100 @@ fn content_security_policy_permits_only_the_style_of_the_page() {
     let hash = STANDARD.encode(Sha256::digest(style));
     assert!(document.contains(&format!("style-src 'sha256-{hash}'")));
     assert!(!rest.contains("<style"));
+}
+
+/// A comparison of two options, one of which the second archive does not have.
+fn comparison(heading: &str) -> ReportPage {
+    let row = |name: &str, first: &str, second: &str| {
+        let [first, second] = [(TextStyle::Removed, first), (TextStyle::Added, second)];
+        let cells = [first, second].map(|(style, text)| Cell::from(Text::styled(style, text)));
+        [vec![name.into()], cells.into()].concat()
+    };
+    let rows = [row("analysis_config.bucket_span", "15m", "30m"), row("description", "of the web tier", "")];
+    let columns = [words(""), flexible("before.tar.gz"), flexible(heading)];
+    sheet(|section| section.table(Table::new(columns.clone(), rows.clone())))
+}
+
+#[test]
+fn rows_of_a_narrow_table_are_lists_with_complete_names_and_without_empty_cells() {
+    assert_eq!(
+        at_width(40, &comparison("after.tar.gz")),
+        "Title\nSection\n  analysis_config.bucket_span\n    before.tar.gz: 15m\n    after.tar.gz: 30m\n  description\n    \
+         before.tar.gz: of the web tier\n"
+    );
+}
+
+#[test]
+fn rows_are_lists_if_the_titles_of_the_columns_are_too_long() {
+    let page = at_width(80, &comparison("web-latency_state.after-the-change.tar.gz"));
+    assert!(page.contains("    web-latency_state.after-the-change.tar.gz: 30m\n"), "{page}");
+    let page = at_width(100, &comparison("web-latency_state.after-the-change.tar.gz"));
+    assert!(page.contains("bucket_span  15m  "), "{page}");
+}
+
+#[test]
+fn sides_of_a_comparison_have_colors() {
+    let color = RenderOptions { color: true, ..RenderOptions::default() };
+    let text = render_text(&comparison("after.tar.gz"), color);
+    assert!(text.contains("\u{1b}[31m15m\u{1b}[0m") && text.contains("\u{1b}[32m30m\u{1b}[0m"), "{text}");
+    let document = render_html(&comparison("<b>.tar.gz"));
+    assert!(document.contains("<span class=\"removed\">15m</span>"), "{document}");
+    assert!(document.contains("<th scope=\"col\" class=\"long\">&lt;b&gt;.tar.gz</th>"), "{document}");
+}
+
+/// Two days of documents with a period before, one within and one after them.
+fn histogram() -> Histogram {
+    const DAY: i64 = 86_400_000;
+    let period = |from: i64, to: i64| Period {
+        kind: "annotation",
+        from: EpochMillis(from),
+        to: EpochMillis(to),
+        text: "<b>release</b>".to_owned(),
+    };
+    Histogram {
+        title: "Documents over time",
+        from: EpochMillis(0),
+        width_millis: 86_400_000,
+        counts: vec![1, 0, 8, 4],
+        unit: ["document", "documents"],
+        periods: vec![period(-DAY, -1), period(DAY, 3 * DAY), period(3 * DAY, 9 * DAY), period(4 * DAY + 1, 5 * DAY)],
+    }
+}
+
+#[test]
+fn histogram_has_ticks_tooltips_and_the_periods_within_it() {
+    let document = render_html(&sheet(|section| section.push(Block::Histogram(histogram()))));
+    for text in [
+        "1970-01-01T00:00:00Z: 1 document<",
+        "1970-01-03T00:00:00Z: 8 documents<",
+        "x=\"50.000%\" y=\"198\">1970-01-03<",
+        ">2</text>",
+        ">8</text>",
+        "<rect class=\"annotation\" x=\"25.000%\" y=\"20.00\" width=\"50.000%\"",
+        "<rect class=\"annotation\" x=\"75.000%\" y=\"20.00\" width=\"25.000%\"",
+        "<title>1970-01-02T00:00:00Z &lt;b&gt;release&lt;/b&gt;</title>",
+    ] {
+        assert!(document.contains(text), "{text}: {document}");
+    }
+    assert_eq!(document.matches("<rect class=\"annotation\"").count(), 2, "{document}");
+}
+
+#[test]
+fn details_are_folded_in_html_and_escaped() {
+    let page = sheet(|section| section.push(Block::Details("Query", "{\n  \"a\": \"</pre>\u{1b}\"\n}".to_owned())));
+    let document = render_html(&page);
+    assert!(
+        document.contains("<details><summary>Query</summary>\n<pre>{\n  &quot;a&quot;: &quot;&lt;/pre&gt;\\u{1b}&quot;\n}</pre></details>"),
+        "{document}"
+    );
+    assert_eq!(narrow(&page), "Title\nSection\n  Query\n  {\n    \"a\": \"</pre>\\u{1b}\"\n  }\n");
+}
+
+#[test]
+fn landmarks_have_different_names() {
+    let section = || Section::note("", "The verdict.");
+    let (title, sections) = ("Title".to_owned(), vec![section(), section()]);
+    let document = render_html(&ReportPage { title, sections });
+    assert_eq!(document.matches("aria-label=\"Summary\"").count(), 1);
+    assert_eq!(document.matches("<section>").count(), 1);
 }

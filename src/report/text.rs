@@ -12,7 +12,7 @@ use crate::util::format::escape;
 
 const INDENT: usize = 2;
 /// Column of values after labels, so that they are aligned on the whole page.
-const VALUES: usize = INDENT + 19;
+const VALUES: usize = INDENT + 22;
 /// Pages with fewer columns print values below their labels.
 const NARROW: usize = 60;
 /// Columns between those of a table, and between tiles.
@@ -105,6 +105,10 @@ impl RenderOptions {
                 self.paragraph(&line.join(text.clone()))
             }
             Block::Paragraph(text) => self.paragraph(text),
+            Block::Details(title, text) => {
+                let lines = text.lines().map(|line| indented(Plain, line));
+                [indented(Faint, title)].into_iter().chain(lines).collect()
+            }
         }
     }
 
@@ -150,8 +154,8 @@ impl RenderOptions {
         rows.join(&Text::default())
     }
 
-    /// Columns are as wide as their widest cell. Flexible ones are truncated if the line would be too long; if it still is,
-    /// each row becomes a list of facts.
+    /// Columns are as wide as their widest cell. Flexible ones are truncated if the line would be too long. If it still is,
+    /// or if the page is narrow, each row becomes a list of facts.
     fn table(self, table: &Table) -> Vec<Text> {
         let cell = |cell: &Cell| match cell {
             Cell::Text(text) => text.clone(),
@@ -164,9 +168,9 @@ impl RenderOptions {
         let rows: Vec<Vec<Text>> = titles.into_iter().chain(rows).collect();
         let notes = table.notes(shown).map(|note| Text::styled(Faint, note));
         let notes = notes.flat_map(|note| self.paragraph(&note));
-        let widths = widths(&table.columns, &rows, self.width);
+        let widths = widths(&table.columns, &rows, self.width.filter(|_| !self.is_narrow()));
         let width = INDENT + widths.iter().map(|width| width + TABLE_GAP).sum::<usize>() - TABLE_GAP;
-        if self.is_narrow() && self.width < Some(width) {
+        if self.width.is_some_and(|page| page < width) {
             let rows = table.rows.iter().take(shown);
             let lists = rows.flat_map(|row| self.row_as_list(&table.columns, row));
             return lists.chain(notes).collect();
@@ -272,14 +276,17 @@ fn at_column(column: usize, mut head: Text, lines: impl IntoIterator<Item = Text
     above.into_iter().chain(lines).collect()
 }
 
-/// The widths of columns in a page, as far as flexible ones can be made narrower.
+/// The widths of columns in a page, as far as flexible ones can be made narrower. Titles are not truncated.
 fn widths(columns: &[Column], rows: &[Vec<Text>], page: Option<usize>) -> Vec<usize> {
     let widest = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(Text::width).max();
     let mut widths: Vec<usize> = (0..columns.len()).map(|column| widest(column).unwrap_or(0)).collect();
     let gaps = INDENT + TABLE_GAP * columns.len().saturating_sub(1);
     while page.is_some_and(|page| widths.iter().sum::<usize>() + gaps > page) {
         let flexible = widths.iter_mut().zip(columns);
-        let flexible = flexible.filter(|(width, column)| matches!(column, Column::Flexible(_)) && **width > MIN_COLUMN);
+        let flexible = flexible.filter(|(width, column)| {
+            let title = measure_text_width(column.title());
+            matches!(column, Column::Flexible(_)) && **width > MIN_COLUMN.max(title)
+        });
         let Some((widest, _)) = flexible.max_by_key(|(width, _)| **width) else {
             break;
         };

@@ -66,6 +66,14 @@ pub(crate) fn wrapped(text: &str, width: usize) -> String {
     lines
 }
 
+/// The first `max` characters of a text, with an ellipsis if there are more.
+pub(crate) fn truncated(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{} …", &text[..end]),
+    }
+}
+
 /// Formats bytes as lowercase hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;

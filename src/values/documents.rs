@@ -8,7 +8,7 @@ use crate::job::GENERATED;
 
 /// The user that autodetect writes annotations as. No other user can have this name.
 pub(crate) const JOB_USER: &str = "_xpack";
-pub(super) const ANNOTATIONS_OF_PEOPLE: &str = "annotations of users";
+pub(super) const ANNOTATIONS_OF_PEOPLE: &str = "user annotations";
 
 /// The content at a path of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ type Visit<'v> = dyn FnMut(ValueSource<'_>, ArchivePart, &str) + 'v;
 
 /// Labels for texts that do not belong to a member of a document.
 pub(super) const UNKNOWN: &str = "other texts";
-pub(super) const ANNOTATIONS_OF_THE_JOB: &str = "annotations of the job";
+pub(super) const ANNOTATIONS_OF_THE_JOB: &str = "job annotations";
 pub(super) const CLUSTER_NAME: &str = "cluster name";
 
 /// The texts of a job's configuration that contain values or describe their owner.

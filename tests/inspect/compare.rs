@@ -94,3 +94,33 @@ fn standard_input_is_read_once() {
     );
     assert_eq!(exit(&inspect(&[COMPLETE, COMPLETE, "--list"])), Some(2));
 }
+
+#[test]
+fn archives_of_the_same_name_are_distinguished_by_their_directories() {
+    let binary = Binary::new();
+    for (folder, content) in [("before", COMPLETE), ("after", "without-categorizer.tar.gz")] {
+        std::fs::create_dir(binary.path(folder)).unwrap();
+        std::fs::write(binary.path(folder).join("job.tar.gz"), archive(content)).unwrap();
+    }
+    let [first, second] = ["before", "after"].map(|folder| {
+        let path = std::path::Path::new(folder).join("job.tar.gz");
+        path.display().to_string()
+    });
+    let run = binary.run(["inspect", &first, &second]).expect(0);
+    let title = format!("{first} compared with {second}\n");
+    assert!(run.stdout.starts_with(&title), "{}", run.stdout);
+    let run = binary.run(["inspect", &first, &second, "--html", "-"]).expect(0);
+    for name in [&first, &second] {
+        let heading = format!("<th scope=\"col\" class=\"long\">{name}</th>");
+        assert!(run.stdout.contains(&heading), "{}", run.stdout);
+    }
+    assert!(run.stdout.contains("<span class=\"removed\">") && run.stdout.contains("<span class=\"added\">"));
+}
+
+#[test]
+fn comparison_names_the_reason_why_an_archive_cannot_be_imported() {
+    let output = inspect(&[COMPLETE, "without-snapshot-document.tar.gz"]);
+    let page = stdout(&output);
+    let reason = "Cannot be imported - without-snapshot-document.tar.gz: the snapshot document";
+    assert!(page.contains(reason), "{page}");
+}

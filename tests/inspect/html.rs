@@ -1,6 +1,10 @@
 //! `--html FILE`: one self-contained page.
 
+use crate::support::archive::{blocks, gzip, members};
 use crate::support::binary::Binary;
+use crate::support::cluster::ml::MlVersion;
+use crate::support::fixtures::Fixture;
+use crate::support::test_cluster::TestCluster;
 use crate::support::fixtures::from_python;
 
 fn complete() -> String {
@@ -100,7 +104,7 @@ fn html_page_loads_and_runs_nothing() {
         for (tag, _) in tags {
             let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
             let known = "!DOCTYPE html head meta title style body main h1 h2 section dl dt dd div span ul li p table thead \
-                         tbody tr th td details summary figure figcaption svg rect line text footer";
+                         tbody tr th td pre details summary figure figcaption svg rect line text footer";
             assert!(known.split_whitespace().any(|known| known == name), "<{tag}>");
             for word in ["src", "href", "style", "on"] {
                 let attribute = tag
@@ -118,4 +122,74 @@ fn html_page_loads_and_runs_nothing() {
         }
         assert_eq!(opened, closed, "every element is closed");
     }
+}
+
+#[test]
+fn html_page_is_titled_by_job_cluster_and_date() {
+    let binary = Binary::new();
+    let fixture = Fixture::load("web-latency");
+    let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &fixture);
+    let archive = cluster.export(&binary, "web-latency", "job", &[]).display().to_string();
+    let run = binary.run(["inspect", &archive, "--json"]).expect(0);
+    let written = run.json()["archive"]["written"].clone();
+    let [name, at] = ["cluster_name", "at"].map(|member| written[member].as_str().unwrap().to_owned());
+    let title = format!("Job web-latency, cluster {name}, {}", &at[..10]);
+    let page = binary.run(["inspect", &archive, "--html", "-"]).expect(0).stdout;
+    assert!(page.contains(&format!("<title>{title}</title>")), "{title}");
+    assert!(page.contains(&format!("<h1>{title}</h1>")), "{title}");
+    assert!(page.contains("<dt>Archive</dt><dd>job.tar.gz, "), "{page}");
+}
+
+#[test]
+fn configuration_annotations_and_notifications_are_in_the_page_only_with_values() {
+    let binary = Binary::new();
+    let archive = complete();
+    let [without, with] = [&[][..], &["--values"]].map(|more| {
+        let arguments = [&["inspect", &archive, "--html", "-"], more].concat();
+        binary.run(arguments).expect(0).stdout
+    });
+    for (text, label) in [
+        ("emit(doc[", "the script of the datafeed"),
+        ("&quot;exists&quot;: {", "the query"),
+        ("<td>mueller</td><td class=\"long\">Load test by the platform team</td>", "an annotation"),
+        ("<td>job</td><td class=\"long\">Detected", "an annotation of the job"),
+        ("<td class=\"long\">Job created</td>", "a notification"),
+    ] {
+        assert!(!without.contains(text), "{label}");
+        assert!(with.contains(text), "{label}");
+    }
+    let rule = "<dd><span class=\"faint\">rule: </span>skip result if host is in filter canary-hosts</dd>";
+    assert!(without.contains(rule) && with.contains(rule), "{without}");
+}
+
+#[test]
+fn annotations_are_drawn_over_the_input_documents_with_text_only_with_values() {
+    let binary = Binary::new();
+    let mut entries = members(&from_python("complete"));
+    for entry in &mut entries {
+        if entry.name.ends_with("_annotations.ndjson") {
+            let text = String::from_utf8(std::mem::take(&mut entry.content)).unwrap();
+            let lines = text.lines().map(|line| {
+                let mut document: serde_json::Value = serde_json::from_str(line).unwrap();
+                if document.get("timestamp").is_some() {
+                    // Within the 48 minutes of input documents.
+                    document["timestamp"] = 1_704_068_400_000_u64.into();
+                }
+                format!("{document}\n")
+            });
+            entry.content = lines.collect::<String>().into_bytes();
+        }
+    }
+    std::fs::write(binary.path("job.tar.gz"), gzip(&blocks(&entries))).unwrap();
+    let [without, with] = [&[][..], &["--values"]].map(|more| {
+        let arguments = [&["inspect", "job.tar.gz", "--html", "-"], more].concat();
+        binary.run(arguments).expect(0).stdout
+    });
+    assert!(without.contains("<rect class=\"annotation\""), "{without}");
+    assert!(without.contains("<span class=\"key annotation\">"), "{without}");
+    assert!(!without.contains("Load test"), "{without}");
+    let tooltip = "<title>2024-01-01T00:20:00Z Load test by the platform team</title>";
+    assert!(with.contains(tooltip), "{with}");
+    let unchanged = binary.run(["inspect", &complete(), "--html", "-"]).expect(0).stdout;
+    assert!(!unchanged.contains("key annotation"), "no annotation is in the range of the plot");
 }

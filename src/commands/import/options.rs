@@ -84,7 +84,7 @@ pub struct ImportOptions {
     /// Print the result as a JSON document
     #[arg(long)]
     pub json: bool,
-    /// Fail if the archive is of another job
+    /// Fail if the archive contains another job
     ///
     /// To import under another ID, use --as.
     #[arg(long = "job-id", alias = "job_id", value_name = "JOB")]

@@ -5,6 +5,8 @@ mod facts;
 mod inspection;
 mod options;
 mod page;
+mod rules;
+mod timeline;
 mod values;
 
 use crate::commands::interrupt::{self, Signals};
@@ -35,7 +37,8 @@ async fn print_result(options: InspectOptions, terminal: &Terminal) -> Result<()
     let report = &first.report;
     if let Some(second) = &second {
         let comparison = compare::compare(&first, second);
-        options.write(&comparison, &compare::page(&comparison), terminal)?;
+        let names = compare::names([&options.archive, options.other.as_deref().unwrap_or(&options.archive)]);
+        options.write(&comparison, &compare::page(&comparison, &names), terminal)?;
     } else if options.list {
         options.print(&entry_list(report), &entry_table(report), terminal)?;
     } else if options.verify && terminal.is_quiet() && !options.json && options.html.is_none() {

@@ -72,7 +72,8 @@ pub struct InspectOptions {
     pub show: Option<String>,
     /// Write an HTML page, or `-` for stdout
     ///
-    /// The page is one file without scripts that loads nothing from the network.
+    /// The page is one file without scripts that loads nothing from the network. With --values, it also contains the complete
+    /// configuration, annotations and notifications.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "show"])]
     pub html: Option<PathBuf>,
     /// Replace an existing HTML page

@@ -5,12 +5,17 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::facts::{CategoryFacts, PatternFacts, PatternKind, Report};
+use super::rules::describe_rule;
+use super::timeline::{messages, periods, to_the_minute};
 use super::values::{self, ValuesFacts};
+use crate::archive::Contents;
 use crate::commands::compatibility::Requirement;
 use crate::job::{Detector, Snapshot};
-use crate::report::Column::{Flexible, Numbers, Words};
+use crate::json::{RawObject, indented};
 use crate::report::TextStyle::{Bad, Caution, Faint, Good, Plain};
-use crate::report::{Block, Cell, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile};
+use crate::report::{
+    Block, Cell, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile, flexible, numbers, words,
+};
 use crate::util::format::{amount, bytes, count, duration, format_size};
 use crate::util::timestamp::EpochMillis;
 
@@ -19,10 +24,11 @@ const SHOWN_PATTERNS: usize = 6;
 /// Maximum number of table rows in the text; HTML folds the others.
 const SHOWN_CATEGORIES: usize = 10;
 const SHOWN_INDICES: usize = 8;
+/// Maximum bytes of an indented configuration.
+const MAX_CONFIGURATION: usize = 1 << 20;
 
 /// The page of a report. The verdict comes first and last, so that it is visible without scrolling.
 pub(super) fn page(report: &Report) -> ReportPage {
-    let path = report.archive.path.as_str();
     let sections: [fn(&Report) -> Option<Section>; 10] = [
         summary, job, datafeed, snapshot, categories, parts, inputs, checks, missing, reminder,
     ];
@@ -30,8 +36,36 @@ pub(super) fn page(report: &Report) -> ReportPage {
     let values = report.values.iter().flat_map(values::sections);
     let last = Section::of("", Block::Verdict(verdict(report)));
     ReportPage {
-        title: if path == "-" { "standard input" } else { path }.to_owned(),
-        sections: sections.chain(values).chain([last]).collect(),
+        title: title(report),
+        sections: sections.chain(messages(report)).chain(values).chain([last]).collect(),
+    }
+}
+
+/// The job, the cluster and the date; the name of the archive if the job is not known.
+fn title(report: &Report) -> String {
+    let Some(job) = report.contents.job_id() else {
+        return file_name(report).to_owned();
+    };
+    let (manifest, snapshot) = (&report.contents.manifest, &report.contents.snapshot);
+    let cluster = manifest
+        .iter()
+        .map(|manifest| format!("cluster {}", manifest.source.cluster_name));
+    let created = manifest.iter().map(|manifest| manifest.created.clone());
+    let created = created.chain(
+        snapshot
+            .iter()
+            .filter_map(|snapshot| Some(snapshot.timestamp?.to_string())),
+    );
+    let date = created
+        .take(1)
+        .map(|time| time.split('T').next().unwrap_or_default().to_owned());
+    joined([format!("Job {job}")].into_iter().chain(cluster).chain(date))
+}
+
+fn file_name(report: &Report) -> &str {
+    match report.archive.path.as_str() {
+        "-" => "standard input",
+        path => path,
     }
 }
 
@@ -44,9 +78,10 @@ pub(super) fn values_page(report: &Report, values: &ValuesFacts) -> ReportPage {
         false => Text::styled(Caution, data),
     };
     let sections = [vec![Section::note("", note)], values::sections(values)].concat();
+    let more = categories(report).into_iter().chain(messages(report));
     ReportPage {
         title: format!("{}: values", report.archive.path),
-        sections: sections.into_iter().chain(categories(report)).collect(),
+        sections: sections.into_iter().chain(more).collect(),
     }
 }
 
@@ -62,7 +97,8 @@ fn summary(report: &Report) -> Option<Section> {
         section.push(Block::Tiles(tiles));
     }
     let entries = amount(report.entries.len() as u64, "entry", "entries");
-    section.fact("Size", format!("{} in {entries}", bytes(report.archive.bytes)));
+    let archive = format!("{}, {} in {entries}", file_name(report), bytes(report.archive.bytes));
+    section.fact("Archive", archive);
     let Some(manifest) = &report.contents.manifest else {
         section.fact("Created by", "the Python scripts, or incomplete (no manifest)");
         return Some(section);
@@ -85,7 +121,8 @@ fn verdict(report: &Report) -> Mark {
     let number = report.checks.len();
     let failed = report.checks.iter().filter(|check| !check.passed).count();
     let warnings = report.findings.iter().filter(|finding| !finding.is_fatal()).count() as u64;
-    let missing = report.missing.len() as u64;
+    // Some parts of a damaged archive cannot be read, so that nobody knows whether they are missing.
+    let missing = report.missing.len() as u64 * u64::from(report.importable);
     let checks = match failed {
         0 => format!("all {number} checks passed"),
         _ => format!("{failed} of {number} checks failed"),
@@ -148,13 +185,24 @@ fn job(report: &Report) -> Option<Section> {
     let bucket_span = job.analysis.bucket_span.as_deref();
     section.fact("Bucket span", bucket_span.unwrap_or("5m (default)"));
     section.fact("Time field", job.time_field());
-    section.facts("Detectors", job.analysis.detectors.iter().map(Detector::description));
+    section.facts("Detectors", job.analysis.detectors.iter().flat_map(detector));
     section.fact("Influencers", job.analysis.influencers.join(", "));
-    section.facts("Categorized field", job.categorization_field());
-    section.facts("Summary count", job.analysis.summary_count_field_name.as_deref());
+    section.facts("Categorization field", job.categorization_field());
+    section.facts("Summary count field", job.analysis.summary_count_field_name.as_deref());
     section.facts("Memory limit", job.model_memory_limit().map(format_size));
     section.facts("Job version", job.job_version.as_deref());
+    if report.values.is_some() {
+        let text = indented(&job.text, MAX_CONFIGURATION);
+        section.push(Block::Details("Full configuration of the job and its datafeed", text));
+    }
     Some(section)
+}
+
+/// A detector, and a line for each of its rules.
+fn detector(detector: &Detector) -> Vec<Text> {
+    let rules = detector.custom_rules.iter();
+    let rules = rules.map(|rule| Text::styled(Faint, "rule: ").then(Plain, describe_rule(rule)));
+    [detector.description().into()].into_iter().chain(rules).collect()
 }
 
 fn datafeed(report: &Report) -> Option<Section> {
@@ -173,7 +221,18 @@ fn datafeed(report: &Report) -> Option<Section> {
     section.fact("Query", query);
     section.fact("Also uses", joined(others.map(|fact| fact.replace('_', " "))));
     section.facts("Remote clusters", is_set("remote").then_some(remote));
+    if report.values.is_some()
+        && let Some(query) = query_text(&report.contents)
+    {
+        section.push(Block::Details("Query", query));
+    }
     Some(section)
+}
+
+fn query_text(contents: &Contents) -> Option<String> {
+    let job = RawObject::parse(contents.config.as_ref()?.text.get()).ok()?;
+    let datafeed = RawObject::parse(job.get("datafeed_config")?.get()).ok()?;
+    Some(indented(datafeed.get("query")?, MAX_CONFIGURATION))
 }
 
 fn snapshot(report: &Report) -> Option<Section> {
@@ -209,7 +268,7 @@ fn snapshot(report: &Report) -> Option<Section> {
         }
     }
     section.facts("Health", health(report, snapshot));
-    section.fact("Model size", numbers(&series(report, snapshot)));
+    section.fact("Model size", amounts(&series(report, snapshot)));
     if let Some(latest) = snapshot.latest_record_time_stamp {
         let first = first_record(report);
         let length = between(first, Some(latest)).map_or_else(String::new, |length| format!(" ({length})"));
@@ -219,7 +278,7 @@ fn snapshot(report: &Report) -> Option<Section> {
     let latest_result = snapshot.latest_result_time_stamp;
     section.facts("Latest result", latest_result.map(|time| time.to_string()));
     if let Some(counts) = &report.data_counts {
-        let counts = numbers(&[
+        let counts = amounts(&[
             (counts.records, "records"),
             (counts.buckets, "buckets"),
             (positive(counts.empty_buckets), "empty buckets"),
@@ -283,7 +342,7 @@ fn categorization(snapshot: &Snapshot) -> Text {
     let total = amount(total, "category", "categories");
     let kinds = ["frequent", "rare", "dead", "failed"];
     let kinds = kinds.map(|kind| (positive(snapshot.size(&format!("{kind}_category_count"))), kind));
-    let kinds = numbers(&kinds);
+    let kinds = amounts(&kinds);
     let kinds = if kinds.is_empty() { kinds } else { format!(" ({kinds})") };
     let documents = snapshot.size("categorized_doc_count");
     let documents = documents.map(|documents| format!(" in {}", amount(documents, "document", "documents")));
@@ -358,11 +417,11 @@ fn categories(report: &Report) -> Option<Section> {
         row
     });
     let examples = categories.list.iter().any(|category| category.example.is_some());
-    let mut columns = vec![Numbers("Category"), Numbers("Matches"), Words("")];
-    columns.extend(examples.then_some(Flexible("Example")));
+    let mut columns = vec![numbers("Category"), numbers("Matches"), words("")];
+    columns.extend(examples.then_some(flexible("Example")));
     let notes = [
         categories.more.then_some("Not all categories are listed."),
-        (!examples).then_some("Add --values to show an example of each."),
+        (!examples).then_some("A report made with --values shows an example of each."),
     ];
     let table = Table {
         shown: Some(SHOWN_CATEGORIES),
@@ -381,8 +440,8 @@ fn parts(report: &Report) -> Option<Section> {
         let [first, last] = [part.first, part.last].map(|time| to_the_minute(time).into());
         vec![part.heading.into(), documents, size, first, last]
     });
-    let [documents, size] = ["Documents", "Size"].map(Numbers);
-    let columns = [Words(""), documents, size, Words("From"), Words("To")];
+    let [documents, size] = ["Documents", "Size"].map(numbers);
+    let columns = [words(""), documents, size, words("From"), words("To")];
     section.table(Table::new(columns, rows));
     for part in report.parts.iter().filter(|part| part.undated > 0) {
         let undated = amount(part.undated, "document", "documents");
@@ -392,7 +451,7 @@ fn parts(report: &Report) -> Option<Section> {
     let annotations = report.annotations;
     if annotations.by_job + annotations.by_users > 0 {
         let [job, users] = [annotations.by_job, annotations.by_users].map(count);
-        section.fact("Annotations", format!("{job} by the job, {users} by users"));
+        section.fact("Annotations", format!("{job} created by the job, {users} by users"));
     }
     section.fact("Filters", report.filters.join(", "));
     let calendars = report.contents.calendars.iter().map(|calendar| {
@@ -417,7 +476,7 @@ fn inputs(report: &Report) -> Option<Section> {
         let rows = indices.into_iter().map(row);
         section.table(Table {
             shown: Some(SHOWN_INDICES),
-            ..Table::new([Flexible("Source index"), Numbers("Documents"), Words("")], rows)
+            ..Table::new([flexible("Source index"), numbers("Documents"), words("")], rows)
         });
     }
     section.fact("Mapping", if inputs.mapping { "included" } else { "not included" });
@@ -427,7 +486,8 @@ fn inputs(report: &Report) -> Option<Section> {
             from: histogram.from,
             width_millis: histogram.column_millis,
             counts: histogram.counts.clone(),
-            unit: "documents",
+            unit: ["document", "documents"],
+            periods: periods(report),
         }));
     }
     Some(section)
@@ -447,6 +507,9 @@ fn checks(report: &Report) -> Option<Section> {
 
 fn missing(report: &Report) -> Option<Section> {
     let mut section = Section::new("Missing from this archive");
+    if !report.importable {
+        section.paragraph("Parts that cannot be read because of damage are listed, too.");
+    }
     for part in &report.missing {
         section.paragraph(&part.consequence);
     }
@@ -454,11 +517,11 @@ fn missing(report: &Report) -> Option<Section> {
 }
 
 fn reminder(report: &Report) -> Option<Section> {
-    let text = "The model state contains values of the data (hosts, users, messages), even without input documents. \
+    let text = "The model state contains values of the data (such as names of hosts and users), even without input documents. \
                 Protect the archive as you protect the data.";
     let mut section = Section::note("Before you share this archive", text);
     if report.values.is_none() {
-        section.paragraph("This page contains none of these values. Add --values to show them.");
+        section.paragraph("This page contains none of these values. They are shown in a report made with --values.");
     }
     report.parts.iter().any(|part| part.documents > 0).then_some(section)
 }
@@ -476,7 +539,7 @@ fn joined<T: Borrow<str>>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 /// Numbers with their names, except for unknown numbers.
-fn numbers(numbers: &[(Option<u64>, &str)]) -> String {
+fn amounts(numbers: &[(Option<u64>, &str)]) -> String {
     let numbers = numbers.iter();
     joined(numbers.filter_map(|(number, name)| Some(format!("{} {name}", count((*number)?)))))
 }
@@ -484,16 +547,4 @@ fn numbers(numbers: &[(Option<u64>, &str)]) -> String {
 fn between(from: Option<EpochMillis>, to: Option<EpochMillis>) -> Option<String> {
     let millis = u64::try_from(to?.0.checked_sub(from?.0)?).ok()?;
     Some(duration(Duration::from_millis(millis)))
-}
-
-/// Without seconds, so that the table fits into 80 columns.
-fn to_the_minute(time: Option<EpochMillis>) -> Text {
-    let Some(time) = time.map(|time| time.to_string()) else {
-        return Text::styled(Faint, "-");
-    };
-    match time.rsplit_once(':') {
-        Some((minutes, _)) => format!("{minutes}Z").into(),
-        // A time outside of the years that RFC 3339 has.
-        None => time.into(),
-    }
 }

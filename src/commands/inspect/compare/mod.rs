@@ -4,6 +4,7 @@
 mod diff;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,10 +15,9 @@ use super::inspection::Inspection;
 use super::values::{FieldFacts, PartCounts, StoredValue, ValuesFacts, part_label};
 use crate::archive::{Contents, EntryKind};
 use crate::job::GENERATED;
-use crate::report::Column::{Flexible, Numbers, Words};
-use crate::report::TextStyle::{Bad, Caution, Faint, Good};
-use crate::report::{Block, Cell, Mark, ReportPage, Section, Table, Text};
-use crate::util::format::{amount, bytes, count};
+use crate::report::TextStyle::{Added, Bad, Caution, Faint, Good, Removed};
+use crate::report::{Block, Cell, Column, Mark, ReportPage, Section, Table, Text, flexible, numbers, words};
+use crate::util::format::{amount, bytes, count, truncated};
 use crate::util::timestamp::EpochMillis;
 use crate::values::ArchivePart;
 use diff::Difference;
@@ -70,6 +70,9 @@ pub(super) struct ComparedArchive {
     pub(crate) path: String,
     pub(crate) bytes: u64,
     pub(crate) importable: bool,
+    /// Why not.
+    #[serde(skip)]
+    pub(crate) error: String,
     pub(crate) job_id: Option<String>,
     pub(crate) snapshot_id: Option<String>,
 }
@@ -114,6 +117,7 @@ pub(super) fn compare(first: &Inspection, second: &Inspection) -> Comparison {
             path: report.archive.path.clone(),
             bytes: report.archive.bytes,
             importable: report.importable,
+            error: report.contents.fatal().map_or_else(String::new, ToString::to_string),
             job_id: report.contents.job_id().map(ToString::to_string),
             snapshot_id: report.contents.snapshot_id().map(ToString::to_string),
         }),
@@ -251,25 +255,42 @@ fn compare_field(field: &FieldFacts, first: &FieldFacts, second: &FieldFacts) ->
     }
 }
 
-/// The comparison as a page.
-pub(super) fn page(comparison: &Comparison) -> ReportPage {
-    let mut sections = vec![summary(comparison)];
+/// The names of two archives, with the directories that distinguish them if their files have the same name.
+pub(super) fn names(paths: [&Path; 2]) -> [String; 2] {
+    let [first, second] = paths.map(|path| path.components().rev().collect::<Vec<_>>());
+    let same = first.iter().zip(&second).take_while(|(first, second)| first == second);
+    let kept = if first == second { 1 } else { same.count() + 1 };
+    [&first, &second].map(|path| {
+        let name: PathBuf = path.iter().take(kept).rev().collect();
+        let name = name.display().to_string();
+        if name == "-" { "standard input".to_owned() } else { name }
+    })
+}
+
+/// The comparison of archives with these names as a page.
+pub(super) fn page(comparison: &Comparison, names: &[String; 2]) -> ReportPage {
+    let mut sections = vec![summary(comparison, names)];
     for (name, heading) in SECTIONS {
         let found = comparison.differences.iter().filter(|found| found.section == name);
         let table = Table {
             shown: Some(SHOWN),
-            left_out: "use --json to list all",
-            ..Table::new([Flexible(""), Flexible("First"), Flexible("Second")], found.map(row))
+            left_out: "the JSON document lists all",
+            ..Table::new(columns(names), found.map(row))
         };
         if !table.rows.is_empty() {
             sections.push(Section::of(heading, Block::Table(table)));
         }
     }
-    sections.extend(comparison.values.as_deref().map(values_section));
+    let values = comparison.values.as_deref();
+    sections.extend(values.map(|fields| values_section(fields, names)));
     sections.push(Section::of("", Block::Verdict(verdict(comparison))));
-    let [first, second] = &comparison.archives;
-    let title = format!("{} compared with {}", first.path, second.path);
+    let title = names.join(" compared with ");
     ReportPage { title, sections }
+}
+
+/// Names of options are not truncated.
+fn columns(names: &[String; 2]) -> Vec<Column> {
+    [words("")].into_iter().chain(names.iter().map(flexible)).collect()
 }
 
 fn verdict(comparison: &Comparison) -> Mark {
@@ -285,16 +306,16 @@ fn verdict(comparison: &Comparison) -> Mark {
     }
 }
 
-fn summary(comparison: &Comparison) -> Section {
+fn summary(comparison: &Comparison, names: &[String; 2]) -> Section {
     let mut section = Section::of("", Block::Verdict(verdict(comparison)));
-    for ComparedArchive { path, .. } in comparison.archives.iter().filter(|archive| !archive.importable) {
-        let text = format!("{path}; for the reason, run `esml-state inspect {path}`");
+    let archives = comparison.archives.iter().zip(names);
+    for (archive, name) in archives.filter(|(archive, _)| !archive.importable) {
+        let text = format!("{name}: {}", archive.error);
         section.push(Block::Verdict(Mark(Bad, "Cannot be imported", text.into())));
     }
     let archives = comparison.archives.each_ref();
     let known = |value: &Option<String>| value.clone().unwrap_or("unknown".to_owned());
     let rows = [
-        ("Archive", archives.map(|archive| archive.path.clone())),
         ("Size", archives.map(|archive| bytes(archive.bytes))),
         ("Job", archives.map(|archive| known(&archive.job_id))),
         ("Snapshot", archives.map(|archive| known(&archive.snapshot_id))),
@@ -303,9 +324,9 @@ fn summary(comparison: &Comparison) -> Section {
         let label = Text::styled(Faint, label);
         vec![label.into(), first.into(), second.into()]
     });
-    section.table(Table::new([Words(""), Flexible("First"), Flexible("Second")], rows));
+    section.table(Table::new(columns(names), rows));
     if comparison.values.is_none() {
-        let hint = "Add --values to compare the values of the data, too.";
+        let hint = "A comparison made with --values also shows added and removed values of the data.";
         section.paragraph(Text::styled(Faint, hint));
     }
     section
@@ -317,6 +338,7 @@ fn row(difference: &Difference) -> Vec<Cell> {
         (Value::Array(removed), Value::Array(added)) => [signed("-", removed), signed("+", added)],
         (first, second) => [first, second].map(|value| value_text(what, value)),
     };
+    let [first, second] = [first.or_style(Removed), second.or_style(Added)];
     let what = if what.is_empty() { "(everything)" } else { what };
     vec![what.into(), first.into(), second.into()]
 }
@@ -325,13 +347,13 @@ fn row(difference: &Difference) -> Vec<Cell> {
 fn value_text(what: &str, value: &Value) -> Text {
     match value {
         Value::Null => Text::styled(Faint, "-"),
-        Value::String(text) => short(text).into(),
+        Value::String(text) => truncated(text, MAX_VALUE).into(),
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(time), _) if what.ends_with("_time") => EpochMillis(time).to_string().into(),
             (_, Some(number)) => count(number).into(),
             _ => number.to_string().into(),
         },
-        other => short(&other.to_string()).into(),
+        other => truncated(&other.to_string(), MAX_VALUE).into(),
     }
 }
 
@@ -341,42 +363,37 @@ fn signed(sign: &str, items: &[Value]) -> Text {
         Value::String(text) => format!("{sign} {text}"),
         other => format!("{sign} {other}"),
     });
-    short(&items.collect::<Vec<_>>().join(", ")).into()
+    truncated(&items.collect::<Vec<_>>().join(", "), MAX_VALUE).into()
 }
 
-fn short(text: &str) -> String {
-    match text.char_indices().nth(MAX_VALUE) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{} …", &text[..end]),
-    }
-}
-
-fn values_section(fields: &[FieldDifference]) -> Section {
+fn values_section(fields: &[FieldDifference], names: &[String; 2]) -> Section {
     const TITLE: &str = "Added and removed values";
     if fields.is_empty() {
         return Section::note(TITLE, "None.");
     }
     let mut section = Section::new(TITLE);
     let rows = fields.iter().flat_map(|field| {
-        let names = std::iter::once(field.field.as_str()).chain(std::iter::repeat(""));
-        names.zip(&field.parts).map(|(name, part)| {
-            let mut row: Vec<Cell> = vec![name.into(), part_label(part.part).into()];
+        field.parts.iter().map(|part| {
+            let mut row: Vec<Cell> = vec![Cell::from(&field.field), part_label(part.part).into()];
             row.extend([part.first, part.second, part.added, part.removed].map(|number| Cell::from(count(number))));
             row
         })
     });
-    let mut columns = vec![Flexible("Field"), Words("Found in")];
-    columns.extend(["First", "Second", "Added", "Removed"].map(Numbers));
+    let mut columns = vec![flexible("Field"), words("Found in")];
+    columns.extend(names.iter().map(numbers));
+    columns.extend(["Added", "Removed"].map(numbers));
     section.table(Table::new(columns, rows));
     if fields.iter().any(|field| !field.exact) {
         let text = "Some fields have more values than fit in memory; their other values were not compared.";
         section.paragraph(Text::styled(Caution, text));
     }
     for field in fields {
-        for (values, what) in [(&field.added, "added"), (&field.removed, "removed")] {
+        for (values, what, style) in [(&field.added, "added", Added), (&field.removed, "removed", Removed)] {
             let hidden = values.len().saturating_sub(SHOWN_VALUES) as u64;
-            let more = (hidden > 0).then(|| format!("{} more; use --json to list all", count(hidden)));
-            let lines = values.iter().take(SHOWN_VALUES).map(|value| short(value)).chain(more);
+            let more = (hidden > 0).then(|| format!("{} more; the JSON document lists all", count(hidden)));
+            let shown = values.iter().take(SHOWN_VALUES);
+            let lines = shown.map(|value| Text::styled(style, truncated(value, MAX_VALUE)));
+            let lines = lines.chain(more.map(Text::from));
             section.facts(format!("{} {what}", field.field), lines);
         }
     }

@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use super::{Comparison, compare, page};
+use super::{Comparison, compare, names, page};
 use crate::archive::{EntryKind, Limits, Part};
 use crate::commands::inspect::facts::Report;
 use crate::commands::inspect::inspection::Inspection;
@@ -29,6 +30,7 @@ fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Repo
     contents.texts.insert(EntryKind::Filters, text);
     report.values = Some(gathered.into_facts(&report.contents, Limits::default()));
     report.failure = None;
+    report.importable = true;
     change(&mut report);
     Inspection { report, failure: None }
 }
@@ -57,6 +59,25 @@ fn compared() -> Comparison {
     )
 }
 
+fn files() -> [String; 2] {
+    names(["before.tar.gz", "after.tar.gz"].map(Path::new))
+}
+
+#[test]
+fn names_of_archives_have_the_directories_that_distinguish_them() {
+    for (first, second, expected) in [
+        ("a/x.tar.gz", "b/y.tar.gz", ["x.tar.gz", "y.tar.gz"]),
+        ("of-alice/a/x.tar.gz", "of-alice/b/x.tar.gz", ["a/x.tar.gz", "b/x.tar.gz"]),
+        ("a/c/x.tar.gz", "b/c/x.tar.gz", ["a/c/x.tar.gz", "b/c/x.tar.gz"]),
+        ("x.tar.gz", "a/x.tar.gz", ["x.tar.gz", "a/x.tar.gz"]),
+        ("of-alice/x.tar.gz", "of-alice/x.tar.gz", ["x.tar.gz", "x.tar.gz"]),
+        ("-", "a/x.tar.gz", ["standard input", "x.tar.gz"]),
+    ] {
+        let expected = expected.map(|name| name.replace('/', std::path::MAIN_SEPARATOR_STR));
+        assert_eq!(names([first, second].map(Path::new)), expected);
+    }
+}
+
 #[test]
 fn an_archive_equals_itself() {
     let comparison = compare(&before(|_| {}), &before(|_| {}));
@@ -74,12 +95,12 @@ fn comparison_page_matches_the_snapshot() {
         unicode: true,
         width: Some(80),
     };
-    insta::assert_snapshot!("comparison", render_text(&page(&compared()), look));
+    insta::assert_snapshot!("comparison", render_text(&page(&compared(), &files()), look));
 }
 
 #[test]
 fn text_from_an_archive_cannot_control_terminal_or_browser() {
-    let sheet = page(&compared());
+    let sheet = page(&compared(), &files());
     for text in [render_text(&sheet, RenderOptions::default()), render_html(&sheet)] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
@@ -127,8 +148,8 @@ fn literals_of_queries_and_rules_are_printed_only_with_values() {
         };
         for text in [
             serde_json::to_string(&comparison).unwrap(),
-            render_text(&page(&comparison), look),
-            render_html(&page(&comparison)),
+            render_text(&page(&comparison, &files()), look),
+            render_html(&page(&comparison, &files())),
         ] {
             assert!(
                 text.contains("query.term.host") && text.contains("custom_settings.note"),

@@ -3,6 +3,7 @@
 //! `docs/inspect-json.md` documents every member.
 
 mod documents;
+mod messages;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub(super) use documents::{
     AnnotationFacts, CategoriesFacts, CategoryFacts, HistogramFacts, Pattern, PatternFacts, PatternKind,
 };
 use documents::{Categories, PartTimes, Patterns, document_time};
+use messages::LatestMessages;
+pub(super) use messages::Message;
 
 /// The time field of input documents if the configuration is missing.
 const DEFAULT_TIME_FIELD: &str = "@timestamp";
@@ -86,6 +89,9 @@ pub(crate) struct Report {
     /// Set if the command fails: the error as every command prints it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<Value>,
+    /// The latest annotations and notifications.
+    #[serde(skip)]
+    pub(crate) messages: [Vec<Message>; 2],
     #[serde(skip)]
     pub(crate) contents: Contents,
 }
@@ -159,6 +165,7 @@ pub(super) struct FactCollector {
     times: BTreeMap<Part, PartTimes>,
     patterns: Patterns,
     categories: Categories,
+    messages: LatestMessages,
     /// Set with `--values`; shared with the receiver of the decoded state.
     values: Option<Rc<RefCell<ValueCollector>>>,
 }
@@ -192,6 +199,9 @@ impl DocumentVisitor for FactCollector {
             Part::Categories => return self.categories.add(source),
             Part::State => return,
         };
+        if part != Part::Inputs {
+            self.messages.add(part, time, source);
+        }
         self.times.entry(part).or_default().add(time);
     }
 }
@@ -201,6 +211,7 @@ impl FactCollector {
     pub(super) fn new(with_values: bool) -> Self {
         let mut collector = Self::default();
         collector.categories.with_examples = with_values;
+        collector.messages.with_texts = with_values;
         collector.values = with_values.then(Rc::default);
         collector
     }
@@ -244,6 +255,7 @@ impl FactCollector {
             entries: contents.entries.clone(),
             values: self.values.map(|values| values.take().into_facts(&contents, limits)),
             failure: None,
+            messages: [Part::Annotations, Part::Notifications].map(|part| self.messages.of(part)),
             contents,
         }
     }
@@ -373,7 +385,10 @@ fn checks(contents: &Contents) -> Vec<Check> {
             Rule::Snapshot => Some(contents.snapshot.is_some()),
             Rule::State => Some(contents.count(Part::State) > 0),
             Rule::OtherEntry => (failed || contents.entries.iter().any(is_other)).then_some(true),
-            Rule::Manifest => contents.manifest.as_ref().map(|manifest| agrees(manifest, contents)),
+            Rule::Manifest => match &contents.manifest {
+                Some(manifest) => Some(agrees(manifest, contents)),
+                None => failed.then_some(true),
+            },
         };
         let passed = complete? && !failed;
         Some(Check { what, passed })

@@ -6,7 +6,7 @@ use crate::archive::{Contents, EntrySummary, Finding, Limits, Manifest, Part, Ru
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
     self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, HistogramFacts,
-    InputFacts, PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
+    InputFacts, Message, PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
 };
 use crate::commands::inspect::values::{UnreadableFacts, ValueCollector};
 use crate::job::{JobConfig, Snapshot};
@@ -48,8 +48,13 @@ pub(in crate::commands::inspect) fn full_with_values() -> Report {
         part: "model_state",
         reason: "at a.b: unknown element `z`".to_owned(),
     });
+    let text = "Load test by \u{1b}[2J<b>Bob</b>";
     Report {
         values: Some(values),
+        messages: [
+            vec![message("bob", text), message("_xpack", "Detected trend")],
+            vec![message("info", "Job opened on node-1")],
+        ],
         ..full()
     }
 }
@@ -64,7 +69,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
             bytes: 412_961,
             written: contents.manifest.as_ref().map(facts::origin),
         },
-        importable: true,
+        importable: false,
         job: contents.config.as_ref().map(facts::job),
         datafeed: contents
             .config
@@ -99,6 +104,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
         parts: vec![
             part("state", 2, false),
             part("annotations", 12, true),
+        part("notifications", 1, true),
             part("inputs", 300_000, true),
         ],
         inputs: Some(InputFacts {
@@ -126,13 +132,14 @@ pub(in crate::commands::inspect) fn full() -> Report {
                 passed: false,
             },
         ],
-        findings: vec![Finding {
-            severity: Severity::Warning,
-            rule: Rule::File,
-            incomplete: false,
-            place: "notes\n\u{1b}[2J.txt".to_owned(),
-            what: "unknown entry, ignored".to_owned(),
-        }],
+        findings: vec![
+            finding(
+                Severity::Fatal,
+                "web-latency_filters.json",
+                "not JSON: expected value",
+            ),
+            finding(Severity::Warning, "notes\n\u{1b}[2J.txt", "unknown entry, ignored"),
+        ],
         missing: vec![MissingPart {
             what: "calendars",
             consequence: "Calendars".to_owned(),
@@ -146,7 +153,8 @@ pub(in crate::commands::inspect) fn full() -> Report {
             sha256: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8".to_owned(),
         }],
         values: None,
-        failure: Some(json!({"error": "notes.txt: unknown entry", "hint": "look at it", "exit": 4})),
+        failure: Some(json!({"error": "web-latency_filters.json: not JSON", "hint": "look at it", "exit": 4})),
+        messages: [vec![message("", "")], vec![message("", "")]],
         contents,
     }
 }
@@ -157,7 +165,15 @@ fn contents() -> Contents {
         "source": {"cluster_version": "9.2.0", "cluster_name": "production", "cluster_uuid": "xAhsTO1RRz6tGljHAiU2Pw"},
         "job_id": "web-latency", "snapshot_id": "1795432817", "options": {"include-inputs": true}, "entries": [],
     });
-    let calendar = json!({"calendar_id": "holidays", "events": [{}, {}, {}]});
+    let event = |from: &str, to: &str| {
+        json!({"description": "<i>New year</i>", "start_time": time(from).unwrap().0, "end_time": time(to).unwrap().0})
+    };
+    let events = [
+        event("2023-12-31", "2024-01-02"),
+        event("2024-01-03", "2024-01-04"),
+        event("2025-01-01", "2025-01-02"),
+    ];
+    let calendar = json!({"calendar_id": "holidays", "events": events});
     Contents {
         manifest: Some(serde_json::from_value::<Manifest>(manifest).unwrap()),
         config: Some(job()),
@@ -174,6 +190,11 @@ fn job() -> JobConfig {
             "function": "mean",
             "field_name": "responsetime",
             "partition_field_name": "host",
+            "custom_rules": [{
+                "actions": ["skip_result"],
+                "conditions": [{"applies_to": "actual", "operator": "lt", "value": 100}],
+                "scope": {"host": {"filter_id": "canary-hosts", "filter_type": "include"}},
+            }],
         })
     });
     let job = json!({
@@ -245,6 +266,25 @@ fn category(id: u64, matches: u64) -> CategoryFacts {
         id,
         matches: Some(matches),
         example: text("login of \u{1b}[2Jalice <script>alert(1)</script> failed"),
+    }
+}
+
+fn finding(severity: Severity, place: &str, what: &str) -> Finding {
+    Finding {
+        severity,
+        rule: Rule::File,
+        incomplete: false,
+        place: place.to_owned(),
+        what: what.to_owned(),
+    }
+}
+
+fn message(origin: &str, text: &str) -> Message {
+    Message {
+        time: time("2024-01-02T12:00:00Z"),
+        end: time("2024-01-02T18:00:00Z"),
+        origin: origin.to_owned(),
+        text: text.to_owned(),
     }
 }
 

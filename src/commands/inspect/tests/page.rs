@@ -120,6 +120,7 @@ fn an_archive_without_contents_has_a_page() {
     let page = text(&report, PIPE);
     assert!(page.contains("The job configuration is missing"), "{page}");
     assert!(page.contains("Cannot be imported - "), "{page}");
+    assert!(page.starts_with("web-latency_state.tar.gz\n"), "{page}");
     assert!(!page.contains("Protect"), "{page}");
 }
 

@@ -1,9 +1,8 @@
 //! The values as sections of a page.
 
 use super::collect::{FieldFacts, FormatFacts, HashFacts, ValueFacts, ValuesFacts};
-use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Caution, Faint, Strong};
-use crate::report::{Block, Cell, Mark, Section, Table, Text};
+use crate::report::{Block, Cell, Mark, Section, Table, Text, flexible, numbers, words};
 use crate::util::format::count;
 use crate::values::ArchivePart;
 
@@ -34,8 +33,8 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
         let (number, formats) = (number(field), formats(field));
         vec![Cell::from(&field.name), number.into(), formats.into(), roles.into()]
     });
-    let [field, formats] = ["Field", "Looks like"].map(Flexible);
-    section.table(Table::new([field, Numbers("Values"), formats, Words("Used as")], rows));
+    let [field, formats] = ["Field", "Looks like"].map(flexible);
+    section.table(Table::new([field, numbers("Values"), formats, words("Used as")], rows));
     let unreadable = values.unreadable.iter();
     let unreadable =
         unreadable.map(|part| format!("values may be missing: {}: {}", part_label(part.part), part.reason));
@@ -105,12 +104,12 @@ fn field_section(field: &FieldFacts) -> Section {
         let bar = (largest > 1).then_some(Cell::Bar(value, largest));
         vec![text.into(), count(value).into(), bar.unwrap_or("".into())]
     });
-    let times = Numbers(if in_inputs { "Input documents" } else { "Count" });
+    let times = numbers(if in_inputs { "Input documents" } else { "Count" });
     section.table(Table {
         shown: Some(shown),
         more: field.values.len().saturating_sub(shown + folded) as u64,
-        left_out: "use --json to list all",
-        ..Table::new([Flexible("Most frequent"), times, Words("")], rows)
+        left_out: "the JSON document lists all",
+        ..Table::new([flexible("Most frequent"), times, words("")], rows)
     });
     section
 }
@@ -130,14 +129,14 @@ fn texts_section(texts: &[&FieldFacts]) -> Section {
         };
         let mut head = [name, number(field)];
         let hidden = field.values.len().saturating_sub(SHOWN_OF_TEXTS) as u64;
-        let more = Text::styled(Faint, format!("{} more; use --json to list all", count(hidden)));
+        let more = Text::styled(Faint, format!("{} more; the JSON document lists all", count(hidden)));
         let values = field.values.iter().take(SHOWN_OF_TEXTS).map(value_text);
         for text in values.chain((hidden > 0).then_some(more)) {
             let [name, number] = std::mem::take(&mut head);
             rows.push(vec![name.into(), number.into(), text.into()]);
         }
     }
-    let columns = [Words(""), Numbers("Values"), Flexible("Most frequent")];
+    let columns = [words(""), numbers("Values"), flexible("Most frequent")];
     Section::of("Users, texts, configuration", Block::Table(Table::new(columns, rows)))
 }
 
