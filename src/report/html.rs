@@ -140,7 +140,14 @@ fn rows(table: &Table, rows: &[Vec<Cell>]) -> String {
         .has_titles()
         .then(|| format!("<thead><tr>{titles}</tr></thead>\n"));
     let head = head.unwrap_or_default();
-    let cell = |(column, data): (&Column, &Cell)| format!("<td{}>{}</td>", class(column), cell(data));
+    let cell = |(column, data): (&Column, &Cell)| {
+        let title = match column.title() {
+            "" => String::new(),
+            // Narrow screens show it beside the value.
+            title => format!(" data-title=\"{}\"", escape_html(title)),
+        };
+        format!("<td{}{title}>{}</td>", class(column), cell(data))
+    };
     let cells = |row: &Vec<Cell>| table.columns.iter().zip(row).map(cell).collect::<String>();
     let rows: String = rows.iter().map(|row| format!("<tr>{}</tr>\n", cells(row))).collect();
     format!("<div class=\"scroll\"><table>\n{head}<tbody>\n{rows}</tbody></table></div>\n")

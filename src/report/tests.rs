@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Block, Cell, Gauge, Histogram, Period, RenderOptions, ReportPage, Section, Table, Text, TextStyle, flexible, numbers,
-    render_html, render_text, words,
+    Block, Cell, Gauge, Histogram, Period, RenderOptions, ReportPage, Section, Table, Text, TextStyle, flexible,
+    numbers, render_html, render_text, words,
 };
 use crate::util::timestamp::EpochMillis;
 
@@ -106,7 +106,10 @@ fn comparison(heading: &str) -> ReportPage {
         let cells = [first, second].map(|(style, text)| Cell::from(Text::styled(style, text)));
         [vec![name.into()], cells.into()].concat()
     };
-    let rows = [row("analysis_config.bucket_span", "15m", "30m"), row("description", "of the web tier", "")];
+    let rows = [
+        row("analysis_config.bucket_span", "15m", "30m"),
+        row("description", "of the web tier", ""),
+    ];
     let columns = [words(""), flexible("before.tar.gz"), flexible(heading)];
     sheet(|section| section.table(Table::new(columns.clone(), rows.clone())))
 }
@@ -123,19 +126,31 @@ fn rows_of_a_narrow_table_are_lists_with_complete_names_and_without_empty_cells(
 #[test]
 fn rows_are_lists_if_the_titles_of_the_columns_are_too_long() {
     let page = at_width(80, &comparison("web-latency_state.after-the-change.tar.gz"));
-    assert!(page.contains("    web-latency_state.after-the-change.tar.gz: 30m\n"), "{page}");
+    assert!(
+        page.contains("    web-latency_state.after-the-change.tar.gz: 30m\n"),
+        "{page}"
+    );
     let page = at_width(100, &comparison("web-latency_state.after-the-change.tar.gz"));
     assert!(page.contains("bucket_span  15m  "), "{page}");
 }
 
 #[test]
 fn sides_of_a_comparison_have_colors() {
-    let color = RenderOptions { color: true, ..RenderOptions::default() };
+    let color = RenderOptions {
+        color: true,
+        ..RenderOptions::default()
+    };
     let text = render_text(&comparison("after.tar.gz"), color);
-    assert!(text.contains("\u{1b}[31m15m\u{1b}[0m") && text.contains("\u{1b}[32m30m\u{1b}[0m"), "{text}");
+    assert!(
+        text.contains("\u{1b}[31m15m\u{1b}[0m") && text.contains("\u{1b}[32m30m\u{1b}[0m"),
+        "{text}"
+    );
     let document = render_html(&comparison("<b>.tar.gz"));
     assert!(document.contains("<span class=\"removed\">15m</span>"), "{document}");
-    assert!(document.contains("<th scope=\"col\" class=\"long\">&lt;b&gt;.tar.gz</th>"), "{document}");
+    assert!(
+        document.contains("<th scope=\"col\" class=\"long\">&lt;b&gt;.tar.gz</th>"),
+        "{document}"
+    );
 }
 
 /// Two days of documents with a period before, one within and one after them.
@@ -153,7 +168,12 @@ fn histogram() -> Histogram {
         width_millis: 86_400_000,
         counts: vec![1, 0, 8, 4],
         unit: ["document", "documents"],
-        periods: vec![period(-DAY, -1), period(DAY, 3 * DAY), period(3 * DAY, 9 * DAY), period(4 * DAY + 1, 5 * DAY)],
+        periods: vec![
+            period(-DAY, -1),
+            period(DAY, 3 * DAY),
+            period(3 * DAY, 9 * DAY),
+            period(4 * DAY + 1, 5 * DAY),
+        ],
     }
 }
 
@@ -183,7 +203,10 @@ fn details_are_folded_in_html_and_escaped() {
         document.contains("<details><summary>Query</summary>\n<pre>{\n  &quot;a&quot;: &quot;&lt;/pre&gt;\\u{1b}&quot;\n}</pre></details>"),
         "{document}"
     );
-    assert_eq!(narrow(&page), "Title\nSection\n  Query\n  {\n    \"a\": \"</pre>\\u{1b}\"\n  }\n");
+    assert_eq!(
+        narrow(&page),
+        "Title\nSection\n  Query\n  {\n    \"a\": \"</pre>\\u{1b}\"\n  }\n"
+    );
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::facts::{CategoryFacts, PatternFacts, PatternKind, Report};
 use super::rules::describe_rule;
 use super::timeline::{messages, periods, to_the_minute};
@@ -46,20 +48,11 @@ fn title(report: &Report) -> String {
     let Some(job) = report.contents.job_id() else {
         return file_name(report).to_owned();
     };
-    let (manifest, snapshot) = (&report.contents.manifest, &report.contents.snapshot);
-    let cluster = manifest
-        .iter()
-        .map(|manifest| format!("cluster {}", manifest.source.cluster_name));
-    let created = manifest.iter().map(|manifest| manifest.created.clone());
-    let created = created.chain(
-        snapshot
-            .iter()
-            .filter_map(|snapshot| Some(snapshot.timestamp?.to_string())),
-    );
-    let date = created
-        .take(1)
-        .map(|time| time.split('T').next().unwrap_or_default().to_owned());
-    joined([format!("Job {job}")].into_iter().chain(cluster).chain(date))
+    let text = |facts: &Option<Value>, name: &str| Some(facts.as_ref()?.get(name)?.as_str()?.to_owned());
+    let cluster = text(&report.archive.written, "cluster_name").map(|name| format!("cluster {name}"));
+    let created = text(&report.archive.written, "at").or(text(&report.snapshot, "created"));
+    let date = created.and_then(|time| Some(time.split('T').next()?.to_owned()));
+    joined([Some(format!("Job {job}")), cluster, date].into_iter().flatten())
 }
 
 fn file_name(report: &Report) -> &str {
@@ -121,7 +114,7 @@ fn verdict(report: &Report) -> Mark {
     let number = report.checks.len();
     let failed = report.checks.iter().filter(|check| !check.passed).count();
     let warnings = report.findings.iter().filter(|finding| !finding.is_fatal()).count() as u64;
-    // Some parts of a damaged archive cannot be read, so that nobody knows whether they are missing.
+    // Parts of a damaged archive that cannot be read are not necessarily missing.
     let missing = report.missing.len() as u64 * u64::from(report.importable);
     let checks = match failed {
         0 => format!("all {number} checks passed"),

@@ -10,33 +10,26 @@ const OPERATORS: [(&str, &str); 4] = [("lt", "<"), ("lte", "<="), ("gt", ">"), (
 
 /// Describes a rule: `skip result if actual < 100`.
 pub(super) fn describe_rule(rule: &Rule) -> String {
-    let actions: Vec<String> = items(&rule.actions).map(readable).collect();
+    let mut actions: Vec<String> = items(&rule.actions).map(readable).collect();
+    if actions.is_empty() {
+        // The default of Elasticsearch.
+        actions.push("skip result".to_owned());
+    }
     let conditions = items(&rule.conditions).map(|condition| {
         let operator = OPERATORS.iter().find(|(name, _)| condition["operator"] == *name);
         let operator = operator.map_or("?", |(_, sign)| sign);
-        let value = condition["value"]
-            .as_f64()
-            .map_or("?".to_owned(), |value| value.to_string());
+        let value = condition["value"].as_f64().map(|value| value.to_string());
+        let value = value.as_deref().unwrap_or("?");
         format!("{} {operator} {value}", readable(&condition["applies_to"]))
     });
     let scopes = rule.scope.iter().map(|(field, scope)| {
-        let is = if scope.filter_type == "exclude" {
-            "is not in"
-        } else {
-            "is in"
-        };
+        let not = if scope.filter_type == "exclude" { "not " } else { "" };
         let filter = scope.filter_id.as_ref().map_or("?", FilterId::as_str);
-        format!("{field} {is} filter {filter}")
+        format!("{field} is {not}in filter {filter}")
     });
     let conditions: Vec<String> = conditions.chain(scopes).collect();
-    // This action is the default of Elasticsearch.
-    let actions = if actions.is_empty() {
-        "skip result".to_owned()
-    } else {
-        actions.join(" and ")
-    };
     let separator = if conditions.is_empty() { "" } else { " if " };
-    actions + separator + &conditions.join(" and ")
+    actions.join(" and ") + separator + &conditions.join(" and ")
 }
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {

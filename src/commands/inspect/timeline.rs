@@ -34,7 +34,7 @@ pub(super) fn periods(report: &Report) -> Vec<Period> {
     annotations.chain(events.take(MAX_EVENTS)).collect()
 }
 
-/// With `--values`: tables of annotations and notifications, latest first.
+/// With `--values`: tables of annotations and notifications.
 pub(super) fn messages(report: &Report) -> Vec<Section> {
     let kinds = [("annotations", "Author"), ("notifications", "Level")]
         .into_iter()
@@ -58,7 +58,7 @@ pub(super) fn messages(report: &Report) -> Vec<Section> {
         let table = Table {
             shown: Some(SHOWN_MESSAGES),
             more,
-            left_out: if more > 0 { "only the latest are listed" } else { "" },
+            left_out: if more > 0 { "not listed" } else { "" },
             ..Table::new([words("Time"), words(origin), flexible("Text")], rows)
         };
         Some(Section::of(part.heading, Block::Table(table)))

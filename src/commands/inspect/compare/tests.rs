@@ -67,7 +67,11 @@ fn files() -> [String; 2] {
 fn names_of_archives_have_the_directories_that_distinguish_them() {
     for (first, second, expected) in [
         ("a/x.tar.gz", "b/y.tar.gz", ["x.tar.gz", "y.tar.gz"]),
-        ("of-alice/a/x.tar.gz", "of-alice/b/x.tar.gz", ["a/x.tar.gz", "b/x.tar.gz"]),
+        (
+            "of-alice/a/x.tar.gz",
+            "of-alice/b/x.tar.gz",
+            ["a/x.tar.gz", "b/x.tar.gz"],
+        ),
         ("a/c/x.tar.gz", "b/c/x.tar.gz", ["a/c/x.tar.gz", "b/c/x.tar.gz"]),
         ("x.tar.gz", "a/x.tar.gz", ["x.tar.gz", "a/x.tar.gz"]),
         ("of-alice/x.tar.gz", "of-alice/x.tar.gz", ["x.tar.gz", "x.tar.gz"]),

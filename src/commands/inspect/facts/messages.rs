@@ -8,6 +8,7 @@ use super::documents::document_time;
 use crate::archive::Part;
 use crate::util::format::truncated;
 use crate::util::timestamp::EpochMillis;
+use crate::values::JOB_USER;
 
 /// Maximum number of annotations and of notifications.
 const MAX_MESSAGES: usize = 1000;
@@ -27,18 +28,17 @@ pub(crate) struct Message {
 #[derive(Debug, Default)]
 pub(super) struct LatestMessages {
     pub(super) with_texts: bool,
-    /// By time and number.
-    messages: BTreeMap<Part, BTreeMap<(Option<EpochMillis>, u64), Message>>,
+    /// By time and number. Those of the job come first, since it writes many.
+    messages: BTreeMap<Part, BTreeMap<(bool, Option<EpochMillis>, u64), Message>>,
     number: u64,
 }
 
 impl LatestMessages {
     pub(super) fn add(&mut self, part: Part, time: Option<EpochMillis>, source: &[u8]) {
-        let document = self.with_texts.then(|| serde_json::from_slice(source).ok());
-        let document: Value = document.flatten().unwrap_or_default();
+        let document: Value = serde_json::from_slice(source).unwrap_or_default();
         let text = |names: [&str; 2]| {
             let text = names.iter().find_map(|name| document[name].as_str());
-            truncated(text.unwrap_or_default(), MAX_TEXT)
+            truncated(text.filter(|_| self.with_texts).unwrap_or_default(), MAX_TEXT)
         };
         let message = Message {
             time,
@@ -48,13 +48,14 @@ impl LatestMessages {
         };
         self.number += 1;
         let latest = self.messages.entry(part).or_default();
-        latest.insert((time, self.number), message);
+        let by_job = document["create_username"] == JOB_USER;
+        latest.insert((!by_job, time, self.number), message);
         if latest.len() > MAX_MESSAGES {
             latest.pop_first();
         }
     }
 
-    /// The messages of a part, latest first.
+    /// The messages of a part: those of users, then those of the job, each with the latest first.
     pub(super) fn of(&self, part: Part) -> Vec<Message> {
         let messages = self.messages.get(&part).into_iter().flat_map(BTreeMap::values);
         messages.rev().cloned().collect()
@@ -85,6 +86,22 @@ mod tests {
         assert_eq!(messages[MAX_MESSAGES - 1].time, Some(EpochMillis(500)));
         assert!(messages[0].text.starts_with("1499x") && messages[0].text.chars().count() == MAX_TEXT + 2);
         assert_eq!(latest.of(Part::Annotations), []);
+    }
+
+    #[test]
+    fn annotations_of_the_job_do_not_displace_those_of_users() {
+        let mut latest = LatestMessages {
+            with_texts: true,
+            ..LatestMessages::default()
+        };
+        latest.add(Part::Annotations, Some(EpochMillis(0)), br#"{"create_username":"bob"}"#);
+        for time in 1..1500 {
+            let source = br#"{"create_username":"_xpack"}"#;
+            latest.add(Part::Annotations, Some(EpochMillis(time)), source);
+        }
+        let messages = latest.of(Part::Annotations);
+        assert_eq!((messages.len(), messages[0].origin.as_str()), (MAX_MESSAGES, "bob"));
+        assert_eq!(messages[1].time, Some(EpochMillis(1499)));
     }
 
     #[test]

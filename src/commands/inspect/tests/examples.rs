@@ -104,7 +104,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
         parts: vec![
             part("state", 2, false),
             part("annotations", 12, true),
-        part("notifications", 1, true),
+            part("notifications", 1, true),
             part("inputs", 300_000, true),
         ],
         inputs: Some(InputFacts {
@@ -133,11 +133,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
             },
         ],
         findings: vec![
-            finding(
-                Severity::Fatal,
-                "web-latency_filters.json",
-                "not JSON: expected value",
-            ),
+            finding(Severity::Fatal, "web-latency_filters.json", "not JSON: expected value"),
             finding(Severity::Warning, "notes\n\u{1b}[2J.txt", "unknown entry, ignored"),
         ],
         missing: vec![MissingPart {
@@ -165,9 +161,7 @@ fn contents() -> Contents {
         "source": {"cluster_version": "9.2.0", "cluster_name": "production", "cluster_uuid": "xAhsTO1RRz6tGljHAiU2Pw"},
         "job_id": "web-latency", "snapshot_id": "1795432817", "options": {"include-inputs": true}, "entries": [],
     });
-    let event = |from: &str, to: &str| {
-        json!({"description": "<i>New year</i>", "start_time": time(from).unwrap().0, "end_time": time(to).unwrap().0})
-    };
+    let event = |from: &str, to: &str| json!({"description": "<i>New year</i>", "start_time": time(from).unwrap().0, "end_time": time(to).unwrap().0});
     let events = [
         event("2023-12-31", "2024-01-02"),
         event("2024-01-03", "2024-01-04"),

@@ -138,3 +138,27 @@ fn json_entry_list_has_full_checksums_and_the_exit_code() {
     assert_eq!(document["entries"][0]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(document["exit"], 4);
 }
+
+#[test]
+fn title_of_the_html_page_is_escaped() {
+    let mut report = full();
+    report.archive.written.as_mut().unwrap()["cluster_name"] = "</title><script>\u{1b}".into();
+    let document = render_html(&page(&report));
+    let title = r"Job web-latency, cluster &lt;/title&gt;&lt;script&gt;\u{1b}, 2026-11-23";
+    assert!(document.contains(&format!("<title>{title}</title>")), "{document}");
+    assert!(document.contains(&format!("<h1>{title}</h1>")), "{document}");
+}
+
+#[test]
+fn html_page_of_values_escapes_configuration_messages_and_events() {
+    let document = render_html(&page(&full_with_values()));
+    for text in [
+        "&quot;query&quot;: {",
+        r"Load test by \u{1b}[2J&lt;b&gt;Bob&lt;/b&gt;</td>",
+        r"Load test by \u{1b}[2J&lt;b&gt;Bob&lt;/b&gt;</title>",
+        "&lt;i&gt;New year&lt;/i&gt;</title>",
+    ] {
+        assert!(document.contains(text), "{text}: {document}");
+    }
+    assert!(!document.contains("<b>") && !document.contains("<i>"), "{document}");
+}
