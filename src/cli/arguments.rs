@@ -96,6 +96,9 @@ pub(super) enum Command {
     Pseudonymize(PseudonymizeOptions),
     Reveal(RevealOptions),
     /// Print a shell completion script
+    ///
+    /// In Bash, Fish and Zsh, it also completes the IDs of jobs and snapshots, on the cluster that the environment variables
+    /// of the connection options name.
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// Shell

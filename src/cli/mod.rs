@@ -2,6 +2,7 @@
 //! depend on this module. This module combines them and adds the global and the connection options.
 
 mod arguments;
+mod completions;
 mod connection;
 mod credentials;
 mod run;

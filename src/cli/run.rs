@@ -9,9 +9,10 @@ use std::process::ExitCode;
 
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ColorChoice, CommandFactory, FromArgMatches, ValueEnum, ValueHint};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::cli::arguments::{Cli, Command};
+use crate::cli::completions;
 use crate::commands::{self, RunContext};
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};
@@ -110,7 +111,7 @@ fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
             block_on(commands::pseudonymize::run(options, context, terminal))
         }
         Command::Reveal(options) => commands::reveal::run(&options, terminal),
-        Command::Completions { shell } => print(terminal, &completions(shell)),
+        Command::Completions { shell } => print(terminal, &completions::script(shell)),
         Command::Man { command } => match man(command.as_deref()) {
             Some(page) => print(terminal, &page),
             None => Err(Error::usage(
@@ -144,20 +145,6 @@ fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
 
 fn print(terminal: &Terminal, text: &str) -> Result<()> {
     terminal.result(text).map_err(|cause| Error::file("stdout", cause))
-}
-
-/// The completion script for a shell.
-fn completions(shell: clap_complete::Shell) -> String {
-    // Only with this hint, Bash quotes file names that contain spaces.
-    let file = |arg: Arg| match arg.get_value_hint() {
-        ValueHint::AnyPath => arg.value_hint(ValueHint::FilePath),
-        _ => arg,
-    };
-    let mut program = Cli::command().mut_subcommands(|command| command.mut_args(file));
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut program, "esml-state", &mut script);
-    // clap_complete 4.6 spells the function names of a program with a hyphen in two ways, so that Bash finds none.
-    String::from_utf8_lossy(&script).replace("esml__subcmd__state", "esml__state")
 }
 
 /// The man page of the program or of one command, in roff; `None` if the command does not exist.

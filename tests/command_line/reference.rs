@@ -6,7 +6,7 @@ use clap::builder::StyledStr;
 use clap::{Arg, Command, CommandFactory as _};
 use esml_state::cli::Cli;
 
-use super::{run, stdout};
+use super::{run, stderr, stdout};
 
 #[test]
 fn reference_page_matches_the_command_definitions() {
@@ -63,6 +63,68 @@ fn completions_of_options_with_a_file_are_file_names() {
             "{cases:?}"
         );
     }
+}
+
+/// `esml-state` is a shell function here, and each line of the result is a completion.
+#[cfg(unix)]
+#[test]
+fn bash_completes_ids_without_what_the_shell_would_interpret() {
+    let script = stdout(&run(&["completions", "bash"]));
+    let program = r#"esml-state() {
+        printf '%s\tclosed\n' web-latency log-categories '$(id)' '*' 'a b'
+        echo "esml-state $*" >&2; echo "$*" >> called
+    }"#;
+    let complete = r#"COMP_WORDS=(esml-state "$@"); COMP_CWORD=$#
+        _esml_state_with_ids esml-state "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    for (words, expected, asked) in [
+        (
+            &["export", ""][..],
+            Some("web-latency\nlog-categories\n"),
+            "list --quiet --timeout 2s --retries 0 --\n",
+        ),
+        (
+            &["list", "web"],
+            Some("web-latency\n"),
+            "list --quiet --timeout 2s --retries 0 --\n",
+        ),
+        (
+            &["export", "--yes", "--job-id", "log"],
+            Some("log-categories\n"),
+            "list --quiet --timeout 2s --retries 0 --\n",
+        ),
+        (
+            &["export", "a", "--snapshot-id", "w"],
+            Some("web-latency\n"),
+            "list --quiet --timeout 2s --retries 0 -- a\n",
+        ),
+        (&["export", "--job"], Some("--job-id\n"), ""),
+        (&["import", ""], None, ""),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", &format!("{script}\n{program}\n{complete}"), "bash"])
+            .args(words);
+        let output = bash.current_dir(directory.path()).output().unwrap();
+        if let Some(expected) = expected {
+            assert_eq!(stdout(&output), expected, "{words:?}");
+        }
+        assert_eq!(stderr(&output), "", "{words:?}");
+        let called = std::fs::read_to_string(directory.path().join("called")).unwrap_or_default();
+        assert_eq!(called, asked, "{words:?}");
+    }
+}
+
+#[test]
+fn fish_and_zsh_complete_ids() {
+    let fish = stdout(&run(&["completions", "fish"]));
+    assert!(fish.contains("-l snapshot-id -x -a \"(__fish_esml_state_ids "));
+    let zsh = stdout(&run(&["completions", "zsh"]));
+    assert!(
+        zsh.contains("\n_esml-state() {\n    _esml_state_ids && return\n"),
+        "{zsh}"
+    );
+    assert!(zsh.starts_with("#compdef esml-state\n") && zsh.contains("\n_esml_state_ids() {\n"));
 }
 
 #[test]

@@ -1,0 +1,16 @@
+
+# Prints the IDs of the jobs on the cluster that the environment names, or of the snapshots of a job.
+function __fish_esml_state_ids
+    esml-state list --quiet --timeout 2s --retries 0 -- $argv 2>/dev/null </dev/null | string replace -r '\t.*' ''
+end
+
+# Prints the word after the command.
+function __fish_esml_state_job
+    set -l words (commandline -opc)
+    echo $words[3]
+end
+
+complete -c esml-state -n "__fish_esml_state_using_subcommand export" -f -a "(__fish_esml_state_ids)"
+complete -c esml-state -n "__fish_esml_state_using_subcommand list" -f -a "(__fish_esml_state_ids)"
+complete -c esml-state -n "__fish_esml_state_using_subcommand export" -l job-id -x -a "(__fish_esml_state_ids)"
+complete -c esml-state -n "__fish_esml_state_using_subcommand export" -l snapshot-id -x -a "(__fish_esml_state_ids (__fish_esml_state_job))"
