@@ -45,6 +45,14 @@ impl From<StopSignal> for ExitCode {
     }
 }
 
+fn describe(signal: ExitCode) -> &'static str {
+    match signal {
+        ExitCode::Terminated => "terminated",
+        ExitCode::HungUp => "the terminal was closed",
+        _ => "interrupted",
+    }
+}
+
 /// Why a command failed: the message (`Display`), its causes (`source`), [`hint`](Error::hint) and [`exit`](Error::exit).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -138,12 +146,13 @@ impl Error {
 
     /// A signal ended the run.
     pub(crate) fn stopped(signal: ExitCode) -> Self {
-        let message = match signal {
-            ExitCode::Terminated => "terminated",
-            ExitCode::HungUp => "the terminal was closed",
-            _ => "interrupted",
-        };
-        Self::stated(signal, message, None)
+        Self::stated(signal, describe(signal), None)
+    }
+
+    /// A second signal ended the cleanup, such as `the rollback`.
+    pub(crate) fn stopped_during(cleanup: &str, signal: ExitCode, hint: Option<&str>) -> Self {
+        let message = format!("{} during {cleanup}", describe(signal));
+        Self::stated(signal, message, hint.map(str::to_owned))
     }
 
     /// A task panicked.

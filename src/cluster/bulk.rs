@@ -63,7 +63,7 @@ pub struct Bulk {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) documents: u64,
-    bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Bulk {

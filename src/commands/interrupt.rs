@@ -2,44 +2,81 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
-use crate::commands::session::StopSource;
+use crate::commands::session::{Session, StopSource};
 use crate::error::{Error, ExitCode, Result};
-use crate::util::process::{self, StopSignal};
+use crate::terminal::Terminal;
+use crate::util::atomic_file;
+use crate::util::process::{self, StopSignal, lock};
+
+/// The time for a command to end after the second signal. It is not used unless the terminal or a disk is blocked.
+const MAX_EXIT_TIME: Duration = Duration::from_secs(1);
 
 /// Listens from the start of a command to its end, so that a signal between two pieces of work stops the second one. The
 /// second signal always ends the process.
 #[derive(Debug)]
 pub(crate) struct Signals {
     first: watch::Receiver<Option<ExitCode>>,
+    second: watch::Receiver<Option<ExitCode>>,
+    cleanup: Arc<Mutex<Option<Cleanup>>>,
+}
+
+/// What a signal starts at the moment, for the message that is printed at once.
+#[derive(Debug)]
+pub(super) struct Cleanup {
+    /// Such as `rolling back the import`.
+    pub(super) action: &'static str,
+    /// What a second signal does in addition to exiting, such as `may leave job a incomplete`.
+    pub(super) risk: String,
 }
 
 impl Signals {
     /// Installs the handlers before it returns.
-    pub(crate) fn listen(stop: &StopSource) -> Self {
+    pub(crate) fn listen(stop: &StopSource, terminal: &Terminal) -> Self {
+        let (first_sender, first) = watch::channel(None);
+        let (second_sender, second) = watch::channel(None);
+        let cleanup = Arc::default();
         if let StopSource::Requested(first) = stop {
-            return Self { first: first.clone() };
+            let first = first.clone();
+            return Self { first, second, cleanup };
         }
-        let (sender, first) = watch::channel(None);
+        let (announced, terminal) = (Arc::clone(&cleanup), terminal.clone());
         let signals = process::Signals::listen();
         tokio::spawn(async move {
             let Ok(mut signals) = signals else {
                 return std::future::pending().await;
             };
             let first = signals.next().await;
-            let _ = sender.send(Some(first.into()));
-            loop {
-                let second = signals.next().await;
-                // When a terminal is closed, the system and the shell may both send SIGHUP.
-                if second != StopSignal::HangUp || first != StopSignal::HangUp {
-                    std::process::exit(second as i32);
-                }
+            // Waiting for a blocked terminal must not prevent the cleanup.
+            let announcing = tokio::task::spawn_blocking(move || announce(first, &announced, &terminal));
+            let _ = tokio::time::timeout(MAX_EXIT_TIME, announcing).await;
+            let _ = first_sender.send(Some(first.into()));
+            let mut second = signals.next().await;
+            // When a terminal is closed, the system and the shell may both send SIGHUP.
+            while (first, second) == (StopSignal::HangUp, StopSignal::HangUp) {
+                second = signals.next().await;
+            }
+            let _ = second_sender.send(Some(second.into()));
+            if tokio::time::timeout(MAX_EXIT_TIME, second_sender.closed()).await.is_err() {
+                atomic_file::remove_temporary_files();
+                std::process::exit(second as i32);
             }
         });
-        Self { first }
+        Self { first, second, cleanup }
+    }
+
+    /// Sets what a signal starts from now on; `None` if the command then ends immediately.
+    pub(super) fn set_cleanup(&self, cleanup: Option<Cleanup>) {
+        *lock(&self.cleanup) = cleanup;
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.first.borrow().is_some()
     }
 
     /// Runs the work until it ends or a signal arrives. The signal drops the work.
@@ -52,11 +89,20 @@ impl Signals {
         }
     }
 
+    /// Runs a cleanup. A second signal drops it and is returned.
+    pub(super) async fn or_second<T>(&self, cleanup: impl Future<Output = T>) -> Result<T, ExitCode> {
+        tokio::select! {
+            biased;
+            signal = received(&self.second) => Err(signal),
+            done = cleanup => Ok(done),
+        }
+    }
+
     /// Runs work that writes. Requests in flight are completed before the work is dropped, so that their result is known
     /// and none of them reaches the cluster after the rollback.
     pub(super) async fn or_between_requests<T>(
         &self,
-        cluster: &Cluster,
+        session: &Session,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let mut work = Box::pin(self.cancellable(work));
@@ -65,7 +111,8 @@ impl Signals {
             error = self.stopped() => error,
             outcome = &mut work => return self.unless_stopped(outcome),
         };
-        stop_between_requests(cluster, work).await;
+        let _stage = session.stage("Waiting for requests in progress", None);
+        let _ = self.or_second(stop_between_requests(&session.cluster, work)).await;
         Err(error)
     }
 
@@ -75,11 +122,7 @@ impl Signals {
     }
 
     async fn stopped(&self) -> Error {
-        let mut first = self.first.clone();
-        match first.wait_for(Option::is_some).await.as_deref() {
-            Ok(signal) => Error::stopped(signal.unwrap_or(ExitCode::Interrupted)),
-            Err(_) => std::future::pending().await,
-        }
+        Error::stopped(received(&self.first).await)
     }
 
     /// Replaces the error of work that failed because it was interrupted.
@@ -87,6 +130,28 @@ impl Signals {
         let signal = *self.first.borrow();
         outcome.map_err(|error| signal.map_or(error, Error::stopped))
     }
+}
+
+async fn received(signal: &watch::Receiver<Option<ExitCode>>) -> ExitCode {
+    let mut signal = signal.clone();
+    match signal.wait_for(Option::is_some).await.as_deref() {
+        Ok(signal) => signal.unwrap_or(ExitCode::Interrupted),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Prints what happens after the first signal.
+fn announce(signal: StopSignal, cleanup: &Mutex<Option<Cleanup>>, terminal: &Terminal) {
+    let Some(Cleanup { action, risk }) = lock(cleanup).take() else {
+        return;
+    };
+    let (what, again) = match signal {
+        StopSignal::Interrupt => ("Interrupted", "Ctrl-C"),
+        StopSignal::Terminate => ("Terminated", "signal"),
+        StopSignal::HangUp => ("The terminal was closed", "signal"),
+    };
+    terminal.hide_stages();
+    terminal.print_always(&format!("{what}: {action}. A second {again} exits at once and {risk}."));
 }
 
 /// Computes on a separate thread, which is abandoned when a signal arrives. Only for computations without side effects.
@@ -111,12 +176,13 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+    use crate::terminal::TerminalOptions;
     use crate::util::process::{Cancellable, fail_if_cancelled, until_cancelled};
 
     #[tokio::test]
     async fn computations_fail_once_a_signal_was_received() {
         let (sender, first) = watch::channel(None);
-        let signals = Signals::listen(&StopSource::Requested(first));
+        let signals = Signals::listen(&StopSource::Requested(first), &Terminal::new(TerminalOptions::default()));
         let computed = async {
             let mut sink = Cancellable(Vec::new());
             sink.write_all(b"before").unwrap();
@@ -138,7 +204,7 @@ mod tests {
     #[tokio::test]
     async fn a_result_that_is_ready_when_a_signal_arrives_is_returned() {
         let (sender, first) = watch::channel(None);
-        let signals = Signals::listen(&StopSource::Requested(first));
+        let signals = Signals::listen(&StopSource::Requested(first), &Terminal::new(TerminalOptions::default()));
         let done = async {
             sender.send(Some(ExitCode::Interrupted)).unwrap();
             Ok(1)

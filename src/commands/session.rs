@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,7 +14,6 @@ use crate::commands::question;
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{Stage, Streams, Terminal};
 use crate::util::format::count;
-use crate::util::process::lock;
 
 /// The environment of a run: that of the process, or a separate one if several runs share a process.
 #[derive(Debug)]
@@ -53,41 +52,27 @@ impl RunContext {
     }
 }
 
-/// Reports retries next to the progress bar of the current stage.
+/// Reports retries next to the progress of the current stage.
 #[derive(Debug)]
-struct RetryReporter {
-    terminal: Terminal,
-    stage: Mutex<Option<Stage>>,
-}
-
-impl RetryReporter {
-    /// Sets the stage that retries are reported in; `None` between stages.
-    fn follow(&self, stage: Option<Stage>) {
-        *lock(&self.stage) = stage;
-    }
-}
+struct RetryReporter(Terminal);
 
 impl Observer for RetryReporter {
     fn waiting(&self, error: &cluster::Error, pause: Duration, attempt: u32) {
         let text = format!("retrying in {:.1} s (attempt {attempt}): {error}", pause.as_secs_f32());
-        match &*lock(&self.stage) {
-            Some(stage) => stage.note(&text),
-            None => self.terminal.print(&text),
-        }
+        self.0.note(&text, pause);
     }
 
     fn answered(&self, what: &str, status: u16, elapsed: Duration) {
-        self.terminal
+        self.0
             .trace(&format!("{what}: {status} in {} ms", elapsed.as_millis()));
     }
 }
 
-/// A connected client, and the terminal that reports its retries.
+/// A connected client and the terminal.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) cluster: Cluster,
     pub(super) terminal: Terminal,
-    retries: Arc<RetryReporter>,
 }
 
 impl Session {
@@ -106,12 +91,10 @@ impl Session {
                  (--ignore-certs)",
             );
         }
-        let retries = Arc::new(RetryReporter {
-            terminal: terminal.clone(),
-            stage: Mutex::new(None),
-        });
+        let retries = Arc::new(RetryReporter(terminal.clone()));
         let connect = async |options: &ConnectOptions| {
             let http = Arc::new(HttpClient::new(options, retries.clone(), context.clock.clone())?);
+            let _stage = terminal.stage(&format!("Connecting to {}", http.address), count, None);
             Ok::<_, Error>((Cluster::connect(Arc::clone(&http)).await, http))
         };
         let (mut connected, mut http) = connect(options).await?;
@@ -137,7 +120,6 @@ impl Session {
         Ok(Self {
             cluster,
             terminal: terminal.clone(),
-            retries,
         })
     }
 
@@ -146,21 +128,9 @@ impl Session {
         refuse_missing(required.missing(&self.cluster.http).await?)
     }
 
-    /// Starts a stage, in which retries are reported.
+    /// Starts a stage that counts documents or requests.
     pub(super) fn stage(&self, title: &str, total: Option<u64>) -> Stage {
-        let stage = self.terminal.stage(title, count, total);
-        self.retries.follow(Some(stage.clone()));
-        stage
-    }
-
-    pub(super) fn done(&self, stage: Stage, line: &str) {
-        self.leave_stage();
-        stage.done(line);
-    }
-
-    /// Reports further retries on separate lines.
-    pub(super) fn leave_stage(&self) {
-        self.retries.follow(None);
+        self.terminal.stage(title, count, total)
     }
 }
 

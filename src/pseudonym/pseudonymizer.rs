@@ -311,18 +311,21 @@ impl Pseudonymizer {
     }
 }
 
-/// Passes each document of a part to a function.
+/// Passes each document of a part to a function. Reports the average size of the documents in bytes for each.
 async fn for_each_document(
     archive: &CheckedArchive,
     part: Part,
     progress: Progress<'_>,
     take: &mut dyn FnMut(&Document) -> Result<()>,
 ) -> Result<()> {
+    let of_part = |entry: &&EntrySummary| entry.kind.and_then(EntryKind::part) == Some(part);
+    let bytes: u64 = archive.contents.entries.iter().filter(of_part).map(|entry| entry.bytes).sum();
+    let average = bytes / archive.contents.count(part).max(1);
     let mut stream = archive.documents(part);
     while let Some(batch) = stream.next().await? {
         process::fail_if_cancelled()?;
         tokio::task::block_in_place(|| batch.iter().try_for_each(&mut *take))?;
-        progress(batch.len() as u64);
+        progress(batch.len() as u64 * average);
     }
     Ok(())
 }

@@ -1,18 +1,17 @@
-//! Results, messages and the progress of stages. What the terminal supports and what the options select is decided once.
-//! Progress is a bar on a terminal, and one line per stage otherwise.
+//! Results, messages and stages. What the terminal supports and what the options select is decided once.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ColorChoice};
 use console::{Style, Term};
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use crate::util::format::{duration, escape, indented};
+use crate::terminal::progress::{Bar, Bars};
+use crate::util::format::indented;
 use crate::util::process::lock;
 use crate::util::secret::Secrets;
 
@@ -107,7 +106,8 @@ pub(super) struct Inner {
     stdout_is_terminal: bool,
     stdout_color: bool,
     pub(super) stderr_color: bool,
-    bars: Option<MultiProgress>,
+    /// `None` if progress is not drawn.
+    pub(super) bars: Option<Bars>,
     /// A question is waiting for its answer.
     pub(super) question_open: AtomicBool,
     /// Texts that are never printed.
@@ -138,7 +138,7 @@ impl Terminal {
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         // https://no-color.org
         let plain = dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let moving = stderr && !dumb && options.verbosity() > Verbosity::Quiet;
+        let moving = stderr && !console::is_dumb() && options.verbosity() > Verbosity::Quiet;
         Self(Arc::new(Inner {
             verbosity: options.verbosity(),
             interactive: stderr && io::stdin().is_terminal(),
@@ -146,7 +146,7 @@ impl Terminal {
             stdout_color: is_colored(options.color, stdout, plain),
             stderr_color: is_colored(options.color, stderr, plain),
             streams,
-            bars: moving.then(MultiProgress::new),
+            bars: moving.then(Bars::new),
             question_open: AtomicBool::new(false),
             secrets: Mutex::default(),
         }))
@@ -159,7 +159,7 @@ impl Terminal {
     }
 
     /// The text with all secrets replaced.
-    fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(super) fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
         lock(&self.0.secrets).redact(text)
     }
 
@@ -281,7 +281,7 @@ impl Terminal {
     /// Hides the progress bars while `write` runs.
     pub(super) fn without_bars<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.0.bars {
-            Some(bars) => bars.suspend(write),
+            Some(bars) => bars.hidden_during(write),
             None => write(),
         }
     }
@@ -331,111 +331,70 @@ fn is_closed() -> bool {
     std::os::windows::io::AsRawHandle::as_raw_handle(&io::stdout()).is_null()
 }
 
-/// A stage of work. Cheap to clone. The bar is removed when the last clone is dropped.
+/// A stage of work. Cheap to clone. Its bar is removed when the last clone is dropped.
 #[derive(Clone, Debug)]
-pub struct Stage {
-    terminal: Terminal,
-    drawn: Option<Arc<Drawn>>,
-}
+pub struct Stage(Arc<DrawnStage>);
 
 #[derive(Debug)]
-struct Drawn {
-    bar: ProgressBar,
-    noted: AtomicBool,
+struct DrawnStage {
+    terminal: Terminal,
+    bar: Option<Arc<Bar>>,
 }
 
-impl Drop for Drawn {
+impl Drop for DrawnStage {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        if let (Some(bars), Some(bar)) = (&self.terminal.0.bars, &self.bar) {
+            bars.hide(bar);
+        }
     }
 }
 
 impl Terminal {
-    /// Starts a stage with a title and, if known, the total. `amount` formats the progress.
+    /// Starts a stage with a title and, if known, the total. `amount` formats the progress. Without a terminal, only the
+    /// end of a stage is a line.
     pub fn stage(&self, title: &str, amount: fn(u64) -> String, total: Option<u64>) -> Stage {
-        let drawn = self.0.bars.as_ref().map(|bars| {
-            let bar = bars.add(match total {
-                Some(total) => ProgressBar::new(total),
-                None => ProgressBar::new_spinner(),
-            });
-            bar.set_style(style(amount, total.is_some(), Term::stderr().size().1));
-            bar.set_prefix(escape(title).into_owned());
-            bar.enable_steady_tick(Duration::from_millis(120));
-            Arc::new(Drawn {
-                bar,
-                noted: AtomicBool::new(false),
-            })
-        });
-        Stage {
-            terminal: self.clone(),
-            drawn,
+        let (terminal, bars) = (self.clone(), self.0.bars.as_ref());
+        let bar = bars.map(|bars| bars.add(title, amount, total));
+        Stage(Arc::new(DrawnStage { terminal, bar }))
+    }
+
+    /// Shows a text in the bar of the latest stage for some time, as far as it fits; the complete text is a line with `-v`.
+    /// Without a bar, it is always a line.
+    pub fn note(&self, text: &str, time: Duration) {
+        match self.0.bars.as_ref().and_then(Bars::latest) {
+            Some(bar) => {
+                bar.note(&self.redacted(text), time);
+                self.detail(text);
+            }
+            None => self.print(text),
         }
+    }
+
+    /// Removes the bars of all stages, which may continue for a moment after an interruption.
+    pub fn hide_stages(&self) {
+        self.0.bars.iter().for_each(Bars::hide_all);
     }
 }
 
 impl Stage {
     /// Adds to the progress.
     pub fn inc(&self, n: u64) {
-        if let Some(drawn) = &self.drawn {
-            if drawn.noted.swap(false, Ordering::Relaxed) {
-                drawn.bar.set_message("");
-            }
-            drawn.bar.inc(n);
-        }
+        self.inc_with_size(n, 0);
     }
 
-    /// Shows a text next to the bar until the next `inc`. Without a bar, it is printed as a line with `-v`.
-    pub fn note(&self, text: &str) {
-        match &self.drawn {
-            Some(drawn) => {
-                let text = self.terminal.redacted(text);
-                drawn.bar.set_message(escape(&text).replace('\n', " "));
-                drawn.noted.store(true, Ordering::Relaxed);
-            }
-            None => self.terminal.detail(text),
+    /// Adds items and their size in bytes to the progress.
+    pub fn inc_with_size(&self, n: u64, bytes: u64) {
+        if let Some(bar) = &self.0.bar {
+            bar.inc(n, bytes);
         }
     }
 
     /// Ends the stage and prints one line, such as `Exported 300,000 input documents`.
     pub fn done(self, line: &str) {
-        if let Some(drawn) = &self.drawn {
-            drawn.bar.finish_and_clear();
-        }
-        self.terminal.print(line);
+        let terminal = self.0.terminal.clone();
+        drop(self);
+        terminal.print(line);
     }
-}
-
-/// In columns. A note needs room next to the bar, because a line that wraps cannot be cleared.
-const ROOM_FOR_A_BAR: u16 = 100;
-
-fn style(amount: fn(u64) -> String, with_total: bool, columns: u16) -> ProgressStyle {
-    let template = match (with_total, columns >= ROOM_FOR_A_BAR) {
-        (true, true) => "{prefix} [{bar:24}] {done} of {total}{left}  {wide_msg}",
-        (true, false) => "{prefix} {done} of {total}{left}  {wide_msg}",
-        (false, _) => "{prefix} {spinner} {done}  {wide_msg}",
-    };
-    let shown = |of: fn(&ProgressState) -> Option<u64>| {
-        move |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = out.write_str(&amount(of(state).unwrap_or(0)));
-        }
-    };
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
-        .tick_chars("|/-\\ ")
-        .with_key("done", shown(|state| Some(state.pos())))
-        .with_key("total", shown(ProgressState::len))
-        .with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = out.write_str(&left(state.pos(), state.len(), state.eta()));
-        })
-}
-
-/// The time left, once it can be estimated.
-fn left(done: u64, total: Option<u64>, eta: Duration) -> String {
-    if done == 0 || Some(done) == total || eta < Duration::from_secs(1) {
-        return String::new();
-    }
-    format!(", {} left", duration(Duration::from_secs(eta.as_secs())))
 }
 
 #[cfg(test)]
@@ -457,35 +416,5 @@ mod tests {
                 "{terminal} {color:?} {plain}"
             );
         }
-    }
-
-    #[test]
-    fn time_left_is_shown_only_after_it_can_be_estimated() {
-        let eta = Duration::from_millis(75_600);
-        assert_eq!(left(0, Some(10), eta), "");
-        assert_eq!(left(10, Some(10), eta), "");
-        assert_eq!(left(9, Some(10), Duration::from_millis(300)), "");
-        assert_eq!(left(3, Some(10), eta), ", 1 min 15 s left");
-    }
-
-    #[test]
-    fn a_note_is_shown_until_the_next_progress() {
-        let terminal = Terminal::new(crate::terminal::TerminalOptions::default());
-        let bar = ProgressBar::hidden();
-        bar.set_length(10);
-        let drawn = Arc::new(Drawn {
-            bar: bar.clone(),
-            noted: AtomicBool::new(false),
-        });
-        let stage = Stage {
-            terminal,
-            drawn: Some(drawn),
-        };
-        stage.note("waiting 3 s:\n429");
-        assert_eq!(bar.message(), "waiting 3 s: 429");
-        stage.inc(4);
-        assert_eq!((bar.message().as_str(), bar.position()), ("", 4));
-        drop(stage);
-        assert!(bar.is_finished());
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use console::Term;
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
@@ -19,6 +20,8 @@ use crate::util::secret::Secret;
 const WIDEST: usize = 80;
 /// Columns that the list uses before an item.
 const MARGIN: usize = 4;
+/// Nobody reads and answers a question in less time.
+const MIN_ANSWER_TIME: Duration = Duration::from_millis(150);
 
 /// Why a question was not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +52,7 @@ impl Terminal {
         let theme = self.theme();
         let prompt = Confirm::with_theme(&*theme).with_prompt(escape(question));
         let prompt = prompt.default(false);
-        Ok(self.ask(|term| prompt.interact_on_opt(term))?.flatten() == Some(true))
+        Ok(self.ask(|term| prompt.clone().interact_on_opt(term))?.flatten() == Some(true))
     }
 
     /// Prompts for a line of text that is not empty.
@@ -59,7 +62,7 @@ impl Terminal {
     pub fn text(&self, prompt: &str) -> Result<String, PromptError> {
         let theme = self.theme();
         let prompt = Input::with_theme(&*theme).with_prompt(escape(prompt));
-        let answer = self.ask(|term| prompt.interact_text_on(term))?;
+        let answer = self.ask(|term| prompt.clone().interact_text_on(term))?;
         answer.ok_or(PromptError::NoTerminal)
     }
 
@@ -72,7 +75,7 @@ impl Terminal {
         let prompt = Password::with_theme(&*theme).with_prompt(escape(prompt)).report(false);
         let answer = self.ask(|term| {
             let _echo = restored_on_interrupt();
-            prompt.interact_on(term)
+            prompt.clone().interact_on(term)
         })?;
         answer.map(Secret::new).ok_or(PromptError::NoTerminal)
     }
@@ -89,19 +92,26 @@ impl Terminal {
         let items: Vec<String> = items.iter().map(shown).collect();
         let list = FuzzySelect::with_theme(&*theme).with_prompt(escape(prompt));
         let list = list.items(&items).default(0);
-        Ok(self.ask(|term| list.interact_on_opt(term))?.flatten())
+        Ok(self.ask(|term| list.clone().interact_on_opt(term))?.flatten())
     }
 
-    /// Runs a prompt; `None` if it ended without an answer.
-    fn ask<T>(&self, prompt: impl FnOnce(&Term) -> dialoguer::Result<T>) -> Result<Option<T>, PromptError> {
+    /// Runs a prompt; `None` if it ended without an answer. What was typed before it is not an answer.
+    fn ask<T>(&self, prompt: impl Fn(&Term) -> dialoguer::Result<T>) -> Result<Option<T>, PromptError> {
         if !self.interactive() {
             return Err(PromptError::NoTerminal);
         }
         let term = Term::stderr();
-        // Bars are cleared only once: an abandoned question must not block other output.
-        self.without_bars(|| ());
+        // Permanently: an abandoned question must not block other output.
+        self.hide_stages();
         self.0.question_open.store(true, Ordering::Relaxed);
-        let answer = prompt(&term);
+        let answer = loop {
+            discard_input();
+            let asked = Instant::now();
+            let answer = prompt(&term);
+            if cfg!(unix) || answer.is_err() || asked.elapsed() >= MIN_ANSWER_TIME {
+                break answer;
+            }
+        };
         if matches!(&answer, Err(dialoguer::Error::IO(why)) if why.kind() == std::io::ErrorKind::Interrupted) {
             self.abandon_question();
             return Err(PromptError::Interrupted);
@@ -180,6 +190,12 @@ fn restored_on_interrupt() -> Option<oneshot::Sender<()>> {
     });
     let _ = listening.recv();
     Some(stop)
+}
+
+/// Discards what was typed but not read. On Windows, there is no safe interface for this.
+fn discard_input() {
+    #[cfg(unix)]
+    let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
 
 /// The settings of the terminal. On Windows, the console resets them when the process ends.

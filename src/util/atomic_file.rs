@@ -4,10 +4,14 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use tempfile::NamedTempFile;
 
-use crate::util::process::{NO_DESCRIPTORS, is_out_of_descriptors};
+use crate::util::process::{NO_DESCRIPTORS, is_out_of_descriptors, lock};
+
+/// The paths of all temporary files so far. Published and removed files no longer have this path.
+static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// The temporary file. It is removed when dropped, unless [`publish`](Self::publish) was called.
 #[derive(Debug)]
@@ -16,6 +20,13 @@ pub struct AtomicFile {
     /// The final path.
     pub(crate) target: PathBuf,
     overwrite: bool,
+}
+
+/// Removes all temporary files, for a process that ends without dropping its values.
+pub(crate) fn remove_temporary_files() {
+    for path in &*lock(&TEMPORARY) {
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 /// Why a file was not written. Paths are the path of the target.
@@ -85,6 +96,7 @@ impl AtomicFile {
                 options.open(path)
             })
             .map_err(|cause| failed(target, cause))?;
+        lock(&TEMPORARY).push(file.path().to_owned());
         Ok(Self {
             file,
             target: target.to_owned(),

@@ -8,6 +8,8 @@ mod limits;
 mod new_indices;
 mod output;
 mod paging;
+#[cfg(unix)]
+mod progress;
 mod python_scripts;
 mod remote;
 mod rollover;

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, is_write, target, write_count};
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::signals::{Signal, SignalTarget};
 use crate::support::test_cluster::TestCluster;
 
 /// Imports, and sends the signal at the `k`th write request. Returns the exit code, `None` if the process was killed.
@@ -66,6 +69,59 @@ fn ctrl_c_at_any_write_undoes_everything() {
 #[test]
 fn sigterm_at_any_write_undoes_everything() {
     check_interrupted_imports("-TERM", 143);
+}
+
+/// The second signal is sent when the rollback deletes the job.
+#[test]
+fn second_ctrl_c_lists_what_remains() {
+    let (cluster, binary, process) = (target(1, usize::MAX), Binary::new(), SignalTarget::default());
+    let (first, second) = (process.clone(), process.clone());
+    let faults = cluster.stand_in.faults();
+    let interrupt = move |_: &_| first.signal(Signal::INT);
+    faults.add(FaultRule::on("POST", "/_revert").run(interrupt));
+    let interrupt_again = move |_: &_| {
+        second.signal(Signal::INT);
+        second.wait(Duration::from_secs(10));
+    };
+    let deletion = FaultRule::on("DELETE", "/_ml/anomaly_detectors/").run(interrupt_again);
+    faults.add(deletion.then(Action::Close));
+    let (archive, url) = (archive_of(JOB), cluster.stand_in.url());
+    let args = ["import", &archive.display().to_string(), "--yes", "--json", "--url", &url];
+    let output = process.run(binary.command(args));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    for line in [
+        "Interrupted: rolling back the import. A second Ctrl-C exits at once and may leave job web-latency incomplete.",
+        "error: interrupted during the rollback",
+        "hint: to complete the import instead, run the same command with --replace",
+        "The rollback is incomplete. Remove what remains with these requests:",
+        "  job web-latency (not removed: the rollback was interrupted): DELETE /_ml/anomaly_detectors/web-latency",
+        "  filter canary-hosts (not removed: the rollback was interrupted): DELETE /_ml/filters/canary-hosts",
+    ] {
+        assert!(stderr.lines().any(|printed| printed == line), "{line}\n{stderr}");
+    }
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["exit"], 6);
+    faults.clear();
+    cluster.import(&binary, &archive, &["--replace"]).expect(0);
+}
+
+#[test]
+fn ctrl_c_during_a_rollback_does_not_stop_it() {
+    let (cluster, binary, process) = (target(1, usize::MAX), Binary::new(), SignalTarget::default());
+    let before = ClusterState::of(&cluster);
+    let faults = cluster.stand_in.faults();
+    faults.add(FaultRule::on("POST", "/_revert").then(Action::status(400, "{}")));
+    let hooked = process.clone();
+    let interrupt = move |_: &_| hooked.signal(Signal::INT);
+    faults.add(FaultRule::on("DELETE", "/").run(interrupt).then(Action::Delay(Duration::from_millis(30))));
+    let (archive, url) = (archive_of(JOB), cluster.stand_in.url());
+    let args = ["import", &archive.display().to_string(), "--yes", "--url", &url];
+    let output = process.run(binary.command(args));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("Interrupted: rolling back the import."), "{stderr}");
+    ClusterState::of(&cluster).assert_unchanged(&before, &stderr);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::LocalModes;
+use rustix::termios::{LocalModes, Winsize};
 
 /// Far longer than any prompt should take.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -54,21 +54,37 @@ impl TerminalOutput {
     }
 }
 
+fn resize(terminal: impl std::os::fd::AsFd, columns: u16) {
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    rustix::termios::tcsetwinsize(terminal, size).expect("a terminal");
+}
+
 impl TerminalSession {
     /// Starts the command on a terminal; stdout is a pipe.
     pub fn start(command: Command) -> Self {
-        Self::spawn(command, false)
+        Self::spawn(command, false, 80)
+    }
+
+    /// Starts the command on a terminal of this width; stdout is a pipe.
+    pub fn start_with_columns(command: Command, columns: u16) -> Self {
+        Self::spawn(command, false, columns)
     }
 
     /// Starts the command on a terminal, including its stdout.
     pub fn start_with_stdout(command: Command) -> Self {
-        Self::spawn(command, true)
+        Self::spawn(command, true, 80)
     }
 
-    fn spawn(mut command: Command, stdout_too: bool) -> Self {
+    fn spawn(mut command: Command, stdout_too: bool, columns: u16) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&master).expect("the right to it");
         unlockpt(&master).expect("its other end");
+        resize(&master, columns);
         let name = ptsname(&master, Vec::new()).expect("its name");
         let open = || rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
         let [stdin, stdout, stderr]: [OwnedFd; 3] = [0; 3].map(|_| open().expect("the other end"));
@@ -136,6 +152,11 @@ impl TerminalSession {
     fn echoes(&self) -> bool {
         let settings = rustix::termios::tcgetattr(&self.keyboard).expect("a terminal");
         settings.local_modes.contains(LocalModes::ECHO)
+    }
+
+    /// Changes the width of the terminal.
+    pub fn resize(&self, columns: u16) {
+        resize(&self.keyboard, columns);
     }
 
     /// Sends input.

@@ -20,7 +20,7 @@ const BLOCK: usize = 256 << 10;
 /// The maximum number of decompressed blocks that are read ahead.
 const READ_AHEAD: usize = 3;
 
-/// Receives the number of compressed bytes of each read.
+/// Receives the number of bytes of each read. A check reports compressed bytes, so that their total is the size of the file.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// Decompressed bytes, block by block.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::inputs::require_all;
+use super::inputs::{require_all, size_of};
 use super::plan::Export;
 use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind};
 use crate::cluster::{Hit, Search, Sort, is_newer_index, time_range};
@@ -79,7 +79,7 @@ impl SearchedDocuments {
             let mut pages = export.cluster().pages(self.search.clone()).await?;
             while let Some(hits) = pages.next().await? {
                 read += hits.len() as u64;
-                stage.inc(hits.len() as u64);
+                stage.inc_with_size(hits.len() as u64, size_of(&hits));
                 tokio::task::block_in_place(|| {
                     // Only categories change, and only they have IDs in the archive.
                     let mut complete = hits.into_iter().filter_map(|hit| match self.kind {
@@ -97,7 +97,7 @@ impl SearchedDocuments {
         let written = entry.documents;
         writer.append(entry.seal()?)?;
         let line = format!("{}{}: {}", title[..1].to_uppercase(), &title[1..], count(written));
-        export.session.done(stage, &line);
+        stage.done(&line);
         Ok(())
     }
 
@@ -144,7 +144,7 @@ pub(super) async fn write_state(export: &Export<'_>, writer: &mut ArchiveWriter)
         line += &format!(", categorizer state: {}", count(categorizer));
     }
     let line = format!("{line} (snapshot {})", export.snapshot.id);
-    export.session.done(stage, &line);
+    stage.done(&line);
     Ok(())
 }
 
@@ -193,7 +193,7 @@ impl<'a> StateReader<'a> {
                 appended.map_err(|error| error.of_document(&hit.index, &hit.id))?;
                 self.decoder.document(&hit.id, &hit.source).map_err(unusable)
             })?;
-            stage.inc(1);
+            stage.inc_with_size(1, hit.source.len() as u64);
             read += 1;
             if last {
                 break;

@@ -185,7 +185,7 @@ impl<'a> Inputs<'a> {
         let mut parts: VecDeque<Part> = VecDeque::new();
         while let Some(mut hits) = pages.next().await? {
             read += hits.len() as u64;
-            stage.inc(hits.len() as u64);
+            stage.inc_with_size(hits.len() as u64, size_of(&hits));
             self.add_indices_of(&hits).await?;
             while !hits.is_empty() {
                 if let Some(part) = parts.back_mut() {
@@ -213,7 +213,7 @@ impl<'a> Inputs<'a> {
                 incomplete.join(", ")
             ));
         }
-        session.done(stage, &format!("Input documents: {}", count(read)));
+        stage.done(&format!("Input documents: {}", count(read)));
         let mappings = self.mappings.of(|index| self.indices.contains(index));
         if !mappings.is_empty() {
             let text = mappings.to_json().to_string();
@@ -371,6 +371,11 @@ fn refuse_too_many(documents: u64) -> Result<()> {
         return Err(archive::Error::TooManyEntries.into());
     }
     Ok(())
+}
+
+/// The size of documents in bytes.
+pub(super) fn size_of(hits: &[Hit]) -> u64 {
+    hits.iter().map(|hit| hit.source.len() as u64).sum()
 }
 
 /// Fails if a search returned fewer documents than were counted before.

@@ -16,7 +16,7 @@ use crate::archive::{
     self, ArchiveWriter, EntryKind, Limits, Manifest, ManifestSource, SealedEntry, UnpublishedArchive,
 };
 use crate::cluster::ConnectOptions;
-use crate::commands::interrupt::Signals;
+use crate::commands::interrupt::{Cleanup, Signals};
 use crate::commands::pseudonymize::{self, PseudonymizeOptions, TokenOptions};
 use crate::commands::session::{RunContext, Session};
 use crate::error::{Error, Result};
@@ -37,38 +37,51 @@ pub async fn run(
     context: &RunContext,
     terminal: &Terminal,
 ) -> Result<()> {
-    let signals = Signals::listen(&context.stop);
+    let signals = Signals::listen(&context.stop, terminal);
     outcome::require_answerable(&options, terminal)?;
     signals.or(options.refuse_existing(options.job.as_ref())).await?;
     let privileges = plan::required_privileges(None);
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;
-    let outcome = signals.or(export(&session, &options)).await;
-    session.leave_stage();
-    session.cluster.release().await;
-    outcome
+    let outcome = signals.or(export(&session, &options, &signals)).await;
+    match (outcome, signals.or_second(session.cluster.release()).await) {
+        (Err(_), Err(signal)) => {
+            let cleanup = "the cleanup: searches that are still open expire by themselves";
+            Err(Error::stopped_during(cleanup, signal, None))
+        }
+        (outcome, _) => outcome,
+    }
 }
 
-async fn export(session: &Session, options: &ExportOptions) -> Result<()> {
+async fn export(session: &Session, options: &ExportOptions, signals: &Signals) -> Result<()> {
     let export = Export::plan(session, options).await?;
     options.refuse_existing(Some(export.job.id())).await?;
+    let counting = session.stage("Counting documents", None);
     let privileges = plan::required_privileges(Some(&export));
     session.require_privileges(&privileges).await?;
     let inputs = Inputs::find(&export).await?;
     let searched = documents::find(&export).await?;
+    drop(counting);
     if options.dry_run {
         return outcome::print_plan(&export, inputs.as_ref(), &searched);
     }
     outcome::confirm(&export, inputs.as_ref()).await?;
+    signals.set_cleanup(Some(Cleanup {
+        action: "closing searches and removing the partial archive",
+        risk: "leaves searches open until they expire".to_owned(),
+    }));
     let archive = write(&export, inputs, &searched).await?;
     match options.tokens() {
         None => {
+            let saving = session.stage("Saving the archive", None);
             let summary = tokio::task::block_in_place(|| archive.publish())?;
+            drop(saving);
+            signals.set_cleanup(None);
             outcome::print(&export, &summary, None)
         }
         Some(tokens) => {
-            session.leave_stage();
             let outcome = pseudonymize(&export, &archive, tokens).await?;
+            signals.set_cleanup(None);
             let summary = outcome.written.clone().unwrap_or_default();
             outcome::print(&export, &summary, Some(&outcome))
         }
@@ -101,6 +114,7 @@ async fn write(
     documents::write_state(export, &mut writer).await?;
     annotations.write(export, &mut writer).await?;
     notifications.write(export, &mut writer).await?;
+    let reading = export.session.stage("Reading filters and calendars", None);
     // Read before the input documents, which may take hours, so that entries that are too large fail early.
     let data_counts = cluster.data_counts_document(export.job.id()).await?;
     if data_counts.is_none() {
@@ -111,6 +125,7 @@ async fn write(
     let calendars = cluster.calendars_of(export.job.id(), &export.job.groups).await?;
     let calendars = export.json_entry(EntryKind::Calendars, raw(&calendars).get().as_bytes())?;
     let ml_info = cluster.ml_info().await?;
+    drop(reading);
     if let Some(inputs) = inputs {
         let pages = match opened_early {
             Some(pages) => pages,

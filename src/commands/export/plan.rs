@@ -61,6 +61,7 @@ impl<'a> Export<'a> {
             Some(id) => id.clone(),
             None => choose_job(session).await?,
         };
+        let _stage = session.stage("Reading the job", None);
         let config = cluster.job(&id).await?.ok_or_else(|| {
             Error::failed(
                 format!("job {id} does not exist on {}", cluster.address()),
@@ -152,7 +153,9 @@ fn create_time(config: &RawValue) -> Option<Value> {
 }
 
 async fn choose_job(session: &Session) -> Result<JobId> {
+    let loading = session.stage("Loading the jobs", None);
     let jobs = session.cluster.jobs().await?;
+    drop(loading);
     if jobs.is_empty() {
         return Err(Error::failed(
             format!("no anomaly detection jobs on {}", session.cluster.address()),

@@ -39,11 +39,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Writes everything.
 pub(super) async fn apply(import: &Import) -> Result<()> {
     delete_existing(import).await?;
+    let creating = import.session.stage("Creating the job", None);
     // If two imports run at the same time, one of them is rejected here, before it has written anything.
     create_job(import).await?;
     create_filters(import).await?;
     create_calendars(import).await?;
     create_input_indices(import).await?;
+    drop(creating);
     // Refreshing the input documents is slow, and only the verification needs it.
     let (written, inputs) = oneshot::channel();
     concurrently(
@@ -52,6 +54,7 @@ pub(super) async fn apply(import: &Import) -> Result<()> {
         Box::pin(write_model_and_results(import, inputs)),
     )
     .await?;
+    let _stage = import.session.stage("Creating the datafeed", None);
     import.require_our_job().await?;
     create_datafeed(import).await?;
     add_job_to_calendars(import).await
@@ -114,7 +117,7 @@ async fn delete_existing(import: &Import) -> Result<()> {
         let what = format!("remaining state, results, annotations and notifications of job {job}");
         journal.delete(what, None, delete_leftovers(import, &snapshots)).await?;
         let line = format!("Deleted existing data of job {job}");
-        import.session.done(stage, &line);
+        stage.done(&line);
     }
     for target in plan.targets.iter().filter(|target| target.replaces) {
         let name = &target.index.name;
@@ -270,6 +273,7 @@ async fn create_job(import: &Import) -> Result<()> {
 /// blocked.
 async fn revert_job(import: &Import) -> Result<()> {
     let (cluster, job, snapshot) = (import.cluster(), import.job(), &import.plan.snapshot_id);
+    let _stage = import.session.stage("Reverting the job to its snapshot", None);
     let listed = cluster.snapshots(job).await?;
     if !listed.iter().any(|listed| listed.id == *snapshot) {
         let message = format!("snapshot {snapshot} was written, but job {job} does not list it");
@@ -491,6 +495,7 @@ async fn wait_for_index(import: &Import, part: Part, title: &str) -> Result<(Str
     };
     let (cluster, options, clock) = (import.cluster(), import.options.bulk(), import.cluster().clock());
     let deadline = clock.now() + MAX_WAIT;
+    let _stage = import.session.stage(&format!("Waiting for {}", pattern.unwrap_or(alias)), None);
     loop {
         if let Some(index) = cluster.write_index(alias).await? {
             return Ok((index, cluster.bulk_alias(alias, options)));
@@ -574,11 +579,10 @@ async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()
             })
             .await?;
         }
-        import
-            .session
-            .done(stage, &format!("Wrote input documents: {}", count(documents)));
+        stage.done(&format!("Wrote input documents: {}", count(documents)));
     }
     let _ = written.send(());
+    let _stage = import.session.stage("Refreshing the input documents", None);
     for target in targets {
         // Through the alias, so that an index that replaced ours is not changed.
         let alias = loading_alias(&target.index.name, &import.journal.run);
@@ -615,9 +619,7 @@ async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocum
         Part::State => amount(written, "document", "documents"),
         _ => count(written),
     };
-    import
-        .session
-        .done(stage, &format!("Wrote {}: {written}", title.to_lowercase()));
+    stage.done(&format!("Wrote {}: {written}", title.to_lowercase()));
     Ok(())
 }
 
@@ -630,17 +632,19 @@ async fn send(
     mut convert: impl FnMut(&Document) -> Result<Option<BulkDocument>>,
 ) -> Result<u64> {
     let mut stream = import.archive.documents(part);
-    let mut shown = 0;
+    let mut shown = bulk.confirmed;
     while let Some(batch) = stream.next().await? {
         for document in batch {
             if let Some(BulkDocument { id, source }) = convert(&document)? {
                 bulk.index(&id, source).await?;
             }
         }
-        stage.inc(bulk.confirmed.documents - shown);
-        shown = bulk.confirmed.documents;
+        let confirmed = bulk.confirmed;
+        let bytes = confirmed.bytes - shown.bytes;
+        stage.inc_with_size(confirmed.documents - shown.documents, bytes as u64);
+        shown = confirmed;
     }
     let documents = bulk.finish().await?;
-    stage.inc(documents.saturating_sub(shown));
+    stage.inc(documents.saturating_sub(shown.documents));
     Ok(documents)
 }

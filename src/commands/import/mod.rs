@@ -15,9 +15,10 @@ pub use options::{ImportOptions, Skip};
 
 use self::context::Import;
 use self::journal::Journal;
+use self::rollback::Rollback;
 use crate::archive::Archive;
 use crate::cluster::ConnectOptions;
-use crate::commands::interrupt::Signals;
+use crate::commands::interrupt::{Cleanup, Signals};
 use crate::commands::session::{RunContext, Session};
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
@@ -32,7 +33,7 @@ pub async fn run(
     context: &RunContext,
     terminal: &Terminal,
 ) -> Result<()> {
-    let signals = Signals::listen(&context.stop);
+    let signals = Signals::listen(&context.stop, terminal);
     let archive = Archive::open(options.archive())?;
     outcome::require_answerable(&options, terminal)?;
     let (archive, time_format) = signals.or(archive::check(archive, &options, terminal)).await?;
@@ -43,8 +44,10 @@ pub async fn run(
     let session = signals.or(connected).await?;
     let cluster = session.cluster.clone();
     let outcome = async {
+        let checking = session.stage("Checking the cluster", None);
         let planned = plan::make(&session, &options, &archive, targets);
         let plan = signals.or(planned).await?;
+        drop(checking);
         if options.dry_run {
             outcome::print_plan(&cluster, &options, &plan, terminal)?;
             return plan.refuse_conflicts();
@@ -63,23 +66,44 @@ pub async fn run(
             apply::apply(&import).await?;
             verify::verify(&import).await
         };
-        match signals.or_between_requests(&cluster, work).await {
-            Ok(()) => outcome::print(&import),
-            Err(cause) => Err(undo(&import, cause).await),
+        signals.set_cleanup(Some(Cleanup {
+            action: "rolling back the import",
+            risk: format!("may leave job {} incomplete", import.job()),
+        }));
+        let imported = signals.or_between_requests(&import.session, work).await;
+        match imported {
+            Ok(()) => {
+                signals.set_cleanup(None);
+                outcome::print(&import)
+            }
+            Err(cause) => Err(undo(&import, cause, &signals).await),
         }
     };
     let outcome = outcome.await;
-    cluster.release().await;
+    // After a second signal, nothing is waited for.
+    let _ = signals.or_second(cluster.release()).await;
     outcome
 }
 
-async fn undo(import: &Import, cause: Error) -> Error {
-    import.session.leave_stage();
-    let cause = Box::new(import.explain_concurrent_change(cause).await);
-    if !import.journal.is_empty() {
-        import.print("Rolling back …");
-        // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
-        import.cluster().wait_for_tasks().await;
+/// Rolls back. A second signal stops it, and what remains is listed.
+async fn undo(import: &Import, cause: Error, signals: &Signals) -> Error {
+    let mut rollback = Rollback::new(import);
+    let undoing = async {
+        let cause = import.explain_concurrent_change(cause).await;
+        if !import.journal.is_empty() {
+            if !signals.is_stopped() {
+                import.print("Rolling back …");
+            }
+            rollback.run().await;
+        }
+        cause
+    };
+    match signals.or_second(undoing).await {
+        Ok(cause) => rollback.into_error(cause),
+        Err(signal) if import.journal.is_empty() => rollback.into_error(Error::stopped(signal)),
+        Err(signal) => {
+            let hint = "to complete the import instead, run the same command with --replace";
+            rollback.into_error(Error::stopped_during("the rollback", signal, Some(hint)))
+        }
     }
-    rollback::roll_back(import, cause).await
 }

@@ -1,5 +1,6 @@
 //! Undoes the journal in reverse order. Nothing is deleted unless it is proven that this run created it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -54,34 +55,20 @@ impl From<cluster::Error> for UndoFailure {
 /// The ownership of the object of an entry; if it was ours, it has been deleted.
 type Undone = Result<Ownership, UndoFailure>;
 
-struct Rollback<'a> {
+/// A rollback that can be stopped between two requests.
+pub(super) struct Rollback<'a> {
     import: &'a Import,
     deadline: Duration,
     /// Why nothing may be deleted.
     foreign_use: Option<UndoFailure>,
+    /// What is not undone yet, in order.
+    pending: VecDeque<Entry>,
+    failed: Vec<(Entry, UndoFailure)>,
+    /// What `--replace` deleted or was about to delete, if it is not reported yet.
+    replaced: VecDeque<(Replaced, WriteStatus)>,
     undone: Vec<String>,
     /// What is not deleted because this import did not create it, and what cannot be restored.
     kept: Vec<String>,
-}
-
-/// Undoes as much as possible; returns the error of the import, which failed because of `cause`.
-pub(super) async fn roll_back(import: &Import, cause: Box<Error>) -> Error {
-    let mut rollback = Rollback {
-        import,
-        deadline: import.cluster().clock().now() + MAX_TIME,
-        foreign_use: foreign_use(import).await,
-        undone: Vec::new(),
-        kept: Vec::new(),
-    };
-    let remains = rollback.undo_all().await;
-    rollback.report_replaced().await;
-    let Rollback { undone, kept, .. } = rollback;
-    Error::RolledBack {
-        cause,
-        undone,
-        kept,
-        remains,
-    }
 }
 
 /// Whether a datafeed of another client uses the job, which must then keep its state.
@@ -96,35 +83,82 @@ async fn foreign_use(import: &Import) -> Option<UndoFailure> {
     is_ours.then(|| UndoFailure::used_by(&datafeed))
 }
 
-impl Rollback<'_> {
-    /// Returns what remains.
-    async fn undo_all(&mut self) -> Vec<Remaining> {
-        let mut failed = Vec::new();
-        for entry in self.import.journal.to_undo() {
+impl<'a> Rollback<'a> {
+    pub(super) fn new(import: &'a Import) -> Self {
+        Self {
+            import,
+            deadline: Duration::MAX,
+            foreign_use: None,
+            pending: import.journal.to_undo().into(),
+            failed: Vec::new(),
+            replaced: import.journal.replaced.possible().into(),
+            undone: Vec::new(),
+            kept: Vec::new(),
+        }
+    }
+
+    /// Undoes as much as possible.
+    pub(super) async fn run(&mut self) {
+        let stage = self.import.session.stage("Rolling back", Some(self.pending.len() as u64));
+        // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
+        self.import.cluster().wait_for_tasks().await;
+        self.deadline = self.import.cluster().clock().now() + MAX_TIME;
+        self.foreign_use = foreign_use(self.import).await;
+        while let Some(entry) = self.pending.front().cloned() {
             match self.undo_in_time(&entry).await {
                 Ok(found) => self.report(&entry, found),
-                Err(failure) => failed.push((entry, failure)),
+                Err(failure) => self.failed.push((entry, failure)),
             }
+            self.pending.pop_front();
+            stage.inc(1);
         }
-        let mut remains = Vec::new();
-        for (entry, failure) in failed {
-            // Another entry may have prevented the deletion, or the object may have been deleted together with it.
-            let again = match self.foreign_use {
-                None => self.undo_in_time(&entry).await,
-                Some(_) => Err(failure),
-            };
-            match again {
+        if self.foreign_use.is_none() {
+            self.retry_failed().await;
+        }
+        self.report_replaced().await;
+    }
+
+    /// Another entry may have prevented the deletion, or the object may have been deleted together with it.
+    async fn retry_failed(&mut self) {
+        let mut number = 0;
+        while let Some((entry, _)) = self.failed.get(number).cloned() {
+            match self.undo_in_time(&entry).await {
                 // The first request may have been executed.
                 Ok(Ownership::Absent) => self.report(&entry, Ownership::Ours),
                 Ok(found) => self.report(&entry, found),
-                Err(failure) => remains.push((entry, failure)),
+                Err(failure) => {
+                    self.failed[number].1 = failure;
+                    number += 1;
+                    continue;
+                }
             }
+            self.failed.remove(number);
         }
+    }
+
+    /// The error of the import, which failed because of `cause`. If the rollback was stopped, the rest of it remains.
+    pub(super) fn into_error(mut self, cause: Error) -> Error {
+        let stopped = UndoFailure::new("not removed: the rollback was interrupted".to_owned());
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        self.failed.extend(pending.map(|entry| (entry, stopped.clone())));
+        for (Replaced { what, .. }, status) in std::mem::take(&mut self.replaced) {
+            self.report_deleted(&what, status == WriteStatus::Written);
+        }
+        Error::RolledBack {
+            cause: Box::new(cause),
+            remains: self.remains(),
+            undone: self.undone,
+            kept: self.kept,
+        }
+    }
+
+    fn remains(&self) -> Vec<Remaining> {
         let job = self.import.job();
-        let job_remains = remains.iter().any(|(entry, _)| matches!(entry, Entry::Job));
+        let job_remains = self.failed.iter().any(|(entry, _)| matches!(entry, Entry::Job));
         // Deleting the job also removes it from its calendars. Removing it before that would make the next request fail.
-        remains.retain(|(entry, _)| !(job_remains && matches!(entry, Entry::Membership(_))));
-        let remaining = remains.iter().map(|(entry, failure)| Remaining {
+        let is_listed = |entry: &Entry| !(job_remains && matches!(entry, Entry::Membership(_)));
+        let listed = self.failed.iter().filter(|(entry, _)| is_listed(entry));
+        let remaining = listed.map(|(entry, failure)| Remaining {
             what: format!("{} ({})", entry.describe(job), failure.why),
             remove: match entry {
                 Entry::Reverted if !job_remains => deletion_of_reverted(job),
@@ -261,21 +295,24 @@ impl Rollback<'_> {
 
     /// Reports what `--replace` deleted, but not what it only intended to delete.
     async fn report_replaced(&mut self) {
-        for (Replaced { what, entry }, status) in self.import.journal.replaced.possible() {
+        while let Some((Replaced { what, entry }, status)) = self.replaced.front().cloned() {
             let found = match (status, entry) {
                 (WriteStatus::Written, _) => Some(Ownership::Absent),
                 // A deletion without a response may have been executed.
                 (_, Some(entry)) => self.import.ownership(&entry).await.ok(),
                 (_, None) => None,
             };
-            let certainty = match found {
-                Some(Ownership::Absent) => "deleted",
-                Some(_) => continue,
-                None => "may have been deleted",
-            };
-            let line = format!("{what}: {certainty} by --replace, cannot be restored");
-            self.kept.push(line);
+            if matches!(found, None | Some(Ownership::Absent)) {
+                self.report_deleted(&what, found.is_some());
+            }
+            self.replaced.pop_front();
         }
+    }
+
+    fn report_deleted(&mut self, what: &str, is_certain: bool) {
+        let certainty = if is_certain { "deleted" } else { "may have been deleted" };
+        let line = format!("{what}: {certainty} by --replace, cannot be restored");
+        self.kept.push(line);
     }
 }
 

@@ -13,6 +13,7 @@ use crate::archive::Part;
 use crate::cluster::{Cluster, Hit, Operations, Search};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, loading_alias};
+use crate::terminal::Stage;
 use crate::util::format::amount;
 use crate::util::timestamp::EpochMillis;
 
@@ -23,23 +24,26 @@ const MAX_REQUESTS: usize = 2;
 
 /// Compares everything that was written.
 pub(super) async fn verify(import: &Import) -> Result<()> {
-    let stage = import.session.stage("Verifying the imported documents", None);
+    let counts = &import.plan.counts;
+    let documents = counts.model_state + counts.categorizer_state + counts.categories + counts.inputs;
+    let documents = documents + counts.annotations + counts.notifications;
+    let stage = import.session.stage("Verifying the imported documents", Some(documents));
     // Sequentially: if the job is deleted at the same time, its documents might be reported as missing first, and the
     // error would not state the cause.
-    let mut compared = import.verify_documents(Part::State).await?;
+    let mut compared = import.verify_documents(Part::State, &stage).await?;
     import.verify_resources().await?;
     let documents = import.snapshot_and_data_counts()?;
     compared += import.compare(&[&import.job().results_alias()], &documents).await?;
-    compared += import.verify_inputs().await?;
+    compared += import.verify_inputs(&stage).await?;
     for part in [Part::Categories, Part::Annotations, Part::Notifications] {
-        compared += import.verify_documents(part).await?;
+        compared += import.verify_documents(part, &stage).await?;
     }
     import.remove_loading_aliases().await?;
     // Last, so that it detects every earlier change to the job.
     let opened = import.verify_job().await?;
     let compared = amount(compared, "document", "documents");
     let line = format!("Verified {compared} on the cluster: all match the archive");
-    import.session.done(stage, &line);
+    stage.done(&line);
     if let Some(what) = opened {
         let text = format!("{what} during the import; all imported documents are present");
         import.session.terminal.warn(&text);
@@ -74,7 +78,7 @@ impl Import {
 
     /// Compares the written documents of a part, each in the index that it was written to; returns their number.
     /// Annotations and notifications that existed before are skipped, because they may have been edited.
-    async fn verify_documents(&self, part: Part) -> Result<u64> {
+    async fn verify_documents(&self, part: Part, stage: &Stage) -> Result<u64> {
         let Some(written) = self.journal.documents(part) else {
             return Ok(0);
         };
@@ -91,7 +95,9 @@ impl Import {
                 }
             }
             for (indices, documents) in by_indices {
-                compared += self.compare(&indices, &documents).await?;
+                let equal = self.compare(&indices, &documents).await?;
+                stage.inc(equal);
+                compared += equal;
             }
         }
         Ok(compared)
@@ -149,20 +155,21 @@ impl Import {
     }
 
     /// The indices contain the archive's input documents and nothing else; returns their number.
-    async fn verify_inputs(&self) -> Result<u64> {
+    async fn verify_inputs(&self, stage: &Stage) -> Result<u64> {
         let (mut unproven, mut compared) = (Vec::new(), 0);
         for target in &self.plan.targets {
             self.verify_index(target).await?;
             let counts = &self.archive.contents.input_indices;
             let sources = target.index.sources.iter();
             let expected: u64 = sources.filter_map(|source| counts.get(source)).sum();
-            if !self.is_proven(target, expected).await? {
-                unproven.push((target, expected));
+            match self.is_proven(target, expected).await? {
+                true => stage.inc(expected),
+                false => unproven.push((target, expected)),
             }
             compared += expected;
         }
         for (target, _) in &unproven {
-            self.require_input_ids(target).await?;
+            self.require_input_ids(target, stage).await?;
         }
         for (target, expected) in unproven {
             let (name, found) = (&target.index.name, self.count_documents(target).await?);
@@ -235,7 +242,7 @@ impl Import {
     }
 
     /// Checks that the index contains every ID of the archive.
-    async fn require_input_ids(&self, target: &TargetPlan) -> Result<()> {
+    async fn require_input_ids(&self, target: &TargetPlan, stage: &Stage) -> Result<()> {
         let index = &target.index;
         let mut ids = Vec::new();
         let mut requests = JoinSet::new();
@@ -248,6 +255,7 @@ impl Import {
             ids.extend(of_index.map(|document| self.input_document(index, &document).id));
             if is_last || ids.len() >= BATCH {
                 let ids = std::mem::take(&mut ids);
+                stage.inc(ids.len() as u64);
                 requests.spawn(require_ids(self.cluster().clone(), index.name.to_string(), ids));
             }
             let most = if is_last { 0 } else { MAX_REQUESTS };

@@ -54,7 +54,7 @@ pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal
 fn check(path: &Path, limits: Limits, visitor: &mut FactCollector, terminal: &Terminal) -> Result<(u64, Contents)> {
     if is_standard_stream(path) {
         let read = AtomicU64::new(0);
-        let stage = terminal.stage("Reading the archive", bytes, None);
+        let stage = terminal.stage("Reading standard input", bytes, None);
         let contents = archive::check(stdin()?, limits, visitor, &|bytes| {
             read.fetch_add(bytes, Ordering::Relaxed);
             stage.inc(bytes);
@@ -62,13 +62,13 @@ fn check(path: &Path, limits: Limits, visitor: &mut FactCollector, terminal: &Te
         return Ok((read.into_inner(), contents));
     }
     let archive = Archive::open(path)?;
-    let stage = stage(&archive, terminal);
+    let stage = stage(&archive, path, terminal);
     let contents = archive.check(limits, visitor, &|bytes| stage.inc(bytes))?;
     Ok((archive.len(), contents))
 }
 
-fn stage(archive: &Archive, terminal: &Terminal) -> Stage {
-    terminal.stage("Reading the archive", bytes, Some(archive.len()))
+fn stage(archive: &Archive, path: &Path, terminal: &Terminal) -> Stage {
+    terminal.stage(&format!("Reading {}", name(path)), bytes, Some(archive.len()))
 }
 
 /// The name of the file, `-` for standard input. Reports are shared, and a path may contain names of users and hosts.
@@ -160,7 +160,7 @@ fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write, terminal: &Te
     }
     let archive = Archive::open(&options.archive)?;
     if options.verify {
-        let stage = stage(&archive, terminal);
+        let stage = stage(&archive, &options.archive, terminal);
         let contents = archive.check(options.limits, &mut (), &|bytes| stage.inc(bytes))?;
         failure(&name(&options.archive), &contents).map_or(Ok(()), Err)?;
     }

@@ -13,13 +13,14 @@ use crate::commands::interrupt::{self, Signals};
 use crate::commands::session::RunContext;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
+use crate::util::format::count;
 use inspection::{entry_list, entry_table, inspect, show};
 pub use options::InspectOptions;
 
 /// Inspects archives and prints the result, without a cluster. If an archive cannot be imported, the error comes after the
 /// result.
 pub async fn run(options: InspectOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
-    Signals::listen(&context.stop).or(print_result(options, terminal)).await
+    Signals::listen(&context.stop, terminal).or(print_result(options, terminal)).await
 }
 
 async fn print_result(options: InspectOptions, terminal: &Terminal) -> Result<()> {
@@ -36,7 +37,9 @@ async fn print_result(options: InspectOptions, terminal: &Terminal) -> Result<()
     let (first, second) = interrupt::abandonable(read).await?;
     let report = &first.report;
     if let Some(second) = &second {
+        let comparing = terminal.stage("Comparing the archives", count, None);
         let comparison = compare::compare(&first, second);
+        drop(comparing);
         let names = compare::names([&options.archive, options.other.as_deref().unwrap_or(&options.archive)]);
         options.write(&comparison, &compare::page(&comparison, &names), terminal)?;
     } else if options.list {

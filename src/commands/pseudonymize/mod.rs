@@ -7,7 +7,7 @@ mod outcome;
 pub(in crate::commands) use options::PSEUDONYMIZATION;
 pub use options::{PseudonymizeOptions, TokenOptions};
 
-use crate::archive::{Archive, CheckedArchive};
+use crate::archive::{Archive, CheckedArchive, Contents};
 use crate::commands::interrupt::{self, Signals};
 use crate::commands::session::RunContext;
 use crate::error::Result;
@@ -22,7 +22,7 @@ pub(super) use outcome::{Outcome, print_report};
 /// # Errors
 /// Anything that prevents a complete archive without values. No archive is published in that case.
 pub async fn run(options: PseudonymizeOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
-    let signals = Signals::listen(&context.stop);
+    let signals = Signals::listen(&context.stop, terminal);
     let work = async {
         options.tokens.refuse_existing(&options.target()).await?;
         let archive = Archive::open(&options.archive)?;
@@ -45,13 +45,15 @@ pub(super) async fn pseudonymize(
         keep_text: options.tokens.keep_text,
         skip_datafeed: options.tokens.skip_datafeed,
     };
-    let documents = checked.contents.documents.values().sum();
+    let size = size_of(&checked.contents);
     let mut pseudonymizer = Pseudonymizer::new(checked, limits, &replacement)?;
     // The file is opened here, since this may wait for another run that uses it.
     let (key, lock) = options.tokens.open_key(terminal).await?;
     pseudonymizer.rewriter.tokens = interrupt::abandonable(move || Ok(TokenMap::new(key))).await?;
-    let stage = terminal.stage("Reading values", count, Some(documents));
-    pseudonymizer.collect_values(&|documents| stage.inc(documents)).await?;
+    let stage = terminal.stage("Reading values", bytes, Some(size));
+    pseudonymizer.collect_values(&|bytes| stage.inc(bytes)).await?;
+    drop(stage);
+    let stage = terminal.stage("Assigning tokens", count, None);
     let mut pseudonymizer = interrupt::abandonable(move || pseudonymizer.assign_tokens()).await?;
     let values = pseudonymizer.rewriter.tokens.originals().count() as u64;
     stage.done(&format!("Found values to replace: {}", count(values)));
@@ -59,26 +61,32 @@ pub(super) async fn pseudonymize(
     if options.dry_run {
         return Ok(Outcome::new(options, &pseudonymizer, None));
     }
-    let stage = terminal.stage("Replacing values", count, Some(documents));
-    let progress = |documents| stage.inc(documents);
+    let stage = terminal.stage("Replacing values", bytes, Some(size));
+    let progress = |bytes| stage.inc(bytes);
     let recorded = options.tokens.for_manifest();
     let unpublished = pseudonymizer.write(&target, options.compression_level, recorded, &progress);
     let unpublished = unpublished.await?;
     stage.done("Replaced values with tokens");
-    let stage = terminal.stage("Searching for remaining values", count, Some(documents));
     if let Some(written) = unpublished.archive()? {
+        let stage = terminal.stage("Checking the new archive", bytes, Some(written.len()));
         let reader = written.clone();
-        let contents = interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|_| {})?)).await?;
-        let progress = |documents| stage.inc(documents);
-        pseudonymizer.search(&written, &contents, &progress).await?;
+        let check = move || Ok(reader.check(limits, &mut (), &|bytes| stage.inc(bytes))?);
+        let contents = interrupt::abandonable(check).await?;
+        let stage = terminal.stage("Searching for remaining values", bytes, Some(size_of(&contents)));
+        pseudonymizer.search(&written, &contents, &|bytes| stage.inc(bytes)).await?;
     }
-    stage.done("Searched the new archive: no replaced value remains");
+    terminal.print("Searched the new archive: no replaced value remains");
     // The key file is published first: without it, the tokens of the archive could not be resolved.
     let outcome = Outcome::new(options, &pseudonymizer, Some(&unpublished.summary));
     let key = &pseudonymizer.rewriter.tokens.file;
     options.tokens.publish_key(&target, key, lock)?;
     tokio::task::block_in_place(|| unpublished.publish())?;
     Ok(outcome)
+}
+
+/// The decompressed size in bytes.
+fn size_of(contents: &Contents) -> u64 {
+    contents.entries.iter().map(|entry| entry.bytes).sum()
 }
 
 /// Reads the complete archive, since an archive that cannot be imported is not copied.

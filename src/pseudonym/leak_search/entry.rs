@@ -30,8 +30,6 @@ pub(super) struct EntrySearch<'s> {
     /// The common part of the IDs of the state documents that are being decoded, and their decoder.
     state: Option<(String, TextDecoder<StateSearch<'s>>)>,
     hashes: FoundHashes,
-    /// The number of documents since the last count.
-    pub(super) documents: u64,
 }
 
 impl<'s> EntrySearch<'s> {
@@ -49,7 +47,6 @@ impl<'s> EntrySearch<'s> {
             items: None,
             state: None,
             hashes: FoundHashes::default(),
-            documents: 0,
         })
     }
 
@@ -100,7 +97,6 @@ impl<'s> EntrySearch<'s> {
             return Ok(());
         };
         let read = items.finish(&mut |item| self.item(item));
-        self.documents += u64::from(!self.is_action());
         read.map_err(|cause| self.error(&cause))
     }
 

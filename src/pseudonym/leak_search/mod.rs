@@ -45,7 +45,7 @@ pub(crate) async fn search(
         let mut entry = EntrySearch::new(&matcher, &name)?;
         while tokio::task::block_in_place(|| entries.read(&mut piece))? {
             tokio::task::block_in_place(|| entry.push(&piece))?;
-            progress(std::mem::take(&mut entry.documents));
+            progress(piece.len() as u64);
             tokio::task::yield_now().await;
         }
         tokio::task::block_in_place(|| entry.finish())?;
