@@ -62,7 +62,10 @@ impl Signals {
                 second = signals.next().await;
             }
             let _ = second_sender.send(Some(second.into()));
-            if tokio::time::timeout(MAX_EXIT_TIME, second_sender.closed()).await.is_err() {
+            if tokio::time::timeout(MAX_EXIT_TIME, second_sender.closed())
+                .await
+                .is_err()
+            {
                 atomic_file::remove_temporary_files();
                 std::process::exit(second as i32);
             }
@@ -182,7 +185,10 @@ mod tests {
     #[tokio::test]
     async fn computations_fail_once_a_signal_was_received() {
         let (sender, first) = watch::channel(None);
-        let signals = Signals::listen(&StopSource::Requested(first), &Terminal::new(TerminalOptions::default()));
+        let signals = Signals::listen(
+            &StopSource::Requested(first),
+            &Terminal::new(TerminalOptions::default()),
+        );
         let computed = async {
             let mut sink = Cancellable(Vec::new());
             sink.write_all(b"before").unwrap();
@@ -204,7 +210,10 @@ mod tests {
     #[tokio::test]
     async fn a_result_that_is_ready_when_a_signal_arrives_is_returned() {
         let (sender, first) = watch::channel(None);
-        let signals = Signals::listen(&StopSource::Requested(first), &Terminal::new(TerminalOptions::default()));
+        let signals = Signals::listen(
+            &StopSource::Requested(first),
+            &Terminal::new(TerminalOptions::default()),
+        );
         let done = async {
             sender.send(Some(ExitCode::Interrupted)).unwrap();
             Ok(1)

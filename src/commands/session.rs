@@ -63,8 +63,7 @@ impl Observer for RetryReporter {
     }
 
     fn answered(&self, what: &str, status: u16, elapsed: Duration) {
-        self.0
-            .trace(&format!("{what}: {status} in {} ms", elapsed.as_millis()));
+        self.0.trace(&format!("{what}: {status} in {} ms", elapsed.as_millis()));
     }
 }
 

@@ -319,7 +319,13 @@ async fn for_each_document(
     take: &mut dyn FnMut(&Document) -> Result<()>,
 ) -> Result<()> {
     let of_part = |entry: &&EntrySummary| entry.kind.and_then(EntryKind::part) == Some(part);
-    let bytes: u64 = archive.contents.entries.iter().filter(of_part).map(|entry| entry.bytes).sum();
+    let bytes: u64 = archive
+        .contents
+        .entries
+        .iter()
+        .filter(of_part)
+        .map(|entry| entry.bytes)
+        .sum();
     let average = bytes / archive.contents.count(part).max(1);
     let mut stream = archive.documents(part);
     while let Some(batch) = stream.next().await? {

@@ -14,21 +14,25 @@ use crate::util::process::lock;
 /// Shorter stages are not drawn, because a bar that disappears at once is distracting.
 const DELAY: Duration = Duration::from_millis(300);
 const INTERVAL: Duration = Duration::from_millis(120);
+/// Shorter times are not displayed. In the first moments, estimates are not meaningful.
+const MIN_TIME: Duration = Duration::from_secs(1);
 /// A narrower terminal, in columns, has room for words only.
 const MIN_COLUMNS: usize = 50;
 const MIN_BAR: usize = 8;
 const MAX_BAR: usize = 24;
 
 /// The bars of the stages in progress, below everything else on the terminal.
-#[derive(Clone, Debug)]
-pub(super) struct Bars(Arc<Mutex<Drawing>>);
-
+///
 /// The cursor stays in the first column of the first line: when the terminal is resized, it may wrap the lines, but
 /// everything below the cursor can still be removed.
+#[derive(Clone, Debug)]
+pub(super) struct Bars(Arc<Drawing>);
+
 #[derive(Debug, Default)]
 struct Drawing {
-    bars: Vec<Weak<Bar>>,
-    is_drawn: bool,
+    bars: Mutex<Vec<Weak<Bar>>>,
+    /// Whether lines are drawn. Locked while anything is written, which takes long if the terminal is stopped (Ctrl-S).
+    is_drawn: Mutex<bool>,
 }
 
 /// The progress of one stage.
@@ -50,11 +54,11 @@ pub(super) struct Bar {
 impl Bars {
     /// Starts a thread that draws the bars until they are dropped.
     pub(super) fn new() -> Self {
-        let drawing = Arc::new(Mutex::new(Drawing::default()));
+        let drawing = Arc::<Drawing>::default();
         let drawn = Arc::downgrade(&drawing);
         let draw = move || {
             while let Some(drawing) = drawn.upgrade() {
-                lock(&drawing).draw();
+                drawing.draw(&mut lock(&drawing.is_drawn));
                 drop(drawing);
                 thread::sleep(INTERVAL);
             }
@@ -67,70 +71,74 @@ impl Bars {
     /// Adds a bar, or without a total a spinner.
     pub(super) fn add(&self, title: &str, amount: fn(u64) -> String, total: Option<u64>) -> Arc<Bar> {
         let bar = Arc::new(Bar::new(title, amount, total));
-        lock(&self.0).bars.push(Arc::downgrade(&bar));
+        let mut bars = lock(&self.0.bars);
+        bars.retain(|bar| bar.strong_count() > 0);
+        bars.push(Arc::downgrade(&bar));
         bar
     }
 
     /// Removes the bars from the terminal while `write` runs.
     pub(super) fn hidden_during<T>(&self, write: impl FnOnce() -> T) -> T {
-        let mut drawing = lock(&self.0);
-        drawing.replace(&[]);
+        let mut is_drawn = lock(&self.0.is_drawn);
+        replace(&mut is_drawn, &[]);
         let written = write();
-        drawing.draw();
+        self.0.draw(&mut is_drawn);
         written
     }
 
     /// The latest bar.
     pub(super) fn latest(&self) -> Option<Arc<Bar>> {
-        lock(&self.0).visible().pop()
+        self.0.visible().pop()
     }
 
     /// Removes this bar from the terminal.
     pub(super) fn hide(&self, bar: &Bar) {
         bar.is_hidden.store(true, Ordering::Relaxed);
-        lock(&self.0).draw();
+        self.hidden_during(|| ());
     }
 
     /// Removes all current bars from the terminal, also if their stages continue, and the `^C` of the user.
     pub(super) fn hide_all(&self) {
-        let mut drawing = lock(&self.0);
-        let _ = Term::stderr().clear_line();
-        let visible = drawing.visible();
-        visible.iter().for_each(|bar| bar.is_hidden.store(true, Ordering::Relaxed));
-        drawing.draw();
+        let visible = self.0.visible();
+        visible
+            .iter()
+            .for_each(|bar| bar.is_hidden.store(true, Ordering::Relaxed));
+        self.hidden_during(|| {
+            let _ = Term::stderr().clear_line();
+        });
     }
 }
 
 impl Drawing {
     fn visible(&self) -> Vec<Arc<Bar>> {
-        let bars = self.bars.iter().filter_map(Weak::upgrade);
+        let bars = lock(&self.bars);
+        let bars = bars.iter().filter_map(Weak::upgrade);
         bars.filter(|bar| !bar.is_hidden.load(Ordering::Relaxed)).collect()
     }
 
-    fn draw(&mut self) {
+    fn draw(&self, is_drawn: &mut bool) {
         let visible = self.visible();
-        self.bars = visible.iter().map(Arc::downgrade).collect();
         let columns = usize::from(Term::stderr().size().1);
         let lines = visible.iter().map(|bar| (bar.started.elapsed(), bar));
         let lines = lines.filter(|(elapsed, _)| *elapsed >= DELAY);
         let lines: Vec<String> = lines.map(|(elapsed, bar)| bar.line(elapsed, columns)).collect();
-        self.replace(&lines);
+        replace(is_drawn, &lines);
     }
+}
 
-    /// Errors are ignored: the terminal may be closed.
-    fn replace(&mut self, lines: &[String]) {
-        let term = Term::buffered_stderr();
-        if self.is_drawn {
-            let _ = term.write_str("\r").and_then(|()| term.clear_to_end_of_screen());
-        }
-        if !lines.is_empty() {
-            // On Windows, the cursor is moved at once, and not by what is written.
-            let _ = term.write_str(&lines.join("\r\n")).and_then(|()| term.flush());
-            let _ = term.move_cursor_up(lines.len() - 1).and_then(|()| term.write_str("\r"));
-        }
-        self.is_drawn = !lines.is_empty();
-        let _ = term.flush();
+/// Replaces what is drawn. Errors are ignored: the terminal may be closed.
+fn replace(is_drawn: &mut bool, lines: &[String]) {
+    let term = Term::buffered_stderr();
+    if *is_drawn {
+        let _ = term.write_str("\r").and_then(|()| term.clear_to_end_of_screen());
     }
+    if !lines.is_empty() {
+        // On Windows, the cursor is moved at once, and not by what is written.
+        let _ = term.write_str(&lines.join("\r\n")).and_then(|()| term.flush());
+        let _ = term.move_cursor_up(lines.len() - 1).and_then(|()| term.write_str("\r"));
+    }
+    *is_drawn = !lines.is_empty();
+    let _ = term.flush();
 }
 
 impl Bar {
@@ -172,11 +180,10 @@ impl Bar {
 
     fn spinner(&self, elapsed: Duration) -> String {
         let frame = ["|", "/", "-", "\\"][(elapsed.as_millis() / INTERVAL.as_millis() % 4) as usize];
-        let done = match self.done.load(Ordering::Relaxed) {
-            0 => String::new(),
-            done => format!(" {}", (self.amount)(done)),
-        };
-        format!("{} {frame}{done} {}", self.title, whole_seconds(elapsed))
+        let done = Some(self.done.load(Ordering::Relaxed)).filter(|done| *done > 0);
+        let time = Some(elapsed).filter(|time| *time >= MIN_TIME);
+        let numbers = done.map(self.amount).into_iter().chain(time.map(whole_seconds));
+        format!("{} {frame} {}", self.title, numbers.collect::<Vec<_>>().join(", "))
     }
 
     /// As many numbers as fit, the most important ones first; if none fits, only a percentage.
@@ -184,7 +191,11 @@ impl Bar {
         let done = self.done.load(Ordering::Relaxed).min(total);
         let fraction = done as f64 / total.max(1) as f64;
         let numbers = self.numbers(done, total, elapsed);
-        let bar = if columns < MIN_COLUMNS { 0 } else { MIN_BAR + " []".len() };
+        let bar = if columns < MIN_COLUMNS {
+            0
+        } else {
+            MIN_BAR + " []".len()
+        };
         let room = columns.saturating_sub(measure_text_width(title) + bar + 2);
         let texts = (1..=numbers.len()).rev().map(|count| numbers[..count].join(", "));
         let fitting = texts.into_iter().find(|text| measure_text_width(text) <= room);
@@ -200,20 +211,15 @@ impl Bar {
 
     fn numbers(&self, done: u64, total: u64, elapsed: Duration) -> Vec<String> {
         let mut numbers = vec![format!("{} of {}", (self.amount)(done), (self.amount)(total))];
-        // The first moments say little about the rest.
-        if done == 0 || elapsed < Duration::from_secs(1) {
+        if done == 0 || elapsed < MIN_TIME {
             return numbers;
         }
         let left = elapsed.mul_f64((total - done) as f64 / done as f64);
-        if left >= Duration::from_secs(1) {
-            numbers.push(format!("{} left", whole_seconds(left)));
-        }
-        let per_second = (self.amount)((done as f64 / elapsed.as_secs_f64()) as u64);
-        numbers.push(format!("{per_second}/s"));
-        match self.bytes.load(Ordering::Relaxed) {
-            0 => {}
-            size => numbers.push(bytes(size)),
-        }
+        let per_second = (done as f64 / elapsed.as_secs_f64()) as u64;
+        let size = self.bytes.load(Ordering::Relaxed);
+        numbers.extend((left >= MIN_TIME).then(|| format!("{} left", whole_seconds(left))));
+        numbers.extend((per_second > 0).then(|| format!("{}/s", (self.amount)(per_second))));
+        numbers.extend((size > 0).then(|| bytes(size)));
         numbers
     }
 }
@@ -248,10 +254,10 @@ mod tests {
             ),
             (
                 80,
-                "Reading input documents [===>      ] 120,000 of 300,000, 1 min 15 s left",
+                "Reading input documents [===>    ] 120,000 of 300,000, 1 min 15 s left, 2,400/s",
             ),
-            (60, "Reading input documents [======>         ] 120,000 of 300,000"),
-            (50, "Reading input documents [========>             ] 40%"),
+            (60, "Reading input documents [=====>        ] 120,000 of 300,000"),
+            (50, "Reading input documents [=======>           ] 40%"),
             (49, "Reading input documents 120,000 of 300,000"),
             (40, "Reading input docum… 120,000 of 300,000"),
             (20, "Reading i… 40%"),
@@ -268,9 +274,9 @@ mod tests {
             bar.inc(1 << 30, 0);
             for time in [Duration::ZERO, 2 * ELAPSED] {
                 bar.note("retrying in 0.4 s (attempt 2): 429 Too Many Requests", time);
-                for columns in 0..150 {
+                for columns in 2..150 {
                     let line = bar.line(ELAPSED, columns);
-                    assert!(measure_text_width(&line) <= columns.saturating_sub(1), "{columns}: {line}");
+                    assert!(measure_text_width(&line) < columns, "{columns}: {line}");
                 }
             }
         }
@@ -291,9 +297,12 @@ mod tests {
     #[test]
     fn a_spinner_has_the_time_and_what_is_done() {
         let bar = Bar::new("Checking the cluster", count, None);
-        assert_eq!(bar.line(Duration::from_millis(240), 80), "Checking the cluster - 0 s");
+        assert_eq!(bar.line(Duration::from_millis(240), 80), "Checking the cluster - ");
         bar.inc(1200, 0);
-        assert_eq!(bar.line(Duration::from_secs(90), 80), "Checking the cluster - 1,200 1 min 30 s");
+        assert_eq!(
+            bar.line(Duration::from_secs(90), 80),
+            "Checking the cluster - 1,200, 1 min 30 s"
+        );
     }
 
     #[test]

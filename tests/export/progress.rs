@@ -1,7 +1,7 @@
 //! The progress of an export on terminals of different widths, and Ctrl-C.
 
+use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
 
 use super::{cluster, files};
 use crate::support::binary::Binary;
@@ -26,8 +26,8 @@ fn held(rule: FaultRule) -> (FaultRule, Sender<()>) {
 /// Starts an export of 200 input documents, whose second page is held.
 fn start(cluster: &TestCluster, binary: &Binary, columns: u16) -> (TerminalSession, Sender<()>) {
     let second_page = FaultRule::when(|call| {
-        let is_search = call.path == "/_search";
-        is_search && String::from_utf8_lossy(&call.body).contains("search_after")
+        let body = String::from_utf8_lossy(&call.body);
+        call.path == "/_search" && body.contains("search_after") && body.contains("@timestamp")
     });
     let (rule, release) = held(second_page);
     cluster.stand_in.faults().add(rule);
@@ -95,7 +95,9 @@ fn retries_are_displayed_in_one_line() {
     let url = cluster.stand_in.url();
     let command = binary.command(["export", "--job-id", JOB, "--yes", "--url", &url]);
     let mut session = TerminalSession::start_with_columns(command, 60);
-    session.expect("Reading the job: retrying in 1.0 s (attempt 2): ").expect("…\r");
+    session
+        .expect("Reading the job: retrying in 1.0 s (attempt 2): ")
+        .expect("…\r");
     assert_eq!(session.wait().code, 0);
 }
 
@@ -103,14 +105,16 @@ fn retries_are_displayed_in_one_line() {
 fn interruption_is_reported_at_once_and_removes_the_bar() {
     let (cluster, binary) = (cluster(&Fixture::load(JOB)), Binary::new());
     let (mut session, release) = start(&cluster, &binary, 80);
+    session.expect("Reading input documents [");
     let (closing, closed) = held(FaultRule::on("DELETE", "/_pit").always());
     cluster.stand_in.faults().add(closing);
-    session.expect("Reading input documents [");
     session.signal(Signal::INT);
     session.expect("Interrupted: closing searches and removing the partial archive. ");
     session.expect("A second Ctrl-C exits at once and leaves searches open until they expire.\r\n");
     session.signal(Signal::TERM);
-    session.expect("error:").expect("terminated during the cleanup: searches that are still open expire by themselves");
+    session
+        .expect("error:")
+        .expect("terminated during the cleanup: searches that are still open expire by themselves");
     drop((release, closed));
     let ended = session.wait();
     assert_eq!(ended.code, 143, "{}", ended.screen);

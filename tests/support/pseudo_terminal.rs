@@ -67,24 +67,26 @@ fn resize(terminal: impl std::os::fd::AsFd, columns: u16) {
 impl TerminalSession {
     /// Starts the command on a terminal; stdout is a pipe.
     pub fn start(command: Command) -> Self {
-        Self::spawn(command, false, 80)
+        Self::spawn(command, false, None)
     }
 
     /// Starts the command on a terminal of this width; stdout is a pipe.
     pub fn start_with_columns(command: Command, columns: u16) -> Self {
-        Self::spawn(command, false, columns)
+        Self::spawn(command, false, Some(columns))
     }
 
     /// Starts the command on a terminal, including its stdout.
     pub fn start_with_stdout(command: Command) -> Self {
-        Self::spawn(command, true, 80)
+        Self::spawn(command, true, None)
     }
 
-    fn spawn(mut command: Command, stdout_too: bool, columns: u16) -> Self {
+    fn spawn(mut command: Command, stdout_too: bool, columns: Option<u16>) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&master).expect("the right to it");
         unlockpt(&master).expect("its other end");
-        resize(&master, columns);
+        if let Some(columns) = columns {
+            resize(&master, columns);
+        }
         let name = ptsname(&master, Vec::new()).expect("its name");
         let open = || rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
         let [stdin, stdout, stderr]: [OwnedFd; 3] = [0; 3].map(|_| open().expect("the other end"));

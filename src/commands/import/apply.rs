@@ -495,7 +495,9 @@ async fn wait_for_index(import: &Import, part: Part, title: &str) -> Result<(Str
     };
     let (cluster, options, clock) = (import.cluster(), import.options.bulk(), import.cluster().clock());
     let deadline = clock.now() + MAX_WAIT;
-    let _stage = import.session.stage(&format!("Waiting for {}", pattern.unwrap_or(alias)), None);
+    let _stage = import
+        .session
+        .stage(&format!("Waiting for {}", pattern.unwrap_or(alias)), None);
     loop {
         if let Some(index) = cluster.write_index(alias).await? {
             return Ok((index, cluster.bulk_alias(alias, options)));

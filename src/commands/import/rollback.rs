@@ -99,7 +99,10 @@ impl<'a> Rollback<'a> {
 
     /// Undoes as much as possible.
     pub(super) async fn run(&mut self) {
-        let stage = self.import.session.stage("Rolling back", Some(self.pending.len() as u64));
+        let stage = self
+            .import
+            .session
+            .stage("Rolling back", Some(self.pending.len() as u64));
         // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
         self.import.cluster().wait_for_tasks().await;
         self.deadline = self.import.cluster().clock().now() + MAX_TIME;
@@ -138,7 +141,7 @@ impl<'a> Rollback<'a> {
 
     /// The error of the import, which failed because of `cause`. If the rollback was stopped, the rest of it remains.
     pub(super) fn into_error(mut self, cause: Error) -> Error {
-        let stopped = UndoFailure::new("not removed: the rollback was interrupted".to_owned());
+        let stopped = UndoFailure::new("may remain".to_owned());
         let pending = std::mem::take(&mut self.pending).into_iter();
         self.failed.extend(pending.map(|entry| (entry, stopped.clone())));
         for (Replaced { what, .. }, status) in std::mem::take(&mut self.replaced) {
@@ -158,14 +161,17 @@ impl<'a> Rollback<'a> {
         // Deleting the job also removes it from its calendars. Removing it before that would make the next request fail.
         let is_listed = |entry: &Entry| !(job_remains && matches!(entry, Entry::Membership(_)));
         let listed = self.failed.iter().filter(|(entry, _)| is_listed(entry));
-        let remaining = listed.map(|(entry, failure)| Remaining {
+        let listed = listed.map(|(entry, failure)| Remaining {
             what: format!("{} ({})", entry.describe(job), failure.why),
             remove: match entry {
                 Entry::Reverted if !job_remains => deletion_of_reverted(job),
                 _ => request(entry, job, failure.in_use),
             },
         });
-        remaining.collect()
+        let mut remains: Vec<Remaining> = listed.collect();
+        // A job may have been reverted twice.
+        remains.dedup();
+        remains
     }
 
     fn report(&mut self, entry: &Entry, found: Ownership) {

@@ -27,7 +27,9 @@ pub(super) async fn verify(import: &Import) -> Result<()> {
     let counts = &import.plan.counts;
     let documents = counts.model_state + counts.categorizer_state + counts.categories + counts.inputs;
     let documents = documents + counts.annotations + counts.notifications;
-    let stage = import.session.stage("Verifying the imported documents", Some(documents));
+    let stage = import
+        .session
+        .stage("Verifying the imported documents", Some(documents));
     // Sequentially: if the job is deleted at the same time, its documents might be reported as missing first, and the
     // error would not state the cause.
     let mut compared = import.verify_documents(Part::State, &stage).await?;

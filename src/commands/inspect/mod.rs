@@ -20,7 +20,9 @@ pub use options::InspectOptions;
 /// Inspects archives and prints the result, without a cluster. If an archive cannot be imported, the error comes after the
 /// result.
 pub async fn run(options: InspectOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
-    Signals::listen(&context.stop, terminal).or(print_result(options, terminal)).await
+    Signals::listen(&context.stop, terminal)
+        .or(print_result(options, terminal))
+        .await
 }
 
 async fn print_result(options: InspectOptions, terminal: &Terminal) -> Result<()> {

@@ -73,7 +73,9 @@ pub(super) async fn pseudonymize(
         let check = move || Ok(reader.check(limits, &mut (), &|bytes| stage.inc(bytes))?);
         let contents = interrupt::abandonable(check).await?;
         let stage = terminal.stage("Searching for remaining values", bytes, Some(size_of(&contents)));
-        pseudonymizer.search(&written, &contents, &|bytes| stage.inc(bytes)).await?;
+        pseudonymizer
+            .search(&written, &contents, &|bytes| stage.inc(bytes))
+            .await?;
     }
     terminal.print("Searched the new archive: no replaced value remains");
     // The key file is published first: without it, the tokens of the archive could not be resolved.
