@@ -83,6 +83,7 @@ fn unlimited_input_range_requires_confirmation() {
         .expect("Export this job?")
         .send_keys("y")
         .expect("No end date set: all 200 input documents (about ")
+        .expect("Include these input documents?")
         .send_keys("n");
     let ended = session.wait();
     assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
