@@ -154,7 +154,7 @@ impl ReplacedFields {
     }
 
     /// Whether a name is that of a field whose values are replaced, or of an object around one.
-    pub(crate) fn is_made_of_replaced(&self, name: &str) -> bool {
+    pub(crate) fn is_derived_from_replaced(&self, name: &str) -> bool {
         self.names.iter().any(|replaced| is_within(replaced, name))
     }
 
@@ -178,11 +178,11 @@ impl ReplacedFields {
     /// Returns the same for a field that a script defines.
     pub(crate) fn replaced_by_script(
         &self,
-        made: &str,
+        scripted: &str,
         script: Option<&Value>,
         runtime: Option<&Value>,
     ) -> Option<String> {
-        match self.is_made_of_replaced(made) {
+        match self.is_derived_from_replaced(scripted) {
             true => Some("it computes values that are replaced".to_owned()),
             false => self.replaced_by(FieldReader::Script(script?), runtime),
         }

@@ -82,7 +82,7 @@ fn missing_snapshot_document_is_an_error() {
 }
 
 #[test]
-fn user_without_privileges_gets_an_error() {
+fn missing_privileges_are_reported() {
     let fixture = Fixture::load(JOB);
     for (hidden, named) in [
         (".ml-state*", "`read` on .ml-state*"),
@@ -121,7 +121,7 @@ fn user_without_privileges_gets_an_error() {
 
 /// With security, a search with a wildcard omits indices that the user may not read, without an error.
 #[test]
-fn user_without_privileges_on_a_source_pattern_gets_an_error() {
+fn missing_privileges_on_a_source_pattern_are_reported() {
     let pattern = |job: &mut Value| job["datafeed_config"]["indices"] = json!(["weblogs-*"]);
     let fixture = Fixture::load(JOB).with_job(pattern);
     let ml = [".ml-state*", ".ml-annotations*", ".ml-notifications*", ".ml-anomalies*"];

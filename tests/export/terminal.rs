@@ -58,7 +58,7 @@ fn quiet_shows_what_is_confirmed() {
 }
 
 #[test]
-fn no_and_enter_decline() {
+fn answering_no_or_enter_declines() {
     let cluster = cluster(&Fixture::load(JOB));
     for answer in ["n", "\r"] {
         let binary = Binary::new();

@@ -46,36 +46,36 @@ pub fn changed(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 #[test]
-fn fuzz_archives() {
+fn any_file_is_read_or_refused_as_an_archive() {
     replay("archive", archive::check);
 }
 
 #[test]
-fn fuzz_entry_contents() {
+fn any_entry_content_is_read_or_refused() {
     replay("entries", entries::check);
 }
 
 #[test]
-fn fuzz_state_documents() {
+fn any_state_document_is_decoded_or_refused() {
     replay("chunks", chunks::check);
 }
 
 #[test]
-fn fuzz_dates_and_ids() {
+fn any_word_is_parsed_or_refused() {
     replay("words", words::check);
 }
 
 #[test]
-fn fuzz_decoded_state() {
+fn any_decoded_state_is_rewritten_or_refused() {
     replay("texts", texts::check);
 }
 
 #[test]
-fn fuzz_datafeed_fields() {
+fn fields_of_any_datafeed_are_found() {
     replay("fields", fields::check);
 }
 
 #[test]
-fn fuzz_pseudonymization() {
+fn any_archive_is_pseudonymized_or_refused() {
     replay("pseudonymize", pseudonymize::check);
 }

@@ -62,7 +62,7 @@ fn confirmed_import_runs() {
 }
 
 #[test]
-fn no_and_enter_decline() {
+fn answering_no_or_enter_declines() {
     for answer in ["n", "\r"] {
         let ended = assert_not_imported(3, |session| {
             session.send_keys(answer);

@@ -167,7 +167,7 @@ fn archives_of_the_python_scripts_are_pseudonymized() {
 }
 
 #[test]
-fn equal_keys_give_equal_tokens() {
+fn equal_keys_result_in_equal_tokens() {
     let binary = Binary::new();
     let old = exported(&binary, "web-latency");
     let first = shared_pseudonymized(&binary, "web-latency");

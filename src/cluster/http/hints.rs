@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejected_document_gets_a_hint_of_its_own() {
+    fn a_rejected_document_has_its_own_hint() {
         assert!(rejected("a-input", 400).contains("--input-index"));
         for own in [".ml-state-write", ".ml-anomalies-.write-a", ".ml-annotations-write"] {
             let hint = rejected(own, 400);

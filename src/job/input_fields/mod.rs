@@ -81,12 +81,12 @@ pub fn values_of_index(job: &JobConfig, mappings: &InputMappings) -> BTreeSet<St
 /// Adds the fields that the scripts of runtime fields read.
 fn through_runtime(mut found: FieldReferences, runtime: Option<&Value>, mappings: &InputMappings) -> NeededFields {
     let mut read = BTreeSet::new();
-    while let Some((made, code)) = entries(runtime)
-        .filter_map(|(made, field)| Some((made, field.get("script")?)))
-        .find(|(made, _)| !read.contains(made) && found.reads(made))
+    while let Some((name, code)) = entries(runtime)
+        .filter_map(|(name, field)| Some((name, field.get("script")?)))
+        .find(|(name, _)| !read.contains(name) && found.reads(name))
     {
-        read.insert(made);
-        script::read(code, &format!("runtime field `{made}`"), &mut found);
+        read.insert(name);
+        script::read(code, &format!("runtime field `{name}`"), &mut found);
     }
     resolve(found, &[], mappings, runtime)
 }
@@ -102,10 +102,10 @@ pub fn without_query(job: &JobConfig) -> Result<JobConfig, Error> {
     // A runtime field may only be read by another runtime field.
     loop {
         let is_unread =
-            |(made, field): &(&String, &Value)| field.get("script").is_some() && !reads_made_field(&job, made);
+            |(name, field): &(&String, &Value)| field.get("script").is_some() && !reads_scripted_field(&job, name);
         let unread = entries(runtime_mappings(&job)).find(is_unread);
-        match unread.map(|(made, _)| made.clone()) {
-            Some(unread) => job = without_made_field(&job, &unread)?,
+        match unread.map(|(name, _)| name.clone()) {
+            Some(unread) => job = without_scripted_field(&job, &unread)?,
             None => return Ok(job),
         }
     }
@@ -115,11 +115,11 @@ pub fn without_query(job: &JobConfig) -> Result<JobConfig, Error> {
 ///
 /// # Errors
 /// The configuration is not an object.
-pub fn without_made_field(job: &JobConfig, made: &str) -> Result<JobConfig, Error> {
+pub fn without_scripted_field(job: &JobConfig, scripted: &str) -> Result<JobConfig, Error> {
     job.edit_datafeed(&mut |name, fields| {
         let defines_fields = matches!(name, "runtime_mappings" | "script_fields");
         let mut fields = fields.as_object().filter(|_| defines_fields)?.clone();
-        fields.shift_remove(made).map(|_| fields.into())
+        fields.shift_remove(scripted).map(|_| fields.into())
     })
 }
 
@@ -129,19 +129,19 @@ pub fn query_reads_runtime_fields(feed: &Datafeed, time_field: &str) -> bool {
     let mut found = FieldReferences::default();
     query::read(&feed.query, &mut found);
     found.name(time_field);
-    entries(feed.runtime_mappings.as_ref()).any(|(made, _)| found.reads(made))
+    entries(feed.runtime_mappings.as_ref()).any(|(scripted, _)| found.reads(scripted))
 }
 
 /// Whether anything in the job or its datafeed, except for the field's own definition, reads a field that a script
 /// defines.
-pub fn reads_made_field(job: &JobConfig, made: &str) -> bool {
+pub fn reads_scripted_field(job: &JobConfig, scripted: &str) -> bool {
     let mut found = FieldReferences::default();
     if let Some(feed) = job.datafeed() {
-        read_datafeed(feed, Some(made), &mut found);
+        read_datafeed(feed, Some(scripted), &mut found);
     }
     found.name(job.time_field());
     of_job(job).for_each(|name| found.name(name));
-    found.reads(made)
+    found.reads(scripted)
 }
 
 fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
@@ -261,11 +261,13 @@ impl<'a> Resolver<'a> {
             return names.iter().for_each(|name| self.name(name));
         }
         // A composite defines fields below its name.
-        let is_made = |(made, field): &(&String, &Value)| {
-            let below = name.strip_prefix(made.as_str()).and_then(|rest| rest.strip_prefix('.'));
-            *made == name || below.is_some_and(|below| field["fields"].get(below).is_some())
+        let is_scripted = |(scripted, field): &(&String, &Value)| {
+            let below = name
+                .strip_prefix(scripted.as_str())
+                .and_then(|rest| rest.strip_prefix('.'));
+            *scripted == name || below.is_some_and(|below| field["fields"].get(below).is_some())
         };
-        if let Some((_, field)) = entries(self.runtime).find(is_made) {
+        if let Some((_, field)) = entries(self.runtime).find(is_scripted) {
             // Scripts of the datafeed are always read.
             if field.get("script").is_none() {
                 self.needed.fields.insert(name.to_owned());

@@ -62,9 +62,9 @@ impl FieldReferences {
     }
 
     /// Whether a field of that name may be read.
-    pub(super) fn reads(&self, made: &str) -> bool {
-        let inner = format!("{made}.");
-        let reads = |name: &String| name == made || name.starts_with(&inner) || matches_wildcard(name, made);
+    pub(super) fn reads(&self, scripted: &str) -> bool {
+        let inner = format!("{scripted}.");
+        let reads = |name: &String| name == scripted || name.starts_with(&inner) || matches_wildcard(name, scripted);
         self.by_default.is_some() || !self.warnings.is_empty() || self.names.iter().any(reads)
     }
 }

@@ -86,7 +86,7 @@ impl Check<'_> {
     }
 
     fn filters(&mut self, kind: &str, name: &str, body: &Value) {
-        if self.rewriter.fields.is_made_of_replaced(name) {
+        if self.rewriter.fields.is_derived_from_replaced(name) {
             self.problem(kind, name, "its keys are replaced values");
         }
         match body.get("filters") {
@@ -113,7 +113,7 @@ impl Check<'_> {
             sources.iter().for_each(|source| self.by_key(kind, name, source));
         }
         if let Some(script) = members.get("script") {
-            if self.rewriter.fields.is_made_of_replaced(name) {
+            if self.rewriter.fields.is_derived_from_replaced(name) {
                 self.problem(kind, name, "its script computes values that are replaced");
             }
             self.reads(FieldReader::Script(script), kind, name);

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::texts::ValueMatcher;
 use crate::archive::{ArchivedQuery, Manifest};
-use crate::job::{Datafeed, FieldReader, JobConfig, reads_made_field, without_made_field, without_query};
+use crate::job::{Datafeed, FieldReader, JobConfig, reads_scripted_field, without_query, without_scripted_field};
 use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::rewrite::Rewriter;
 
@@ -61,11 +61,12 @@ pub(crate) fn decide(config: &JobConfig, rewriter: &Rewriter, has_inputs: bool) 
     // Removing a field may leave another one unused.
     let scripts = loop {
         let scripts = script_problems(&decided, rewriter);
-        let is_unread = |(name, _): &&(String, String)| !reads_made_field(&decided, name) && !left_out.contains(name);
+        let is_unread =
+            |(name, _): &&(String, String)| !reads_scripted_field(&decided, name) && !left_out.contains(name);
         let Some((name, _)) = scripts.iter().find(is_unread) else {
             break scripts;
         };
-        decided = without_made_field(&decided, name)?;
+        decided = without_scripted_field(&decided, name)?;
         left_out.push(name.clone());
     };
     let scripts = scripts
@@ -173,7 +174,7 @@ fn mapped_script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String
     let sources = mapping.as_object().into_iter().flat_map(Map::values);
     let runtime = sources.filter_map(|source| source.pointer("/mappings/runtime")?.as_object());
     let problems = runtime.flatten().filter_map(|(name, field)| {
-        let script = field.get("script").filter(|_| reads_made_field(config, name))?;
+        let script = field.get("script").filter(|_| reads_scripted_field(config, name))?;
         let why = rewriter.fields.replaced_by_script(name, Some(script), None);
         let why = why.or_else(|| matcher.is_in_texts(field).then(|| texts::CONTAINS_VALUE.to_owned()))?;
         Some(format!("the script of `{name}` in the mapping: {why}"))

@@ -53,7 +53,7 @@ impl Rewriter {
                 // Numbers are replaced too.
                 _ => return replaced(leaf, self.text(Content::FreeText, text)),
             },
-            _ if path == "analysis_config.detectors.detector_description" && is_made_of_names(text, config) => {
+            _ if path == "analysis_config.detectors.detector_description" && consists_of_names(text, config) => {
                 Content::Kept
             }
             "type" | "tokenizer" if is_analyzer => Content::Kept,
@@ -225,7 +225,7 @@ fn is_duration(text: &str) -> bool {
 }
 
 /// Whether a description only consists of the function and the names of its fields.
-fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
+fn consists_of_names(text: &str, config: &JobConfig) -> bool {
     let known = |word: &str| {
         let mut detectors = config.analysis.detectors.iter();
         is_word_of(DETECTOR_WORDS, word)

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod made;
 mod real;
+mod synthetic;
 
 use std::io::Write;
 
