@@ -99,10 +99,9 @@ impl Bars {
 
     /// Removes all current bars from the terminal, also if their stages continue, and the `^C` of the user.
     pub(super) fn hide_all(&self) {
-        let visible = self.0.visible();
-        visible
-            .iter()
-            .for_each(|bar| bar.is_hidden.store(true, Ordering::Relaxed));
+        for bar in self.0.visible() {
+            bar.is_hidden.store(true, Ordering::Relaxed);
+        }
         self.hidden_during(|| {
             let _ = Term::stderr().clear_line();
         });
@@ -191,11 +190,7 @@ impl Bar {
         let done = self.done.load(Ordering::Relaxed).min(total);
         let fraction = done as f64 / total.max(1) as f64;
         let numbers = self.numbers(done, total, elapsed);
-        let bar = if columns < MIN_COLUMNS {
-            0
-        } else {
-            MIN_BAR + " []".len()
-        };
+        let bar = usize::from(columns >= MIN_COLUMNS) * (MIN_BAR + " []".len());
         let room = columns.saturating_sub(measure_text_width(title) + bar + 2);
         let texts = (1..=numbers.len()).rev().map(|count| numbers[..count].join(", "));
         let fitting = texts.into_iter().find(|text| measure_text_width(text) <= room);
@@ -214,7 +209,8 @@ impl Bar {
         if done == 0 || elapsed < MIN_TIME {
             return numbers;
         }
-        let left = elapsed.mul_f64((total - done) as f64 / done as f64);
+        let left = elapsed.as_secs_f64() * (total - done) as f64 / done as f64;
+        let left = Duration::try_from_secs_f64(left).unwrap_or_default();
         let per_second = (done as f64 / elapsed.as_secs_f64()) as u64;
         let size = self.bytes.load(Ordering::Relaxed);
         numbers.extend((left >= MIN_TIME).then(|| format!("{} left", whole_seconds(left))));

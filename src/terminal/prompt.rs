@@ -20,7 +20,7 @@ use crate::util::secret::Secret;
 const WIDEST: usize = 80;
 /// Columns that the list uses before an item.
 const MARGIN: usize = 4;
-/// Nobody reads and answers a question in less time.
+/// A user does not read and answer a question in less time.
 const MIN_ANSWER_TIME: Duration = Duration::from_millis(150);
 
 /// Why a question was not answered.
