@@ -152,7 +152,7 @@ fn refuse_missing(missing: Option<Vec<String>>) -> Result<()> {
     match missing {
         Some(missing) if !missing.is_empty() => Err(Error::failed(
             format!("the user is missing privileges: {}", missing.join(", ")),
-            "add a role with these privileges (`PUT _security/role/<name>`) to the user",
+            "add a role with these privileges (`PUT /_security/role/<name>`) to the user",
         )),
         _ => Ok(()),
     }
