@@ -17,6 +17,7 @@ mod fuzz;
 mod hostile;
 mod import_safety;
 mod inspect;
+mod list;
 mod local_failures;
 mod pseudonymize;
 mod results_json;

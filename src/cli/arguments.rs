@@ -6,6 +6,7 @@ use crate::cli::connection::ConnectionOptions;
 use crate::commands::export::ExportOptions;
 use crate::commands::import::ImportOptions;
 use crate::commands::inspect::InspectOptions;
+use crate::commands::list::ListOptions;
 use crate::commands::pseudonymize::PseudonymizeOptions;
 use crate::commands::reveal::RevealOptions;
 use crate::terminal::{GLOBAL_OPTIONS, TerminalOptions};
@@ -93,6 +94,7 @@ pub(super) enum Command {
     Export(Box<WithConnection<ExportOptions>>),
     Import(Box<WithConnection<ImportOptions>>),
     Inspect(InspectOptions),
+    List(Box<WithConnection<ListOptions>>),
     Pseudonymize(PseudonymizeOptions),
     Reveal(RevealOptions),
     /// Print a shell completion script
@@ -134,6 +136,7 @@ impl Cli {
             Command::Export(command) => command.options.prints_json(),
             Command::Import(command) => command.options.json,
             Command::Inspect(options) => options.json,
+            Command::List(command) => command.options.json,
             Command::Pseudonymize(options) => options.prints_json(),
             Command::Reveal(options) => options.json,
             Command::Completions { .. } | Command::Man { .. } => false,

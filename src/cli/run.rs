@@ -106,6 +106,10 @@ fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
             block_on(commands::import::run(options, connect, context, terminal))
         }
         Command::Inspect(options) => block_on(commands::inspect::run(options, context, terminal)),
+        Command::List(command) => {
+            let connect = command.connection.resolve(&context.environment, terminal)?;
+            block_on(commands::list::run(&command.options, connect, context, terminal))
+        }
         Command::Pseudonymize(options) => {
             let options = options.validated(terminal)?;
             block_on(commands::pseudonymize::run(options, context, terminal))

@@ -3,6 +3,7 @@
 pub mod export;
 pub mod import;
 pub mod inspect;
+pub mod list;
 pub mod pseudonymize;
 pub mod reveal;
 

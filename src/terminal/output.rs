@@ -159,7 +159,7 @@ impl Terminal {
     }
 
     /// The text with all secrets replaced.
-    pub(super) fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(crate) fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
         lock(&self.0.secrets).redact(text)
     }
 

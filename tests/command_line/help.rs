@@ -33,6 +33,7 @@ fn short_help_has_one_line_per_option_and_less_than_60_lines() {
         "export",
         "import",
         "inspect",
+        "list",
         "pseudonymize",
         "reveal",
         "completions",
@@ -56,6 +57,7 @@ fn long_help_matches_the_snapshots() {
     insta::assert_snapshot!("export_long", help(&["export", "--help"]));
     insta::assert_snapshot!("import_long", help(&["import", "--help"]));
     insta::assert_snapshot!("inspect_long", help(&["inspect", "--help"]));
+    insta::assert_snapshot!("list_long", help(&["list", "--help"]));
     insta::assert_snapshot!("completions_long", help(&["completions", "--help"]));
     insta::assert_snapshot!("man_long", help(&["man", "--help"]));
     insta::assert_snapshot!("pseudonymize_long", help(&["pseudonymize", "--help"]));

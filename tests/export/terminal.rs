@@ -116,7 +116,7 @@ fn job_is_selected_from_a_searchable_list() {
         "{}",
         ended.screen
     );
-    for shown in ["web, slo", "closed", "1795432817"] {
+    for shown in ["web, slo", "closed", "2026-11-23T11:20Z"] {
         assert!(ended.screen.contains(shown), "{shown}: {}", ended.screen);
     }
     let mut session = start(&cluster, &binary, &["--yes"]);

@@ -38,6 +38,8 @@ fn commands<'a>(url: &'a str, archive: &'a str) -> Vec<Vec<&'a str>> {
     ] {
         all.push([&inspect[..], more].concat());
     }
+    all.push(vec!["list", "--url", url]);
+    all.push(vec!["list", JOB, "--json", "--url", url]);
     all.push(vec!["completions", "bash"]);
     all.push(vec!["man"]);
     all

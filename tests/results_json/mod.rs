@@ -79,6 +79,16 @@ fn json_of_an_export_is_documented() {
 }
 
 #[test]
+fn json_of_list_is_documented() {
+    let binary = Binary::new();
+    let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let jobs = cluster.run(&binary, &["list", "--json"]).expect(0).json();
+    assert_eq!(members_of(&jobs), documented("list"));
+    let snapshots = cluster.run(&binary, &["list", JOB, "--json"]).expect(0).json();
+    assert_eq!(members_of(&snapshots), documented("list JOB"));
+}
+
+#[test]
 fn json_of_pseudonymize_is_documented() {
     let binary = Binary::new();
     let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));

@@ -339,8 +339,12 @@ mod tests {
         let snapshot = SnapshotSummary {
             id: "2".parse().unwrap(),
             timestamp: EpochMillis(1_704_153_600_000),
-            description: String::new(),
+            latest_record: None,
             state_documents: 1,
+            model_bytes: None,
+            in_use: false,
+            retain: false,
+            description: String::new(),
         };
         for (line, used, chosen) in [
             ("", Some("2"), true),

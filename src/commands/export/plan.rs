@@ -8,11 +8,11 @@ use super::options::ExportOptions;
 use crate::archive::{EntryBuilder, EntryKind, EntryName, SealedEntry};
 use crate::cluster::ml::SnapshotSummary;
 use crate::cluster::{Cluster, Hit, RequiredPrivileges};
-use crate::commands::question;
 use crate::commands::session::Session;
+use crate::commands::{list, question};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, is_remote};
-use crate::util::format::Table;
+use crate::util::similar::suggest;
 
 /// The snapshot ID of a job that was reverted to an empty model.
 const NO_SNAPSHOT: &str = "empty";
@@ -62,12 +62,9 @@ impl<'a> Export<'a> {
             None => choose_job(session).await?,
         };
         let _stage = session.stage("Reading the job", None);
-        let config = cluster.job(&id).await?.ok_or_else(|| {
-            Error::failed(
-                format!("job {id} does not exist on {}", cluster.address()),
-                "list the jobs with `GET /_ml/anomaly_detectors`, or omit --job-id in a terminal to choose one",
-            )
-        })?;
+        let Some(config) = cluster.job(&id).await? else {
+            return Err(list::unknown_job(cluster, &id).await);
+        };
         let datafeed = cluster.datafeed_of(&id).await?;
         let config = JobConfig::with_datafeed(&config, datafeed.as_deref())?;
         let job = JobConfig::parse(config.get().as_bytes())?;
@@ -153,25 +150,19 @@ fn create_time(config: &RawValue) -> Option<Value> {
 }
 
 async fn choose_job(session: &Session) -> Result<JobId> {
-    let loading = session.stage("Loading the jobs", None);
-    let jobs = session.cluster.jobs().await?;
-    drop(loading);
-    if jobs.is_empty() {
+    // Without these privileges, a search for the snapshots finds nothing.
+    session.require_privileges(&required_privileges(None)).await?;
+    let jobs = list::list_jobs(session).await?;
+    if jobs.rows().is_empty() {
         return Err(Error::failed(
             format!("no anomaly detection jobs on {}", session.cluster.address()),
             "create a job first, or check the address in --url",
         ));
     }
-    let mut table = Table::new(&[]);
-    for job in &jobs {
-        let snapshot = job.latest_snapshot.as_ref();
-        let snapshot = snapshot.map_or_else(|| "no snapshot".to_owned(), |id| format!("snapshot {id}"));
-        table.row([job.id.clone(), job.state.clone(), snapshot, job.groups.join(", ")]);
-    }
-    let lines: Vec<String> = table.render(0).lines().map(str::to_owned).collect();
+    let lines = jobs.lines();
     let question = "Job to export (type to search)";
     match question::ask(&session.terminal, move |terminal| terminal.choose(question, &lines)).await? {
-        Some(chosen) => Ok(jobs[chosen].id.parse()?),
+        Some(chosen) => Ok(jobs.rows()[chosen]["job_id"].as_str().unwrap_or_default().parse()?),
         None => Err(Error::refused(
             "no job selected: no archive was written",
             "select the job with --job-id JOB",
@@ -209,9 +200,14 @@ async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConf
         (_, None) => format!("job {id} does not use a model snapshot: it was reset, or reverted to an empty model"),
     };
     let (latest, time) = (&latest.id, latest.timestamp);
+    let list = format!("list the snapshots with `esml-state list {id}`");
     let hint = match choice {
         (None, None) => format!("export the latest one, of {time}, with --snapshot-id {latest}"),
-        _ => format!("list the snapshots with `GET /_ml/anomaly_detectors/{id}/model_snapshots`"),
+        (Some(snapshot), _) => {
+            let known = snapshots.iter().map(|snapshot| snapshot.id.as_str());
+            suggest(snapshot.as_str(), known, &list)
+        }
+        (None, Some(_)) => list,
     };
     Err(Error::failed(message, hint))
 }

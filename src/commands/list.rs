@@ -1,0 +1,283 @@
+//! `list`: the jobs of a cluster, or the model snapshots of a job.
+
+use clap::Args;
+use console::{measure_text_width, truncate_str};
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, ConnectOptions, RequiredPrivileges};
+use crate::commands::interrupt::Signals;
+use crate::commands::session::{RunContext, Session};
+use crate::error::{Error, Result};
+use crate::job::{JobConfig, JobId};
+use crate::terminal::Terminal;
+use crate::util::format::{Table, bytes, count, escape, escape_json};
+use crate::util::similar::suggest;
+
+const EXAMPLES: &str = "\
+Examples:
+  # List all jobs
+  esml-state list --url https://es.example:9200 --username elastic
+
+  # List the model snapshots of a job
+  esml-state list web-latency
+
+  # Print the IDs of all open jobs
+  esml-state list --json |
+    jq -r '.jobs[] | select(.state == \"opened\").job_id'";
+
+/// Columns: members of the objects in the JSON document, and their titles in a table.
+type Columns = [(&'static str, &'static str)];
+
+const JOB_COLUMNS: &Columns = &[
+    ("job_id", "Job"),
+    ("state", "State"),
+    ("snapshot_created", "Snapshot"),
+    ("processed_documents", "Documents"),
+    ("model_bytes", "Memory"),
+    ("groups", "Groups"),
+];
+const SNAPSHOT_COLUMNS: &Columns = &[
+    ("snapshot_id", "Snapshot"),
+    ("created", "Created"),
+    ("latest_record", "Latest record"),
+    ("state_documents", "Docs"),
+    ("model_bytes", "Memory"),
+    ("in_use", "In use"),
+    ("retain", "Retain"),
+    ("description", "Description"),
+];
+/// The right-aligned columns of both tables.
+const NUMBERS: [usize; 2] = [3, 4];
+/// The number of columns that a table always has.
+const ESSENTIAL: usize = 5;
+/// The maximum width of a description in a table.
+const MAX_DESCRIPTION: usize = 28;
+
+/// List jobs or the model snapshots of a job
+///
+/// Without JOB, lists all anomaly detection jobs, sorted by ID: state, creation time of the model snapshot in use, processed
+/// documents, model memory and groups. With JOB, lists the model snapshots of the job, the latest first.
+///
+/// If stdout is not a terminal, prints tab-separated values without a heading.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct ListOptions {
+    /// Job whose model snapshots are listed
+    job: Option<JobId>,
+    /// Print the list as a JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Lists the jobs, or the snapshots of a job.
+///
+/// # Errors
+/// A request fails, a privilege is missing, or the job does not exist.
+pub async fn run(
+    options: &ListOptions,
+    connect: ConnectOptions,
+    context: &RunContext,
+    terminal: &Terminal,
+) -> Result<()> {
+    let signals = Signals::listen(&context.stop, terminal);
+    let privileges = RequiredPrivileges {
+        cluster: vec!["monitor", "monitor_ml"],
+        // Of the snapshots that the jobs use.
+        indices: vec![(vec![".ml-anomalies-*".to_owned()], vec!["read"])],
+    };
+    let listing = signals.or(async {
+        let session = Session::connect(&connect, &privileges, context, terminal).await?;
+        session.require_privileges(&privileges).await?;
+        match &options.job {
+            None => list_jobs(&session).await,
+            Some(job) => list_snapshots(&session, job).await,
+        }
+    });
+    let listing = listing.await?;
+    if listing.rows().is_empty() {
+        terminal.print(&match &options.job {
+            None => "The cluster does not have anomaly detection jobs.".to_owned(),
+            Some(job) => format!("Job {job} does not have a model snapshot."),
+        });
+    }
+    let text = match terminal.stdout_width() {
+        _ if options.json => escape_json(&listing.document.to_string()).into_owned(),
+        Some(width) if !listing.rows().is_empty() => listing.to_text(width),
+        _ => listing.tab_separated(),
+    };
+    terminal.result(&terminal.redacted(&text)).map_err(Error::stdout)
+}
+
+/// All jobs, sorted by ID.
+pub(super) async fn list_jobs(session: &Session) -> Result<Listing> {
+    let _stage = session.stage("Loading the jobs", None);
+    let document = json!({ "jobs": session.cluster.jobs().await? });
+    let (columns, rows) = (JOB_COLUMNS, "jobs");
+    Ok(Listing { document, columns, rows })
+}
+
+async fn list_snapshots(session: &Session, job: &JobId) -> Result<Listing> {
+    let (cluster, _stage) = (&session.cluster, session.stage("Loading the snapshots", None));
+    let Some(config) = cluster.job(job).await? else {
+        return Err(unknown_job(cluster, job).await);
+    };
+    let used = JobConfig::parse(config.get().as_bytes())?.model_snapshot_id;
+    let mut snapshots = cluster.snapshots(job).await?;
+    for snapshot in &mut snapshots {
+        snapshot.in_use = Some(&snapshot.id) == used.as_ref();
+    }
+    let document = json!({ "job_id": job, "snapshots": snapshots });
+    let (columns, rows) = (SNAPSHOT_COLUMNS, "snapshots");
+    Ok(Listing { document, columns, rows })
+}
+
+/// The error for a job that does not exist, with similar IDs.
+pub(super) async fn unknown_job(cluster: &Cluster, job: &JobId) -> Error {
+    // Without a list, no ID is suggested.
+    let jobs = cluster.job_groups().await.unwrap_or_default();
+    let ids = jobs.iter().map(|job| job.id.as_str());
+    Error::failed(
+        format!("job {job} does not exist on {}", cluster.address()),
+        suggest(job.as_str(), ids, "list all jobs with `esml-state list`"),
+    )
+}
+
+/// Jobs or snapshots.
+pub(super) struct Listing {
+    /// The JSON document.
+    document: Value,
+    columns: &'static Columns,
+    /// The member of the document that contains the rows.
+    rows: &'static str,
+}
+
+impl Listing {
+    pub(super) fn rows(&self) -> &[Value] {
+        self.document[self.rows].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// A table with a heading, without the last columns if it would be too wide. If it still is, lists of facts.
+    fn to_text(&self, width: usize) -> String {
+        let fits = |text: &String| text.lines().all(|line| measure_text_width(line) <= width);
+        let mut tables = (ESSENTIAL..=self.columns.len()).rev().map(|columns| self.table(columns));
+        let facts = || self.rows().iter().map(|row| self.facts(row)).collect();
+        tables.find(fits).unwrap_or_else(facts)
+    }
+
+    /// The first columns, with a heading.
+    fn table(&self, columns: usize) -> String {
+        let columns = &self.columns[..columns];
+        let mut table = Table::new(&NUMBERS);
+        table.row(columns.iter().map(|(_, title)| *title));
+        for row in self.rows() {
+            table.row(columns.iter().map(|(member, _)| shown(member, &row[*member])));
+        }
+        table.render(0)
+    }
+
+    fn facts(&self, row: &Value) -> String {
+        let cells = self.columns.iter().map(|(member, title)| (title, shown(member, &row[*member])));
+        let mut cells = cells.filter(|(_, text)| !text.is_empty());
+        let first = cells.next().map(|(_, id)| id + "\n");
+        let others = cells.map(|(title, text)| format!("  {title}: {text}\n"));
+        first.into_iter().chain(others).collect()
+    }
+
+    /// One line per row, to choose from.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let table = self.table(self.columns.len());
+        table.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    fn tab_separated(&self) -> String {
+        let line = |row: &Value| {
+            let values = self.columns.iter().map(|(member, _)| plain(&row[*member]));
+            values.collect::<Vec<_>>().join("\t") + "\n"
+        };
+        self.rows().iter().map(line).collect()
+    }
+}
+
+/// A cell of a table. Times do not have seconds, so that tables fit into 80 columns.
+fn shown(member: &str, value: &Value) -> String {
+    match (member, value.as_u64(), plain(value)) {
+        ("model_bytes", Some(size), _) => bytes(size),
+        (_, Some(number), _) => count(number),
+        ("created" | "snapshot_created" | "latest_record", _, time) if !time.is_empty() => {
+            format!("{}Z", time.get(..16).unwrap_or(&time))
+        }
+        ("description", _, text) => truncate_str(&text, MAX_DESCRIPTION, "…").into_owned(),
+        (_, _, text) => text,
+    }
+}
+
+/// A value on one line, without control characters.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => escape(&text.replace(['\n', '\r', '\t'], " ")).into_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jobs() -> Listing {
+        let job = |id: &str, groups: &[&str]| {
+            json!({ "job_id": id, "state": "closed", "snapshot_created": "2026-11-23T11:32:55Z",
+                "processed_documents": 345_600, "model_bytes": 23_408_640, "groups": groups })
+        };
+        let new = json!({ "job_id": "new", "state": "opened", "processed_documents": 0, "model_bytes": 0 });
+        Listing {
+            document: json!({ "jobs": [job("log-categories", &["logs", "production"]), new] }),
+            columns: JOB_COLUMNS,
+            rows: "jobs",
+        }
+    }
+
+    #[test]
+    fn a_table_omits_the_last_columns_if_it_would_be_too_wide() {
+        let wide = "\
+Job             State   Snapshot           Documents    Memory  Groups
+log-categories  closed  2026-11-23T11:32Z    345,600  22.3 MiB  logs, production
+new             opened                             0       0 B
+";
+        assert_eq!(jobs().to_text(80), wide);
+        let narrower = "\
+Job             State   Snapshot           Documents    Memory
+log-categories  closed  2026-11-23T11:32Z    345,600  22.3 MiB
+new             opened                             0       0 B
+";
+        assert_eq!(jobs().to_text(79), narrower);
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_lists_of_facts() {
+        let facts = "\
+log-categories
+  State: closed
+  Snapshot: 2026-11-23T11:32Z
+  Documents: 345,600
+  Memory: 22.3 MiB
+  Groups: logs, production
+new
+  State: opened
+  Documents: 0
+  Memory: 0 B
+";
+        assert_eq!(jobs().to_text(40), facts);
+    }
+
+    #[test]
+    fn cells_are_single_lines_without_control_characters() {
+        let description = json!("a\tb\nc\u{1b}[2J 更新更新更新更新更新更新");
+        assert_eq!(shown("description", &description), r"a b c\u{1b}[2J 更新更新更新…");
+        assert_eq!(plain(&description), r"a b c\u{1b}[2J 更新更新更新更新更新更新");
+        assert_eq!(plain(&json!(["a\n", "b"])), "a , b");
+        assert_eq!([plain(&json!(true)), plain(&json!(false))], ["yes", ""]);
+    }
+}
