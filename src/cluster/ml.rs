@@ -110,7 +110,7 @@ fn model_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Numb
     struct Stats {
         model_bytes: Option<Number>,
     }
-    Ok(Stats::deserialize(deserializer)?.model_bytes)
+    Ok(Option::<Stats>::deserialize(deserializer)?.and_then(|stats| stats.model_bytes))
 }
 
 /// A listed calendar. Its ID is not parsed, because only the ID of an exported calendar must be valid.
