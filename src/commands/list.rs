@@ -113,7 +113,11 @@ pub(super) async fn list_jobs(session: &Session) -> Result<Listing> {
     let _stage = session.stage("Loading the jobs", None);
     let document = json!({ "jobs": session.cluster.jobs().await? });
     let (columns, rows) = (JOB_COLUMNS, "jobs");
-    Ok(Listing { document, columns, rows })
+    Ok(Listing {
+        document,
+        columns,
+        rows,
+    })
 }
 
 async fn list_snapshots(session: &Session, job: &JobId) -> Result<Listing> {
@@ -128,7 +132,11 @@ async fn list_snapshots(session: &Session, job: &JobId) -> Result<Listing> {
     }
     let document = json!({ "job_id": job, "snapshots": snapshots });
     let (columns, rows) = (SNAPSHOT_COLUMNS, "snapshots");
-    Ok(Listing { document, columns, rows })
+    Ok(Listing {
+        document,
+        columns,
+        rows,
+    })
 }
 
 /// The error for a job that does not exist, with similar IDs.
@@ -159,7 +167,9 @@ impl Listing {
     /// A table with a heading, without the last columns if it would be too wide. If it still is, lists of facts.
     fn to_text(&self, width: usize) -> String {
         let fits = |text: &String| text.lines().all(|line| measure_text_width(line) <= width);
-        let mut tables = (ESSENTIAL..=self.columns.len()).rev().map(|columns| self.table(columns));
+        let mut tables = (ESSENTIAL..=self.columns.len())
+            .rev()
+            .map(|columns| self.table(columns));
         let facts = || self.rows().iter().map(|row| self.facts(row)).collect();
         tables.find(fits).unwrap_or_else(facts)
     }
@@ -176,7 +186,10 @@ impl Listing {
     }
 
     fn facts(&self, row: &Value) -> String {
-        let cells = self.columns.iter().map(|(member, title)| (title, shown(member, &row[*member])));
+        let cells = self
+            .columns
+            .iter()
+            .map(|(member, title)| (title, shown(member, &row[*member])));
         let mut cells = cells.filter(|(_, text)| !text.is_empty());
         let first = cells.next().map(|(_, id)| id + "\n");
         let others = cells.map(|(title, text)| format!("  {title}: {text}\n"));

@@ -66,7 +66,7 @@ mod tests {
     fn a_suggestion_lists_the_names_before_the_next_step() {
         let suggest = |name, candidates: &[&str]| suggest(name, candidates.iter().copied(), "list all");
         assert_eq!(suggest("x", &["web"]), "list all");
-        assert_eq!(suggest("wbe", &["web"]), "did you mean web? Otherwise, list all");
+        assert_eq!(suggest("webs", &["web"]), "did you mean web? Otherwise, list all");
         let three = ["job-1", "job-2", "job-3"];
         assert_eq!(
             suggest("job", &three),

@@ -73,8 +73,14 @@ fn json_lists_a_job_without_snapshot_and_one_with_an_empty_model() {
     revert(&cluster, "empty");
     let document = list(&cluster, &["--json"]).json();
     let jobs = document["jobs"].as_array().unwrap();
-    assert_eq!((&jobs[0]["job_id"], &jobs[0]["snapshot_id"]), (&json!(JOB), &json!("empty")));
-    assert_eq!((&jobs[1]["job_id"], &jobs[1]["snapshot_id"]), (&json!("new"), &Value::Null));
+    assert_eq!(
+        (&jobs[0]["job_id"], &jobs[0]["snapshot_id"]),
+        (&json!(JOB), &json!("empty"))
+    );
+    assert_eq!(
+        (&jobs[1]["job_id"], &jobs[1]["snapshot_id"]),
+        (&json!("new"), &Value::Null)
+    );
     assert!(jobs.iter().all(|job| job["snapshot_created"].is_null()), "{document}");
 }
 
@@ -94,7 +100,8 @@ fn two_thousand_jobs_are_listed_with_five_requests() {
     faults.add(FaultRule::on("GET", "/_ml/anomaly_detectors").then(jobs(&config)));
     let mut snapshots = String::new();
     for id in &ids {
-        let action = json!({ "index": { "_index": ".ml-anomalies-shared-000001", "_id": format!("{id}_model_snapshot_1") } });
+        let action =
+            json!({ "index": { "_index": ".ml-anomalies-shared-000001", "_id": format!("{id}_model_snapshot_1") } });
         let document = json!({ "job_id": id, "snapshot_id": "1", "timestamp": 1_795_433_580_000_i64 });
         let _ = writeln!(snapshots, "{action}\n{document}");
     }
@@ -166,7 +173,10 @@ fn unknown_job_suggests_similar_ones() {
     let cluster = cluster(&[JOB, "web-latency", "log-categories"]);
     for command in [&["list"][..], &["export", "--yes", "--job-id"]] {
         for (job, hint) in [
-            ("web-latnecy", "did you mean web-latency? Otherwise, list all jobs with `esml-state list`"),
+            (
+                "web-latnecy",
+                "did you mean web-latency? Otherwise, list all jobs with `esml-state list`",
+            ),
             (
                 "log-category",
                 "did you mean log-categories or log-categories-multisnap? Otherwise, list all jobs with `esml-state list`",
@@ -201,7 +211,9 @@ fn unknown_snapshot_suggests_similar_ones() {
 fn uppercase_job_id_suggests_the_lowercase_one() {
     let cluster = TestCluster::new(version());
     for command in [&["list"][..], &["export", "--job-id"]] {
-        let run = cluster.run(&Binary::new(), &[command, &["Web-Latency"]].concat()).expect(2);
+        let run = cluster
+            .run(&Binary::new(), &[command, &["Web-Latency"]].concat())
+            .expect(2);
         run.expect_stderr("invalid job ID `Web-Latency`: job IDs are lowercase (did you mean `web-latency`?)");
     }
     assert!(cluster.stand_in.requests().is_empty());
@@ -233,7 +245,9 @@ fn documented_privileges_suffice_and_each_missing_one_is_named() {
         (without_read, "`read` on .ml-anomalies-*"),
         (without_monitor, "`monitor` on the cluster"),
     ] {
-        let run = cluster.run(&Binary::new(), &[&["list"], &CREDENTIALS[..]].concat()).expect(1);
+        let run = cluster
+            .run(&Binary::new(), &[&["list"], &CREDENTIALS[..]].concat())
+            .expect(1);
         run.expect_stderr(&format!("the user is missing privileges: {missing}\n"));
         assert_eq!(run.stdout, "");
     }

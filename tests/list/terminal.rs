@@ -19,7 +19,11 @@ fn tables_have_a_heading_and_fit_80_columns() {
     let cluster = cluster(&["web-latency", JOB]);
     revert(&cluster, "1795433580");
     let (jobs, snapshots) = (screen(&cluster, &[]), screen(&cluster, &[JOB]));
-    assert!([&jobs, &snapshots].iter().all(|text| text.lines().all(|line| line.len() <= 80)));
+    assert!(
+        [&jobs, &snapshots]
+            .iter()
+            .all(|text| text.lines().all(|line| line.len() <= 80))
+    );
     insta::assert_snapshot!("tables", format!("{jobs}\n{snapshots}"));
 }
 
