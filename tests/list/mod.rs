@@ -170,7 +170,8 @@ fn job_without_snapshots_has_an_empty_list() {
 
 #[test]
 fn unknown_job_suggests_similar_ones() {
-    let cluster = cluster(&[JOB, "web-latency", "log-categories"]);
+    let cluster = cluster(&[JOB, "web-latency"]);
+    create_job(&cluster, "log-categories");
     for command in [&["list"][..], &["export", "--yes", "--job-id"]] {
         for (job, hint) in [
             (
