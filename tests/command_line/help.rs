@@ -57,7 +57,6 @@ fn long_help_matches_the_snapshots() {
     insta::assert_snapshot!("export_long", help(&["export", "--help"]));
     insta::assert_snapshot!("import_long", help(&["import", "--help"]));
     insta::assert_snapshot!("inspect_long", help(&["inspect", "--help"]));
-    insta::assert_snapshot!("list_long", help(&["list", "--help"]));
     insta::assert_snapshot!("completions_long", help(&["completions", "--help"]));
     insta::assert_snapshot!("man_long", help(&["man", "--help"]));
     insta::assert_snapshot!("pseudonymize_long", help(&["pseudonymize", "--help"]));
