@@ -172,7 +172,7 @@ fn job_without_snapshots_has_an_empty_list() {
 fn unknown_job_suggests_similar_ones() {
     let cluster = cluster(&[JOB, "web-latency"]);
     create_job(&cluster, "log-categories");
-    for command in [&["list"][..], &["export", "--yes", "--job-id"]] {
+    for command in [&["list"][..], &["export", "--yes"]] {
         for (job, hint) in [
             (
                 "web-latnecy",
@@ -211,7 +211,7 @@ fn unknown_snapshot_suggests_similar_ones() {
 #[test]
 fn uppercase_job_id_suggests_the_lowercase_one() {
     let cluster = TestCluster::new(version());
-    for command in [&["list"][..], &["export", "--job-id"]] {
+    for command in [&["list"][..], &["export"]] {
         let run = cluster
             .run(&Binary::new(), &[command, &["Web-Latency"]].concat())
             .expect(2);
