@@ -20,7 +20,7 @@ use super::layout::{
     BLOCK, EntryKind, EntryName, EntrySummary, MAX_ACTION, MAX_BYTES, MAX_ENTRIES, Manifest, max_document, max_text,
 };
 use super::read::Archive;
-use crate::util::atomic_file::{AtomicFile, check_target};
+use crate::util::atomic_file::AtomicFile;
 use crate::util::format::hex;
 
 /// Compressed bytes that are kept in memory before they are moved to an unlinked temporary file.
@@ -209,14 +209,14 @@ impl Target {
         Self::File { path, overwrite }
     }
 
-    /// Refuses a target that must not be replaced: an existing file without `overwrite`, and anything except a regular
-    /// file.
+    /// Refuses a target that must not be replaced (an existing file without `overwrite`, and anything except a regular
+    /// file), or that cannot be created. The file is created and removed again.
     ///
     /// # Errors
     /// [`Error::Publish`]
     pub fn check(&self) -> Result<()> {
         match self {
-            Self::File { path, overwrite } => Ok(check_target(path, *overwrite)?),
+            Self::File { path, overwrite } => Ok(AtomicFile::create(path, *overwrite).map(drop)?),
             Self::Stdout => Ok(()),
         }
     }

@@ -36,8 +36,15 @@ pub enum PublishError {
     #[error("{} already exists", path.display())]
     Exists { path: PathBuf },
     /// Directories, links, devices and pipes are never replaced, even with `overwrite`.
-    #[error("{} is {what}: only a regular file can be replaced", path.display())]
+    #[error("cannot create {}: it is {what}", path.display())]
     NotAFile { path: PathBuf, what: &'static str },
+    /// The temporary file next to the target cannot be created.
+    #[error("cannot create {}: {cause}", path.display())]
+    Create {
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
     #[error("{}: {cause}", path.display())]
     Io {
         path: PathBuf,
@@ -48,7 +55,7 @@ pub enum PublishError {
 
 /// Refuses a target that must not be replaced: an existing file without `overwrite`, and anything except a regular file
 /// with it.
-pub fn check_target(target: &Path, overwrite: bool) -> Result<(), PublishError> {
+fn check_target(target: &Path, overwrite: bool) -> Result<(), PublishError> {
     let path = target.to_owned();
     match target.symlink_metadata().map(|found| found.file_type()) {
         Err(_) => Ok(()),
@@ -79,8 +86,14 @@ impl AtomicFile {
     /// Creates `<target>.<random>.partial` with mode 0600, after [`check_target`].
     pub fn create(target: &Path, overwrite: bool) -> Result<Self, PublishError> {
         check_target(target, overwrite)?;
-        let Some(name) = target.file_name() else {
-            return Err(failed(target, io::ErrorKind::InvalidInput.into()));
+        let failed = |cause| PublishError::Create {
+            path: target.to_owned(),
+            cause,
+        };
+        let is_folder = target.to_string_lossy().ends_with(std::path::is_separator);
+        let Some(name) = target.file_name().filter(|_| !is_folder) else {
+            let why = "the path does not end with a file name";
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
         };
         let mut prefix = name.to_owned();
         prefix.push(".");
@@ -95,7 +108,7 @@ impl AtomicFile {
                 std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
                 options.open(path)
             })
-            .map_err(|cause| failed(target, cause))?;
+            .map_err(failed)?;
         lock(&TEMPORARY).push(file.path().to_owned());
         Ok(Self {
             file,
@@ -127,12 +140,29 @@ impl AtomicFile {
     }
 }
 
+impl PublishError {
+    /// The next step.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Exists { .. } => "choose another file, or replace this one with --overwrite",
+            Self::NotAFile { path, .. } if path.is_dir() => "add a file name to the path",
+            Self::NotAFile { .. } => "choose another file",
+            Self::Create { path, cause } if cause.kind() == io::ErrorKind::NotFound => {
+                let folder = folder_of(path).display();
+                return Some(format!("create the directory {folder} first, or choose another one"));
+            }
+            Self::Create { cause, .. } | Self::Io { cause, .. } => file_hint(cause)?,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 /// The next step after a file system error.
 pub(crate) fn file_hint(error: &io::Error) -> Option<&'static str> {
     use io::ErrorKind as Kind;
     match error.kind() {
         _ if is_out_of_descriptors(error) => Some(NO_DESCRIPTORS),
-        Kind::NotFound => Some("check the path, and that its directory exists"),
+        Kind::NotFound => Some("check the path of the file"),
         Kind::PermissionDenied => Some("check the permissions of the file and its directory"),
         Kind::StorageFull | Kind::QuotaExceeded => {
             Some("free up space or use another disk; TMPDIR sets the directory for temporary files")
@@ -140,7 +170,7 @@ pub(crate) fn file_hint(error: &io::Error) -> Option<&'static str> {
         Kind::FileTooLarge => {
             Some("use another disk, or raise the limit (`ulimit -f`): larger files are not allowed here")
         }
-        Kind::InvalidInput => Some("use a path that ends with a file name"),
+        Kind::InvalidInput => Some("add a file name to the path"),
         _ => None,
     }
 }

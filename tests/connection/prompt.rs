@@ -16,7 +16,14 @@ fn start(url: &str) -> TerminalSession {
         "--username",
         "ada",
     ];
-    TerminalSession::start(Binary::new().command(args))
+    in_terminal(&args)
+}
+
+/// A run in a directory that outlives it.
+fn in_terminal(args: &[&str]) -> TerminalSession {
+    let mut command = Binary::new().command(args);
+    command.current_dir(std::env::temp_dir());
+    TerminalSession::start(command)
 }
 
 #[test]
@@ -65,7 +72,7 @@ fn password_prompt_can_be_interrupted() {
 /// Without a credential.
 fn start_anonymous(url: &str, more: &[&str]) -> TerminalSession {
     let args = [&["export", JOB, "--dry-run", "--url", url][..], more].concat();
-    TerminalSession::start(Binary::new().command(args))
+    in_terminal(&args)
 }
 
 #[test]

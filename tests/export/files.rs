@@ -104,13 +104,36 @@ fn file_created_during_the_export_is_kept() {
 }
 
 #[test]
-fn missing_directory_is_named() {
+fn output_that_cannot_be_created_is_refused_before_reading() {
     let cluster = cluster(&Fixture::load(JOB));
+    let binary = Binary::new();
+    std::fs::write(binary.path("file"), "").unwrap();
+    for name in ["no/such/out.tar.gz", "new/", "file/out.tar.gz"] {
+        for more in [&["-o", name][..], &["-o", name, "--dry-run"]] {
+            let run = cluster.run(&binary, &export_args(more)).expect(1);
+            run.expect_stderr(&format!("error: cannot create {name}: "));
+        }
+        let pseudonymized = ["pseudonymize", "none.tar.gz", "-o", name];
+        let key = [
+            "pseudonymize",
+            "none.tar.gz",
+            "-o",
+            "new.tar.gz",
+            "--key",
+            name,
+            "--dry-run",
+        ];
+        for args in [&pseudonymized[..], &key, &["inspect", "none.tar.gz", "--html", name]] {
+            let run = binary.run(args).expect(1);
+            run.expect_stderr(&format!("error: cannot create {name}"));
+        }
+    }
     let run = cluster
-        .run(&Binary::new(), &export_args(&["-o", "no/such/out.tar.gz"]))
+        .run(&binary, &export_args(&["-o", "no/such/out.tar.gz"]))
         .expect(1);
-    run.expect_stderr("no/such/out.tar.gz");
-    assert_no_open_contexts(&cluster);
+    run.expect_stderr("hint: create the directory no/such first, or choose another one\n");
+    assert!(cluster.stand_in.requests().is_empty());
+    assert_eq!(files(binary.directory()), ["file"]);
 }
 
 #[test]
@@ -122,7 +145,7 @@ fn directory_as_output_is_refused() {
     let run = cluster
         .run(&binary, &export_args(&["-o", "out", "--overwrite"]))
         .expect(3);
-    run.expect_stderr("out is a directory: only a regular file can be replaced");
+    run.expect_stderr("cannot create out: it is a directory");
     assert!(run.stdout.is_empty(), "{run:?}");
     assert_eq!(files(binary.directory()), ["out"]);
     assert!(cluster.stand_in.requests().is_empty());
@@ -153,17 +176,23 @@ fn export_refuses_to_replace_what_is_not_a_regular_file() {
             cluster
                 .run(&binary, &export_args(more))
                 .expect(3)
-                .expect_stderr(&format!("{name} is {what}"));
+                .expect_stderr(&format!("cannot create {name}: it is {what}"));
         }
         let page = ["inspect", "none.tar.gz", "--html", name, "--overwrite"];
-        binary.run(page).expect(3).expect_stderr(&format!("{name} is {what}"));
+        binary
+            .run(page)
+            .expect(3)
+            .expect_stderr(&format!("cannot create {name}: it is {what}"));
         let key = ["pseudonymize", "none.tar.gz", "-o", "new.tar.gz", "--key", name];
-        binary.run(key).expect(3).expect_stderr(&format!("{name} is {what}"));
+        binary
+            .run(key)
+            .expect(3)
+            .expect_stderr(&format!("cannot create {name}: it is {what}"));
         let pseudonymized = ["pseudonymize", "none.tar.gz", "--overwrite", "-o", name];
         binary
             .run(pseudonymized)
             .expect(3)
-            .expect_stderr(&format!("{name} is {what}"));
+            .expect_stderr(&format!("cannot create {name}: it is {what}"));
     }
     assert!(cluster.stand_in.requests().is_empty());
     assert_eq!(files(binary.directory()), ["link", "mine", "pipe"]);

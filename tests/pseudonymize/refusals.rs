@@ -35,7 +35,7 @@ fn existing_files_are_not_replaced() {
     binary
         .run(["reveal", &missing, "t_1"])
         .expect(1)
-        .expect_stderr("check the path");
+        .expect_stderr("check the path of the file");
     assert_eq!(std::fs::read_to_string(&key).unwrap(), "precious");
     std::fs::remove_file(&key).unwrap();
     std::fs::write(&target, "precious").unwrap();

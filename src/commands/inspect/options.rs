@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use crate::archive::Limits;
+use crate::archive::{self, Limits};
 use crate::commands::options::max_entry_size;
 use crate::error::{Error, Result};
 use crate::report::{RenderOptions, ReportPage, render_html, render_text};
 use crate::terminal::Terminal;
-use crate::util::atomic_file::{AtomicFile, PublishError};
+use crate::util::atomic_file::AtomicFile;
 use crate::util::format::escape_json;
 
 const EXAMPLES: &str = "\
@@ -94,7 +94,7 @@ impl InspectOptions {
     pub(super) fn check(&self) -> Result<()> {
         match &self.html {
             // The file is created and removed again, so that a signal during reading does not leave a file.
-            Some(path) if !is_standard_stream(path) => drop(AtomicFile::create(path, self.overwrite).map_err(refused)?),
+            Some(path) if !is_standard_stream(path) => drop(self.create(path)?),
             Some(_) if self.json => {
                 return Err(Error::usage(
                     "`--html -` cannot be used with --json: both write to stdout",
@@ -117,10 +117,10 @@ impl InspectOptions {
         let text = match &self.html {
             Some(path) if is_standard_stream(path) => render_html(page),
             Some(path) => {
-                let file = AtomicFile::create(path, self.overwrite).map_err(refused)?;
+                let file = self.create(path)?;
                 let written = file.file.as_file().write_all(render_html(page).as_bytes());
                 written.map_err(|cause| Error::file(path, cause))?;
-                file.publish().map_err(refused)?;
+                file.publish().map_err(archive::Error::from)?;
                 path.display().to_string()
             }
             None => {
@@ -133,6 +133,10 @@ impl InspectOptions {
             }
         };
         self.print(document, &text, terminal)
+    }
+
+    fn create(&self, path: &Path) -> Result<AtomicFile> {
+        Ok(AtomicFile::create(path, self.overwrite).map_err(archive::Error::from)?)
     }
 
     /// Prints the document with `--json`, otherwise the text.
@@ -148,15 +152,6 @@ impl InspectOptions {
 /// Whether the path is `-`.
 pub(super) fn is_standard_stream(path: &Path) -> bool {
     path == Path::new("-")
-}
-
-fn refused(why: PublishError) -> Error {
-    let hint = match why {
-        PublishError::Exists { .. } => "choose another file with --html, or replace it with --overwrite",
-        PublishError::NotAFile { .. } => "choose another file with --html",
-        PublishError::Io { path, cause } => return Error::file(path, cause),
-    };
-    Error::refused(why.to_string(), hint)
 }
 
 /// Writes the document, indented. Control characters that JSON allows are escaped too, because stdout can be a terminal.

@@ -12,7 +12,7 @@ use crate::commands::options::{compression_level, max_entry_size, target};
 use crate::error::{Error, Result};
 use crate::pseudonym::{KeyFile, KeyFileLock};
 use crate::terminal::Terminal;
-use crate::util::atomic_file::{AtomicFile, PublishError, check_target};
+use crate::util::atomic_file::{AtomicFile, PublishError};
 
 /// The interval for checking whether a key file is unlocked.
 const KEY_FILE_POLL: Duration = Duration::from_millis(100);
@@ -171,9 +171,9 @@ impl TokenOptions {
     pub(in crate::commands) async fn refuse_existing(&self, target: &Target) -> Result<()> {
         target.check()?;
         let key = self.key_beside(target);
-        match check_target(&key, self.key.is_some()) {
+        match AtomicFile::create(&key, self.key.is_some()) {
             Err(PublishError::Exists { .. }) => {}
-            checked => checked.map_err(archive::Error::from)?,
+            created => drop(created.map_err(archive::Error::from)?),
         }
         if key.symlink_metadata().is_err() {
             return Ok(());
@@ -181,7 +181,10 @@ impl TokenOptions {
         if self.key.is_none() {
             return Err(Error::refused(
                 format!("{} already exists", key.display()),
-                "use this key file with --key, or choose another one with --key",
+                format!(
+                    "use it with `--key {}`, or choose another file with --key",
+                    key.display()
+                ),
             ));
         }
         read_key(&key).await.map(|_| ())
