@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::archive::layout::{EntryKind, MAX_ENTRIES, MAX_INDICES};
 use crate::util::atomic_file::{PublishError, file_hint};
 
+/// The finding in a file that cannot be an archive.
+pub(super) const NOT_AN_ARCHIVE: &str = "not a gzip file, so not an esml-state archive";
+
 /// The result type of archive functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -24,9 +27,14 @@ pub enum Error {
     /// The archive cannot be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// The archive is incomplete, changed or hostile. `place` is the entry, and the line if known.
+    /// The archive is incomplete, changed or hostile. `place` is the entry, and the line if known. `archive` is the file
+    /// whose other findings can be listed.
     #[error("{place}: {why}")]
-    Damaged { place: String, why: String },
+    Damaged {
+        place: String,
+        why: String,
+        archive: Option<PathBuf>,
+    },
     #[error("the archive would have more than {MAX_ENTRIES} entries, the maximum for an import")]
     TooManyEntries,
     /// `place` is the entry, and the line if known.
@@ -59,8 +67,19 @@ impl Error {
     }
 
     pub(super) fn damaged(place: impl Display, why: impl Into<String>) -> Self {
-        let (place, why) = (place.to_string(), why.into());
-        Self::Damaged { place, why }
+        Self::Damaged {
+            place: place.to_string(),
+            why: why.into(),
+            archive: None,
+        }
+    }
+
+    /// Adds the file to a finding.
+    pub(super) fn of_archive(mut self, path: &Path) -> Self {
+        if let Self::Damaged { archive, .. } = &mut self {
+            *archive = Some(path.to_owned());
+        }
+        self
     }
 
     /// Refuses more bytes than an import accepts.
@@ -93,14 +112,18 @@ impl Error {
     /// The next step for the user.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Publish(PublishError::Exists { .. }) => {
-                "choose a different file with --output, or replace the file with --overwrite"
+            Self::Publish(error) => return error.hint(),
+            Self::Io { cause, .. } => file_hint(cause)?,
+            Self::Damaged { why, .. } if why.starts_with(NOT_AN_ARCHIVE) => {
+                "pass a file that `esml-state export` wrote; by default, its name ends with _state.tar.gz"
             }
-            Self::Publish(PublishError::NotAFile { .. }) => "choose a different file with --output",
-            Self::Io { cause, .. } | Self::Publish(PublishError::Io { cause, .. }) => file_hint(cause)?,
-            Self::Damaged { .. } => {
-                "list all findings with `esml-state inspect --verify ARCHIVE`; if the file was copied, copy it again and compare \
-                 checksums"
+            Self::Damaged { archive, .. } => {
+                let copy = "if the file was copied, copy it again and compare checksums";
+                let path = archive.as_ref().map(|path| path.display().to_string());
+                return Some(path.map_or(copy.to_owned(), |path| {
+                    let path = shell_words::quote(&path);
+                    format!("list all findings with `esml-state inspect --verify {path}`; {copy}")
+                }));
             }
             Self::TooManyEntries | Self::TooManyIndices => {
                 "export fewer input documents with --inputs-after-date and --inputs-before-date; this does not change \

@@ -249,7 +249,7 @@ impl CheckedArchive {
     pub(super) fn new(archive: Archive, mut contents: Contents) -> Result<Self> {
         let name = archive.path.display();
         if let Some(finding) = contents.fatal() {
-            return Err(finding.to_error(name));
+            return Err(finding.to_error(name).of_archive(&archive.path));
         }
         let parsed = contents.config.clone().zip(contents.snapshot.take());
         let missing = || Error::damaged(name, "the job configuration or the snapshot document is missing");

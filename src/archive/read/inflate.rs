@@ -11,7 +11,7 @@ use std::thread;
 
 use flate2::bufread::GzDecoder;
 
-use crate::archive::error::{Error, ReadError};
+use crate::archive::error::{Error, NOT_AN_ARCHIVE, ReadError};
 
 /// The first bytes of every gzip member.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -148,7 +148,7 @@ impl<'p, R: Read> Decoder<'p, R> {
                             return Ok(Block::default());
                         }
                         Some(_) if start == 0 && next.iter().zip(MAGIC).any(|(byte, magic)| *byte != magic) => {
-                            return Err(ReadError::corrupt("not a gzip file, so not an esml-state archive").into());
+                            return Err(ReadError::corrupt(NOT_AN_ARCHIVE).into());
                         }
                         Some(_) => {}
                     }
