@@ -177,7 +177,7 @@ impl Identity {
                 Err(_) => Err(format!("returned {}", first_line(&response.body))),
             },
             Err(Error::Refused { source, .. }) if matches!(source.status, 400 | 404 | 405) => {
-                Err(format!("returned status {}: {}", source.status, source.reason))
+                Err(format!("returned {} {}", source.status, source.reason))
             }
             Err(error) => return Err(error),
         };
@@ -217,13 +217,22 @@ impl RequiredPrivileges {
     /// The privileges that the user does not have, as text; `None` if security is off. The request does not require a
     /// privilege.
     pub(crate) async fn missing(&self, http: &HttpClient) -> Result<Option<Vec<String>>> {
-        let indices = self.indices.iter();
-        let indices = indices.filter(|(names, privileges)| !names.is_empty() && !privileges.is_empty());
-        let indices = indices.map(|(names, privileges)| json!({ "names": names, "privileges": privileges }));
-        let body = json!({ "cluster": self.cluster, "index": indices.collect::<Vec<_>>() });
+        let body = json!({ "cluster": self.cluster, "index": self.indices_json() });
         let request = Request::post(Path::of(["_security", "user", "_has_privileges"])).json(&body);
         let held: Option<HeldPrivileges> = http.json_if_supported(request).await?;
         Ok(held.map(HeldPrivileges::missing))
+    }
+
+    /// The body of the request that creates a role with all of these privileges.
+    pub(crate) fn role(&self) -> Value {
+        json!({ "cluster": self.cluster, "indices": self.indices_json() })
+    }
+
+    fn indices_json(&self) -> Value {
+        let indices = self.indices.iter();
+        let indices = indices.filter(|(names, privileges)| !names.is_empty() && !privileges.is_empty());
+        let indices = indices.map(|(names, privileges)| json!({ "names": names, "privileges": privileges }));
+        indices.collect()
     }
 }
 
@@ -311,7 +320,7 @@ mod tests {
             (root(r#"{"number":"6.8.23"}"#), "runs Elasticsearch 6.8.23"),
             (root(r#"{"number":"7.9.3"}"#), "runs Elasticsearch 7.9.3"),
             (root(r#"{"number":"10.0.0"}"#), "runs Elasticsearch 10.0.0"),
-            ("<html><title>Kibana".to_owned(), "an HTML or XML page"),
+            ("<html><title>Kibana".to_owned(), "an HTML page instead of JSON"),
             ("{}".to_owned(), "other JSON"),
         ] {
             let error = parse(&body).unwrap_err().to_string();

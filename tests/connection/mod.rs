@@ -285,17 +285,36 @@ fn options_for_https_cause_a_warning_with_an_http_address() {
 }
 
 #[test]
+fn credential_is_not_sent_to_find_out_whether_a_server_requires_tls() {
+    let cluster = cluster_with(|options| options.tls = Some(Tls::new()));
+    let url = cluster.stand_in.url().replacen("https", "http", 1);
+    dry_run(&Binary::new(), &url, &["--api-key", "key-id:key-s3cr3t"])
+        .expect(1)
+        .expect_stderr("requires TLS");
+    let requests = format!("{:?}", cluster.stand_in.requests());
+    assert!(
+        requests.contains("GET") && !requests.to_lowercase().contains("authorization"),
+        "{requests}"
+    );
+}
+
+#[test]
 fn wrong_scheme_is_reported_with_the_address_that_works() {
     let (plain, secured) = (
         cluster_with(|_| {}),
         cluster_with(|options| options.tls = Some(Tls::new())),
     );
-    for (cluster, scheme, wrong) in [(plain, "http", "https"), (secured, "https", "http")] {
+    for (cluster, scheme, wrong, why) in [
+        (plain, "http", "https", "the server does not use TLS"),
+        (secured, "https", "http", "the server requires TLS"),
+    ] {
         let url = cluster.stand_in.url();
         let wrong = url.replacen(scheme, wrong, 1);
-        dry_run(&Binary::new(), &wrong, &["--retries", "0"])
-            .expect(1)
-            .expect_stderr(&format!("--url {url}"));
+        let run = dry_run(&Binary::new(), &wrong, &[]).expect(1);
+        assert_eq!(
+            run.stderr,
+            format!("error: cannot connect to {wrong}/: {why}\nhint: use {scheme}:// in the address: `--url {url}/`\n")
+        );
     }
 }
 
@@ -370,7 +389,7 @@ fn servers_other_than_elasticsearch_are_named() {
         (Action::status(200, root("6.8.23").to_string()), "Elasticsearch 6.8.23"),
         (Action::status(200, root("10.0.0").to_string()), "Elasticsearch 10.0.0"),
         (Action::status(200, "{}"), "other JSON"),
-        (Action::html(200), "an HTML or XML page"),
+        (Action::html(200), "it returned an HTML page instead of JSON"),
     ] {
         faults.clear();
         faults.add(FaultRule::when(|_| true).then(action));

@@ -188,7 +188,7 @@ pub const KINDS: [Kind; 22] = [
         Answered(|_| Action::html(502)),
         true,
         AllRequests,
-        &["502 an HTML"],
+        &["502 with an HTML page"],
     ),
     kind("503", Answered(|_| status(503)), true, AllRequests, &["503"]),
     kind("504", Answered(|_| Action::html(504)), true, AllRequests, &["504"]),

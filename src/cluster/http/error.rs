@@ -16,6 +16,8 @@ const MAX_CAUSE_DEPTH: usize = 10;
 /// Limit for failed shards and root causes together.
 const MAX_CAUSES: usize = 100;
 const NO_REASON: &str = "(no reason given)";
+/// The description of a page, usually of a proxy or of Kibana.
+const HTML_PAGE: &str = "an HTML page instead of JSON";
 
 /// Phrases after which Elasticsearch quotes the document: the rest of the reason is dropped.
 const QUOTATIONS: [&str; 4] = [
@@ -112,31 +114,35 @@ pub enum ConnectionFailure {
     Unreachable,
     /// No trusted authority signed the server's certificate.
     UntrustedCertificate,
+    /// The server's certificate is that of an authority, as a self-signed one usually is. It is not accepted even if that
+    /// authority is trusted.
+    SelfSigned,
     /// The server's certificate is valid for other host names only.
     WrongHostName,
     /// The server responded to a TLS handshake with something else, such as plain HTTP.
     NotTls,
     /// TLS failed for another reason.
     Tls,
-    /// An `http` server closed the connection without ever having responded, as one that expects TLS does.
-    NotHttp,
+    /// The address starts with `http`, and the server accepts TLS only.
+    RequiresTls,
     /// Lost before the response was complete.
     Lost,
 }
 
 impl ConnectionFailure {
-    /// Whether TLS failed: trying again has the same result, and no request was sent.
+    /// Whether TLS failed, or is missing: trying again has the same result, and no request was sent.
     pub(crate) fn is_tls(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::UntrustedCertificate | Self::WrongHostName | Self::NotTls | Self::Tls
+            Self::UnknownHost | Self::Refused | Self::NoDescriptors | Self::Unreachable | Self::Lost
         )
     }
 
     fn describe(self, what: &str, address: &str, cause: &str) -> String {
         match self {
-            Self::Lost | Self::NotHttp => format!("{what}: lost the connection to {address}: {cause}"),
+            Self::Lost => format!("{what}: lost the connection to {address}: {cause}"),
             Self::UntrustedCertificate => format!("the certificate of {address} is not trusted: unknown issuer"),
+            Self::SelfSigned => format!("the certificate of {address} is self-signed"),
             Self::WrongHostName => {
                 let names = cause.rsplit_once("only valid for ").map_or("none", |(_, names)| names);
                 let syntax = ["DnsName(\"", "IpAddress(", "\")", ")"];
@@ -146,6 +152,7 @@ impl ConnectionFailure {
                 format!("the certificate of {address} is for another host name: {names}")
             }
             Self::NotTls => format!("cannot connect to {address}: the server does not use TLS"),
+            Self::RequiresTls => format!("cannot connect to {address}: the server requires TLS"),
             Self::Tls => format!("TLS with {address} failed: {cause}"),
             Self::UnknownHost => {
                 let cause = cause.trim_start_matches("failed to lookup address information: ");
@@ -244,7 +251,9 @@ impl ErrorResponse {
     /// Parses the body of an error response, which may have any content.
     pub(crate) fn parse(status: u16, body: &[u8]) -> Self {
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
-            return Self::without_type(status, &first_line(body));
+            let line = first_line(body);
+            let with = if line == HTML_PAGE { "with " } else { "" };
+            return Self::without_type(status, &format!("{with}{line}"));
         };
         match &json["error"] {
             Value::String(reason) => Self::without_type(status, reason),
@@ -332,7 +341,7 @@ pub(crate) fn first_line(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
     match text.trim_start() {
         "" => NO_REASON.to_owned(),
-        page if page.starts_with('<') => "an HTML or XML page".to_owned(),
+        page if page.starts_with('<') => HTML_PAGE.to_owned(),
         text => {
             let line: String = without_controls(text).take(120).collect();
             line.trim_end().to_owned()
@@ -464,7 +473,7 @@ mod tests {
     fn error_bodies_other_than_json_are_shortened_to_one_line() {
         assert_eq!(
             ErrorResponse::parse(502, b"<html><body>Bad gateway").reason,
-            "an HTML or XML page"
+            "with an HTML page instead of JSON"
         );
         assert_eq!(ErrorResponse::parse(503, b"").reason, "(no reason given)");
         assert_eq!(ErrorResponse::parse(503, b"{}").reason, "(no reason given)");

@@ -33,7 +33,8 @@ const DATA_STREAMS: &str = "choose another name with --input-index: a template o
     streams";
 const LICENSE: &str =
     "the license of the cluster does not include machine learning: start a trial or install a license";
-const PRIVILEGE: &str = "grant the user a role with the privilege for the action in the message (docs/privileges.md)";
+const PRIVILEGE: &str = "create a role with the privilege that the message names (`PUT /_security/role/NAME`), and add it \
+    to the user";
 
 /// The type of an error or of one of its causes, a part of the reason if errors of this type have several, and the hint.
 const KNOWN: [(&str, &str, &str); 21] = [
@@ -72,8 +73,8 @@ impl Error {
                 "end upgrade mode when the upgrade is complete: `POST /_ml/set_upgrade_mode?enabled=false`"
             }
             Self::Redirected { .. } => {
-                "pass the final address with --url: redirects are not followed, because they could send the credentials and \
-                 the data to another server"
+                "check that --url is the address of Elasticsearch, not of Kibana. If Elasticsearch was moved, pass its final \
+                 address: redirects are not followed, because they could send the credentials and the data to another server"
             }
             Self::TooLarge { what, .. } if what.contains("_search") => {
                 "lower --page-size, and check that --url is the address of Elasticsearch"
@@ -87,6 +88,9 @@ impl Error {
             Self::ContextExpired { .. } => LOST_CONTEXT,
             Self::ClustersMissing { .. } => {
                 "check `GET /_remote/info` and run the command again, or export without them: --allow-partial"
+            }
+            Self::NotElasticsearch { found, .. } if found.starts_with("is ") => {
+                "pass the address of an Elasticsearch cluster with --url: other servers are not supported"
             }
             Self::NotElasticsearch { .. } => {
                 "check --url (https:// or http://, host, port): it must be the address of Elasticsearch, not of Kibana"
@@ -125,15 +129,20 @@ impl ConnectionFailure {
                 "pass the certificate of its authority: `--ca-cert http_ca.crt` (on the Elasticsearch node: \
                  config/certs/http_ca.crt)"
             }
+            Self::SelfSigned => {
+                "use a certificate that an authority signed, or turn verification off with --ignore-certs"
+            }
             Self::WrongHostName => "use a host name of the certificate in --url",
             Self::NotTls => {
                 let http = address.replacen("https", "http", 1);
                 return format!("use http:// in the address: `--url {http}`");
             }
-            Self::Tls => "check https:// or http:// in --url, --ca-cert, and --client-cert if the cluster requires one",
-            Self::NotHttp => {
+            Self::Tls => {
+                "check the certificate of the cluster, --ca-cert, and --client-cert if the cluster requires one"
+            }
+            Self::RequiresTls => {
                 let https = address.replacen("http", "https", 1);
-                return format!("if the cluster uses TLS, use https:// in the address: `--url {https}`");
+                return format!("use https:// in the address: `--url {https}`");
             }
             Self::Lost => "a proxy or load balancer may have closed it, or the node stopped: run the command again",
         };
@@ -183,7 +192,7 @@ fn unknown(response: &ErrorResponse) -> &'static str {
     match (response.status, !response.kind.is_empty()) {
         (_, true) => "the message contains the reason given by the cluster; -v adds its causes, -vv logs every request",
         (403, false) => {
-            "check the privileges of the user (docs/privileges.md), and that --url is the address of Elasticsearch"
+            "check that --url is the address of Elasticsearch, and not of a proxy or load balancer that refuses the request"
         }
         (_, false) => "check that --url is the address of Elasticsearch; -vv logs every request",
     }
@@ -417,7 +426,7 @@ mod tests {
             "security_exception",
             "action [indices:data/read/search] is unauthorized for user [ada]",
         );
-        hints(403, &action, &["role", "docs/privileges.md"], &["license of"]);
+        hints(403, &action, &["role", "/_security/role"], &["license of"]);
     }
 
     #[test]

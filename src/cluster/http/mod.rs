@@ -44,8 +44,9 @@ use limits::{BodyError, read_body};
 use retry::{Backoff, Clock, Observer, retry_after, within};
 
 /// Failures of TLS by a part of their text, the specific ones first: rustls does not export types for them.
-const TLS_FAILURES: [(&str, ConnectionFailure); 6] = [
+const TLS_FAILURES: [(&str, ConnectionFailure); 7] = [
     ("UnknownIssuer", ConnectionFailure::UntrustedCertificate),
+    ("CaUsedAsEndEntity", ConnectionFailure::SelfSigned),
     ("certificate not valid for name", ConnectionFailure::WrongHostName),
     ("InvalidContentType", ConnectionFailure::NotTls),
     ("certificate", ConnectionFailure::Tls),
@@ -191,8 +192,10 @@ impl HttpClient {
         let url = self.url(request)?;
         let started = self.clock.now();
         let mut write = InFlightWrite((request.method != Method::GET).then_some(&self.unanswered_write));
-        let sent = self.build(request, url.clone()).send().await;
-        let mut response = sent.map_err(|error| self.connection_error(what, &error))?;
+        let mut response = match self.build(request, url.clone()).send().await {
+            Ok(response) => response,
+            Err(error) => return Err(self.connection_error(what, &error).await),
+        };
         self.reached.store(true, Ordering::Relaxed);
         let status = response.status().as_u16();
         let good = status < 300 || status == 404 && request.accepts_404;
@@ -205,7 +208,7 @@ impl HttpClient {
         let wait = wait.and_then(|value| retry_after(value, OffsetDateTime::now_utc()));
         let limit = if good { request.limit } else { BodyLimit::Status };
         let body = match read_body(&mut response, self.compresses(), limit).await {
-            Err(BodyError::Lost(error)) => return Err(self.connection_error(what, &error)),
+            Err(BodyError::Lost(error)) => return Err(self.connection_error(what, &error).await),
             Ok(body) if limit == BodyLimit::Status => Ok(self.redact(body)),
             body => body,
         };
@@ -272,29 +275,30 @@ impl HttpClient {
     }
 
     /// Classifies an error below HTTP.
-    fn connection_error(&self, what: &str, error: &reqwest::Error) -> Error {
-        let sources = || std::iter::successors(error.source(), |error| (*error).source());
-        let causes = sources().map(ToString::to_string);
-        let chain: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
-        let cause = flatten(&chain);
-        let has = |is_it: fn(&io::Error) -> bool| sources().filter_map(|source| source.downcast_ref()).any(is_it);
-        let never_reached_http = self.address.scheme() == "http" && !self.reached.load(Ordering::Relaxed);
-        let tls = TLS_FAILURES.iter().find(|(words, _)| cause.contains(words));
-        let failure = match tls {
-            Some((_, failure)) => *failure,
-            None if !error.is_connect() && never_reached_http => ConnectionFailure::NotHttp,
-            None if !error.is_connect() => ConnectionFailure::Lost,
-            None if has(is_out_of_descriptors) => ConnectionFailure::NoDescriptors,
-            None if has(|error| error.kind() == io::ErrorKind::ConnectionRefused) => ConnectionFailure::Refused,
-            None if is_dns_failure(&chain) => ConnectionFailure::UnknownHost,
-            None => ConnectionFailure::Unreachable,
-        };
+    async fn connection_error(&self, what: &str, error: &reqwest::Error) -> Error {
+        let (mut failure, cause) = classify(error);
+        if failure == ConnectionFailure::Lost && !self.reached.load(Ordering::Relaxed) && self.requires_tls().await {
+            failure = ConnectionFailure::RequiresTls;
+        }
         Error::Connection {
             what: what.to_owned(),
             address: self.address.to_string(),
             failure,
             cause,
         }
+    }
+
+    /// Whether the server of an `http` address responds to TLS. Elasticsearch closes a plain connection to a TLS port
+    /// without a response. The credential is not sent.
+    async fn requires_tls(&self) -> bool {
+        let mut address = self.address.clone();
+        if address.scheme() != "http" || address.set_scheme("https").is_err() {
+            return false;
+        }
+        let client = auth::build(reqwest::Client::builder().danger_accept_invalid_certs(true));
+        let sent = async { client?.get(address).send().await };
+        let sent = sent.await;
+        sent.map_or_else(|error| classify(&error).0 == ConnectionFailure::Tls, |_| true)
     }
 }
 
@@ -309,6 +313,25 @@ fn redirected(what: &str, status: u16, asked: &Url, location: Option<&HeaderValu
         },
         None => Error::unexpected(what, format!("status {status} without the address of a redirect")),
     }
+}
+
+/// Why an exchange failed below HTTP, and the causes as one line.
+fn classify(error: &reqwest::Error) -> (ConnectionFailure, String) {
+    let sources = || std::iter::successors(error.source(), |error| (*error).source());
+    let causes = sources().map(ToString::to_string);
+    let chain: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
+    let cause = flatten(&chain);
+    let has = |is_it: fn(&io::Error) -> bool| sources().filter_map(|source| source.downcast_ref()).any(is_it);
+    let tls = TLS_FAILURES.iter().find(|(words, _)| cause.contains(words));
+    let failure = match tls {
+        Some((_, failure)) => *failure,
+        None if !error.is_connect() => ConnectionFailure::Lost,
+        None if has(is_out_of_descriptors) => ConnectionFailure::NoDescriptors,
+        None if has(|error| error.kind() == io::ErrorKind::ConnectionRefused) => ConnectionFailure::Refused,
+        None if is_dns_failure(&chain) => ConnectionFailure::UnknownHost,
+        None => ConnectionFailure::Unreachable,
+    };
+    (failure, cause)
 }
 
 /// On Windows, only the layer of hyper-util identifies the failure, and `flatten` removes it.

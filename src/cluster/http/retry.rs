@@ -132,7 +132,7 @@ impl Retry {
         match (self, error) {
             (Self::Transient, _) => error.is_transient(),
             (Self::NotStarted, Error::Connection { failure, .. }) => {
-                !failure.is_tls() && !matches!(failure, ConnectionFailure::NotHttp | ConnectionFailure::Lost)
+                !failure.is_tls() && *failure != ConnectionFailure::Lost
             }
             (Self::NotStarted, Error::Refused { source, .. }) => {
                 source.is_transient() && matches!(source.status, 429 | 503)

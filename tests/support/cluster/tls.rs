@@ -18,6 +18,9 @@ pub const KEY: &str = include_str!("../../fixtures/certificates/key.pem");
 const SERVER: &str = include_str!("../../fixtures/certificates/server.pem");
 const OTHER_HOST: &str = include_str!("../../fixtures/certificates/other-host.pem");
 
+/// A certificate that signs itself, for the host names of the server.
+pub const SELF_SIGNED: &str = include_str!("../../fixtures/certificates/self-signed.pem");
+
 /// The TLS configuration of a port.
 #[derive(Clone)]
 pub struct Tls(pub(super) Arc<ServerConfig>);
@@ -26,6 +29,11 @@ impl Tls {
     /// For every client that trusts the authority.
     pub fn new() -> Self {
         Self(server_config(SERVER, false))
+    }
+
+    /// With a certificate that signs itself.
+    pub fn self_signed() -> Self {
+        Self(server_config(SELF_SIGNED, false))
     }
 
     /// Only for clients with a certificate of the authority.
