@@ -77,6 +77,9 @@ pub enum Error {
         message: String,
         hint: Option<String>,
     },
+    /// What prevents an import, at least one.
+    #[error("{}", all(.0, |conflict| &conflict.message))]
+    Conflicts(Vec<Conflict>),
     /// The user answered no.
     #[error("nothing was written")]
     Declined,
@@ -103,6 +106,20 @@ pub enum Error {
     /// A failure that the result document on stdout (`--json`) already contains. Only its text is printed, to stderr.
     #[error(transparent)]
     Reported(Box<Error>),
+}
+
+/// A reason why an import is refused: something would be overwritten, or would not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// What prevents the import.
+    pub message: String,
+    /// The next step.
+    pub hint: String,
+}
+
+/// A text of all conflicts.
+fn all(conflicts: &[Conflict], text: fn(&Conflict) -> &str) -> String {
+    conflicts.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 /// Something that a failed import left on the cluster.
@@ -175,7 +192,7 @@ impl Error {
     pub fn exit(&self) -> ExitCode {
         match self {
             Self::Stated { exit, .. } => *exit,
-            Self::Declined => ExitCode::Refused,
+            Self::Declined | Self::Conflicts(_) => ExitCode::Refused,
             Self::Archive(archive::Error::Publish(PublishError::Exists { .. } | PublishError::NotAFile { .. })) => {
                 ExitCode::Refused
             }
@@ -212,6 +229,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Stated { hint, .. } => hint.clone(),
+            Self::Conflicts(conflicts) => Some(all(conflicts, |conflict| &conflict.hint)),
             Self::Cluster(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::State(error) => error.hint().map(str::to_owned),

@@ -228,12 +228,18 @@ fn report(error: &Error, json: bool, terminal: &Terminal) {
     match error {
         // An answer is not a failure.
         Error::Declined => terminal.print_always("Nothing was written."),
+        Error::Conflicts(conflicts) => conflicts.iter().for_each(|conflict| {
+            terminal.error(&conflict.message);
+            terminal.hint(&conflict.hint);
+        }),
         _ => terminal.error(&error.to_string()),
     }
     for cause in causes(error) {
         terminal.detail(&format!("caused by: {cause}"));
     }
-    if let Some(hint) = error.hint() {
+    if !matches!(error, Error::Conflicts(_))
+        && let Some(hint) = error.hint()
+    {
         terminal.hint(&hint);
     }
     if let Error::RolledBack {

@@ -104,7 +104,7 @@ impl Session {
         let cluster = match connected {
             Err(error @ cluster::Error::Forbidden { .. }) => {
                 // If the privileges cannot be read either, the first error is returned.
-                refuse_missing(required.missing(&http).await.ok().flatten())?;
+                refuse_missing(required.missing(&http).await.ok().flatten(), required)?;
                 return Err(error.into());
             }
             connected => connected?,
@@ -122,9 +122,20 @@ impl Session {
         })
     }
 
+    /// Fails on Elasticsearch Serverless; `what` is what the command does with a cluster.
+    pub(super) fn refuse_serverless(&self, what: &str) -> Result<()> {
+        match self.cluster.identity.serverless {
+            false => Ok(()),
+            true => Err(Error::failed(
+                "Elasticsearch Serverless does not provide model snapshots",
+                format!("{what} a self-managed cluster or an Elastic Cloud Hosted deployment"),
+            )),
+        }
+    }
+
     /// Fails with a list of all missing privileges.
     pub(super) async fn require_privileges(&self, required: &RequiredPrivileges) -> Result<()> {
-        refuse_missing(required.missing(&self.cluster.http).await?)
+        refuse_missing(required.missing(&self.cluster.http).await?, required)
     }
 
     /// Starts a stage that counts documents or requests.
@@ -148,11 +159,14 @@ async fn ask_for_credential(mut options: ConnectOptions, terminal: &Terminal) ->
     Ok(options)
 }
 
-fn refuse_missing(missing: Option<Vec<String>>) -> Result<()> {
+fn refuse_missing(missing: Option<Vec<String>>, required: &RequiredPrivileges) -> Result<()> {
     match missing {
         Some(missing) if !missing.is_empty() => Err(Error::failed(
             format!("the user is missing privileges: {}", missing.join(", ")),
-            "add a role with these privileges (`PUT /_security/role/<name>`) to the user",
+            format!(
+                "create a role with `PUT /_security/role/esml-state {}`, and add it to the user",
+                required.role()
+            ),
         )),
         _ => Ok(()),
     }

@@ -127,8 +127,8 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
             open_job,
             &["--replace"],
             &[
-                "job web-latency is opened",
-                "POST _ml/anomaly_detectors/web-latency/_close",
+                "error: job web-latency is open\n",
+                "hint: close it with `POST /_ml/anomaly_detectors/web-latency/_close`\n",
             ],
         ),
         (
@@ -136,8 +136,8 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
             started_datafeed,
             &["--replace"],
             &[
-                "datafeed datafeed-web-latency is started; job web-latency is opened",
-                "POST _ml/datafeeds/datafeed-web-latency/_stop; close it with",
+                "error: datafeed datafeed-web-latency is started\nhint: stop it with `POST \
+                 /_ml/datafeeds/datafeed-web-latency/_stop`\nerror: job web-latency is open\n",
             ],
         ),
         (

@@ -156,7 +156,11 @@ fn datafeed_without_read_privileges_is_refused_before_the_first_write() {
         for how in [&["--as", "copy"][..], &["--replace"]] {
             let lacking: Vec<String> = names.iter().map(|name| format!("`read` on {name}")).collect();
             let expected = format!("the user is missing privileges: {}\n", lacking.join(", "));
-            import(&[more, how].concat()).expect(1).expect_stderr(&expected);
+            let role = r#"hint: create a role with `PUT /_security/role/esml-state {"cluster":["monitor","manage_ml"],"indices":["#;
+            import(&[more, how].concat())
+                .expect(1)
+                .expect_stderr(&expected)
+                .expect_stderr(role);
         }
         assert_eq!(there.stand_in.writes().len(), 0, "{names:?}");
         ClusterState::of(&there).assert_unchanged(&before, &names.join(" "));
@@ -190,7 +194,12 @@ fn clusters_that_cannot_run_the_job_are_refused() {
             1,
             "license",
         ),
-        ("serverless", MlOptions::new(MlVersion::serverless()), 1, "serverless"),
+        (
+            "serverless",
+            MlOptions::new(MlVersion::serverless()),
+            1,
+            "Elasticsearch Serverless",
+        ),
         (
             "OpenSearch",
             MlOptions::new(MlVersion::opensearch(2, 11, 0)),

@@ -51,12 +51,7 @@ impl<'a> Export<'a> {
     /// Finds job, datafeed and snapshot.
     pub(super) async fn plan(session: &'a Session, options: &'a ExportOptions) -> Result<Self> {
         let cluster = &session.cluster;
-        if cluster.identity.serverless {
-            return Err(Error::failed(
-                "Elasticsearch Serverless does not provide model snapshots",
-                "export from a self-managed cluster or an Elastic Cloud Hosted deployment",
-            ));
-        }
+        session.refuse_serverless("export from")?;
         let id = match &options.job {
             Some(id) => id.clone(),
             None => choose_job(session).await?,

@@ -45,8 +45,11 @@ impl UndoFailure {
 
 impl From<cluster::Error> for UndoFailure {
     fn from(error: cluster::Error) -> Self {
+        // The request is printed next to the reason.
+        let text = error.to_string();
+        let why = text.strip_prefix("DELETE /").and_then(|text| text.split_once(": "));
         Self {
-            why: error.to_string(),
+            why: why.map_or(text.as_str(), |(_, why)| why).to_owned(),
             in_use: error.status() == Some(409),
         }
     }

@@ -138,7 +138,7 @@ impl Planner<'_> {
             {
                 self.conflict(
                     format!("datafeed {id} is {state}"),
-                    format!("stop it with POST _ml/datafeeds/{id}/_stop"),
+                    format!("stop it with `POST /_ml/datafeeds/{id}/_stop`"),
                 );
             }
             datafeed = Some(id);
@@ -146,9 +146,10 @@ impl Planner<'_> {
         if let Some(stats) = self.cluster.job_stats(job).await?
             && stats.state != "closed"
         {
+            let state = if stats.state == "opened" { "open" } else { &stats.state };
             self.conflict(
-                format!("job {job} is {}", stats.state),
-                format!("close it with POST _ml/anomaly_detectors/{job}/_close"),
+                format!("job {job} is {state}"),
+                format!("close it with `POST /_ml/anomaly_detectors/{job}/_close`"),
             );
         }
         Ok(datafeed)

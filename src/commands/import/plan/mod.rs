@@ -13,11 +13,11 @@ pub(super) use planner::TargetPlan;
 use serde::Serialize;
 
 use self::existing::Existing;
-use self::planner::{Conflict, Planner};
+use self::planner::Planner;
 use super::options::ImportOptions;
 use crate::archive::{CheckedArchive, Part};
 use crate::commands::session::Session;
-use crate::error::{Error, Result};
+use crate::error::{Conflict, Error, Result};
 use crate::job::{JobId, PortableJob, Renamer, SnapshotId, TargetIndex};
 
 /// What an import will do.
@@ -68,7 +68,7 @@ pub(super) async fn make(
         notes: Vec::new(),
         conflicts: Vec::new(),
     };
-    compatibility::refuse_serverless(cluster)?;
+    session.refuse_serverless("import into")?;
     let privileges = required_privileges(options, archive, &targets);
     session.require_privileges(&privileges).await?;
     planner.check_machine_learning().await?;
@@ -77,6 +77,7 @@ pub(super) async fn make(
     planner.check_templates(&targets).await?;
     let targets = planner.check_targets(targets).await?;
     let portable = planner.portable_job(&targets)?;
+    planner.check_datafeed_indices().await?;
     let existing = planner.find_existing(&portable).await?;
     let filters = planner.plan_filters().await?;
     let calendars = planner.plan_calendars().await?;
@@ -110,14 +111,7 @@ impl Plan {
         if self.conflicts.is_empty() {
             return Ok(());
         }
-        let (mut messages, mut hints) = (Vec::new(), Vec::new());
-        for conflict in &self.conflicts {
-            messages.push(conflict.message.as_str());
-            if !hints.contains(&conflict.hint.as_str()) {
-                hints.push(&conflict.hint);
-            }
-        }
-        Err(Error::refused(messages.join("; "), hints.join("; ")))
+        Err(Error::Conflicts(self.conflicts.clone()))
     }
 }
 

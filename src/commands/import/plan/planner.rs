@@ -3,6 +3,7 @@
 use crate::archive::CheckedArchive;
 use crate::cluster::Cluster;
 use crate::commands::import::options::ImportOptions;
+use crate::error::Conflict;
 use crate::job::{JobId, TargetIndex};
 
 /// An input index to create.
@@ -11,13 +12,6 @@ pub(crate) struct TargetPlan {
     pub(crate) index: TargetIndex,
     /// Whether an index that an earlier import created for this job is deleted first.
     pub(crate) replaces: bool,
-}
-
-/// A reason why the import is refused: something would be overwritten, or would not work.
-#[derive(Clone, Debug)]
-pub(crate) struct Conflict {
-    pub(crate) message: String,
-    pub(crate) hint: String,
 }
 
 /// What the steps of planning need and report.
