@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use console::{Alignment, measure_text_width, pad_str};
 
+/// The most names that a text lists.
+const MAX_NAMES: usize = 12;
+
 /// Formats a number with separators: `300,000`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -125,6 +128,15 @@ impl Table {
             text.push('\n');
         }
         text
+    }
+}
+
+/// The first names of a list, and the number of the others.
+pub(crate) fn first_names(names: &[String]) -> String {
+    let first = names.get(..MAX_NAMES).unwrap_or(names).join(", ");
+    match names.len().saturating_sub(MAX_NAMES) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 
@@ -265,6 +277,13 @@ mod tests {
         ] {
             assert_eq!(bytes(n), text);
         }
+    }
+
+    #[test]
+    fn only_the_first_names_of_a_list_are_printed() {
+        let names: Vec<String> = (0..MAX_NAMES + 2).map(|number| number.to_string()).collect();
+        assert_eq!(first_names(&names[..2]), "0, 1");
+        assert!(first_names(&names).ends_with("10, 11 and 2 more"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Questions: personal data, a missing date range, and the job.
+//! Questions: which data is exported to which file, and the job.
 
 use super::{cluster, files, version};
 use crate::support::binary::Binary;
@@ -9,6 +9,8 @@ use crate::support::signals::Signal;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
+/// The beginning of the question that every export asks.
+const QUESTION: &str = "Export job log-categories with";
 
 fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> TerminalSession {
     let url = cluster.stand_in.url();
@@ -24,7 +26,7 @@ fn personal_data_requires_confirmation() {
     let mut session = start(&cluster, &binary, &["--job-id", JOB]);
     session
         .expect("will contain values of your data")
-        .expect("Export this job?")
+        .expect("Export job log-categories without input documents to log-categories_state.tar.gz?")
         .send_keys("y");
     let ended = session.wait();
     assert_eq!(
@@ -43,15 +45,13 @@ fn quiet_shows_what_is_confirmed() {
     let mut session = start(&cluster, &binary, &["--job-id", JOB, "--include-inputs", "-q"]);
     session
         .expect("will contain values of your data")
-        .expect("Export this job?")
-        .send_keys("y")
         .expect("No date range set: all ")
-        .expect("Include these input documents?")
+        .expect("Export job log-categories with 200 input documents (fields @timestamp, message, service) to ")
         .send_keys("y");
     let ended = session.wait();
     assert_eq!(ended.code, 0, "{}", ended.screen);
     assert!(
-        ended.last_line().contains("Include these input documents?"),
+        ended.last_line().contains("log-categories_state.tar.gz?"),
         "{}",
         ended.screen
     );
@@ -63,7 +63,7 @@ fn answering_no_or_enter_declines() {
     for answer in ["n", "\r"] {
         let binary = Binary::new();
         let mut session = start(&cluster, &binary, &["--job-id", JOB]);
-        session.expect("Export this job?").send_keys(answer);
+        session.expect(QUESTION).send_keys(answer);
         let ended = session.wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
         assert_eq!(files(binary.directory()), Vec::<String>::new());
@@ -80,10 +80,8 @@ fn unlimited_input_range_requires_confirmation() {
         &["--job-id", JOB, "--include-inputs", "--inputs-after-date", "2024-01-01"],
     );
     session
-        .expect("Export this job?")
-        .send_keys("y")
         .expect("No end date set: all 200 input documents (about ")
-        .expect("Include these input documents?")
+        .expect(QUESTION)
         .send_keys("n");
     let ended = session.wait();
     assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
@@ -97,8 +95,10 @@ fn unlimited_input_range_requires_confirmation() {
     let mut args = vec!["--job-id", JOB, "--include-inputs"];
     args.extend(closed);
     let mut session = start(&cluster, &binary, &args);
-    session.expect("Export this job?").send_keys("y");
-    assert_eq!(session.wait().code, 0);
+    session.expect(QUESTION).send_keys("y");
+    let ended = session.wait();
+    assert_eq!(ended.code, 0);
+    assert!(!ended.screen.contains("date set"), "{}", ended.screen);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn signal_during_a_prompt_ends_the_program() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let binary = Binary::new();
         let mut session = start(&cluster, &binary, &["--job-id", JOB]);
-        session.expect("Export this job?").expect_no_echo().signal(signal);
+        session.expect(QUESTION).expect_no_echo().signal(signal);
         let ended = session.wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.screen);
         ended.assert_restored();

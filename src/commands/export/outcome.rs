@@ -12,20 +12,21 @@ use crate::commands::pseudonymize;
 use crate::commands::question;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
-use crate::util::format::{Table, amount, bytes, count};
+use crate::util::format::{Table, amount, bytes, count, first_names};
 
 /// Fails early if the question cannot be asked later.
 pub(super) fn require_answerable(options: &ExportOptions, terminal: &Terminal) -> Result<()> {
     if options.yes || options.dry_run || terminal.interactive() {
         return Ok(());
     }
-    Err(refused(
+    Err(Error::refused(
         "cannot ask for confirmation without a terminal: the archive will contain values of your data",
+        "add --yes to confirm",
     ))
 }
 
-/// Asks whether values of the data may be exported. Without a complete date range, also asks whether to include all input
-/// documents.
+/// Asks whether values of the data may be exported. Without a complete date range, states how many input documents that
+/// includes.
 pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) -> Result<()> {
     let (options, terminal) = (export.options, &export.session.terminal);
     if options.yes {
@@ -42,7 +43,6 @@ pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) ->
              by, over and influencer fields, such as host or user names, and annotations include the text of their authors."
         ),
     });
-    ask(terminal, "Export this job?").await?;
     if let Some(inputs) = inputs
         && (inputs.options.after.is_none() || inputs.options.before.is_none())
     {
@@ -56,20 +56,25 @@ pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) ->
             amount(inputs.documents, "input document", "input documents"),
             bytes(inputs.bytes)
         ));
-        ask(terminal, "Include these input documents?").await?;
     }
-    Ok(())
-}
-
-async fn ask(terminal: &Terminal, question: &'static str) -> Result<()> {
-    match question::ask(terminal, |terminal| terminal.confirm(question)).await? {
+    let inputs = match inputs {
+        None => "without input documents".to_owned(),
+        Some(inputs) => {
+            let fields = inputs.search.fields.as_ref().map(|fields| first_names(fields));
+            let fields = fields.map_or_else(|| "all fields".to_owned(), |fields| format!("fields {fields}"));
+            let documents = amount(inputs.documents, "input document", "input documents");
+            format!("with {documents} ({fields})")
+        }
+    };
+    let path = match options.target(job) {
+        Target::File { path, .. } => path.display().to_string(),
+        Target::Stdout => "standard output".to_owned(),
+    };
+    let question = format!("Export job {job} {inputs} to {path}?");
+    match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
         true => Ok(()),
         false => Err(Error::Declined),
     }
-}
-
-fn refused(message: &str) -> Error {
-    Error::refused(message, "confirm with --yes")
 }
 
 /// Prints the path, or with `--json` the contents of the archive; nothing if the archive is written to stdout.

@@ -11,14 +11,11 @@ use crate::commands::question;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
-use crate::util::format::{amount, escape_json, indented};
+use crate::util::format::{amount, escape_json, first_names, indented};
 
-const UNSUPPORTED: &str = "An import writes to internal indices of machine learning, which Elastic does not support as an \
-                           interface.";
+const UNSUPPORTED: &str = "an import writes to internal indices of machine learning, which Elastic does not support as an \
+                           interface";
 const NO_TERMINAL: &str = "cannot ask for confirmation without a terminal";
-
-/// The most fields of an index that the plan lists.
-const MAX_FIELDS: usize = 12;
 
 /// Refuses at the beginning if the question cannot be asked later.
 pub(super) fn require_answerable(options: &ImportOptions, terminal: &Terminal) -> Result<()> {
@@ -26,7 +23,7 @@ pub(super) fn require_answerable(options: &ImportOptions, terminal: &Terminal) -
         true => Ok(()),
         false => Err(Error::refused(
             NO_TERMINAL,
-            format!("{UNSUPPORTED} To confirm, add --yes"),
+            format!("add --yes to confirm: {UNSUPPORTED}"),
         )),
     }
 }
@@ -40,17 +37,19 @@ pub(super) async fn confirm(session: &Session, options: &ImportOptions, plan: &P
         return Ok(());
     }
     notes.for_each(|note| terminal.print_always(&note));
-    terminal.explain(UNSUPPORTED);
+    terminal.explain(&format!("Note: {UNSUPPORTED}."));
     for step in steps(plan) {
         terminal.print_always(&format!("  {step}"));
     }
     // The question names the cluster, so that a production cluster is not mistaken for a test cluster.
     let (job, cluster) = (plan.job(), session.cluster.description());
     let question = match plan.existing.job {
-        true => format!(
-            "The existing job {job} is deleted first and is not restored if the import fails. Delete and replace job \
-             {job} on {cluster}?"
-        ),
+        true => {
+            terminal.explain(&format!(
+                "Job {job} is deleted first and is not restored if the import fails."
+            ));
+            format!("Delete and replace job {job} on {cluster}?")
+        }
         false => format!("Import job {job} into {cluster}?"),
     };
     match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
@@ -66,16 +65,16 @@ pub(super) fn print(import: &Import) -> Result<()> {
     let replaced: Vec<String> = replaced.map(|(replaced, _)| replaced.what).collect();
     let job = plan.job();
     terminal.print(&format!("Imported job {job}."));
-    let open = format!("POST _ml/anomaly_detectors/{job}/_open");
+    let open = format!("POST /_ml/anomaly_detectors/{job}/_open");
     match &plan.portable.datafeed {
         None => terminal.print(&format!("Next: open it:\n{open}")),
         Some((datafeed, _)) => terminal.print(&format!(
             "Next: open it and start its datafeed, which continues from the end of the snapshot:\n{open}\nPOST \
-             _ml/datafeeds/{datafeed}/_start"
+             /_ml/datafeeds/{datafeed}/_start"
         )),
     }
     terminal.print(
-        "Kibana lists the job after its saved objects are synchronized; to do so now: GET <kibana>/api/ml/saved_objects/sync",
+        "Kibana lists the job after its saved objects are synchronized; to do so now: `GET <kibana>/api/ml/saved_objects/sync`",
     );
     let text = match import.options.json {
         false => job.to_string(),
@@ -151,7 +150,7 @@ fn steps(plan: &Plan) -> Vec<String> {
     }));
     steps.extend(plan.targets.iter().map(|TargetPlan { index, .. }| {
         let sources: Vec<&str> = index.sources.iter().map(String::as_str).collect();
-        let (name, sources, fields) = (&index.name, sources.join(", "), first_fields(&index.fields));
+        let (name, sources, fields) = (&index.name, sources.join(", "), first_names(&index.fields));
         format!("create input index {name} for documents from {sources} with fields {fields}")
     }));
     let write = |documents, one: &str, many: &str| {
@@ -171,12 +170,4 @@ fn steps(plan: &Plan) -> Vec<String> {
     let calendars = plan.calendars.iter().map(|planned| &planned.calendar.calendar_id);
     steps.extend(calendars.map(|id| format!("add job {job} to calendar {id}")));
     steps
-}
-
-fn first_fields(fields: &[String]) -> String {
-    let first = fields.get(..MAX_FIELDS).unwrap_or(fields).join(", ");
-    match fields.len().saturating_sub(MAX_FIELDS) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
 }
