@@ -102,6 +102,18 @@ impl Cluster {
         Ok(self.http.json_if_found(request).await?.unwrap_or_default())
     }
 
+    /// The names of all indices that are not hidden; none if the user may not list them.
+    pub async fn index_names(&self) -> Result<Vec<String>> {
+        let request = Request::get(Path::of(["_cat", "indices"])).query("format", "json");
+        let listed: Value = match self.http.json(request.query("h", "index")).await {
+            Err(error) if error.status().is_some() => Value::Null,
+            listed => listed?,
+        };
+        let names = listed.as_array().into_iter().flatten();
+        let names = names.filter_map(|listed| listed["index"].as_str());
+        Ok(names.map(str::to_owned).collect())
+    }
+
     /// The definitions of any number of indices, without aliases.
     pub async fn input_mappings(&self, expression: &[String]) -> Result<IndexMappings> {
         let request = Request::get(Path::indices(expression)).allow_missing();

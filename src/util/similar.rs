@@ -21,6 +21,14 @@ pub(crate) fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     close.take(MAX_SUGGESTIONS).map(|(_, candidate)| candidate).collect()
 }
 
+/// ` (did you mean a or b?)`, or nothing without similar names.
+pub(crate) fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    match similar(name, candidates).as_slice() {
+        [] => String::new(),
+        names => format!(" (did you mean {}?)", names.join(" or ")),
+    }
+}
+
 /// A hint that suggests similar names, for example `did you mean a or b? Otherwise, list all jobs`; without similar names
 /// only `next`, the next step.
 pub(crate) fn suggest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>, next: &str) -> String {

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Response, Result};
 use crate::cluster::search::query::{MAX_PAGE, Search, SearchRange};
-use crate::cluster::search::response::{Grouped, Hit, Page, Shards};
+use crate::cluster::search::response::{Ends, Grouped, Hit, Page, Shards};
+use crate::util::timestamp::EpochMillis;
 
 /// IDs per request that locates documents: its response does not contain the documents, and is small.
 const MAX_LOCATED_IDS: usize = 1_000;
@@ -58,6 +59,22 @@ impl Cluster {
         let found: Option<Grouped<String>> = page.aggregations()?;
         let buckets = found.into_iter().flat_map(|found| found.groups.buckets);
         Ok(buckets.map(|bucket| bucket.key).collect())
+    }
+
+    /// The times of the first and the last document that match the search; `None` without documents, or if the cluster
+    /// cannot aggregate the field.
+    pub async fn time_extent(&self, search: &Search) -> Result<Option<(EpochMillis, EpochMillis)>> {
+        let Some(field) = search.sort.field() else {
+            return Ok(None);
+        };
+        let mut body = search.body(SearchRange::default(), 0);
+        body["aggs"] = Ends::aggregations(field);
+        let page = match self.page(search, search.request("_search").json(&body)).await {
+            Err(Error::Refused { source, .. }) if source.status == 400 => return Ok(None),
+            page => page?,
+        };
+        let times = page.aggregations()?.and_then(|ends: Ends| ends.times());
+        Ok(times.map(|(first, last)| (EpochMillis(first), EpochMillis(last))))
     }
 
     /// The first documents that match the search, at most `size`.

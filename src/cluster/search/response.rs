@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::{shard_reason, types_of_causes};
@@ -91,6 +91,30 @@ struct HitJson<'a> {
 #[derive(Deserialize)]
 pub(crate) struct Grouped<K> {
     pub(crate) groups: Buckets<K>,
+}
+
+/// The aggregations of [`Ends::aggregations`].
+#[derive(Deserialize)]
+pub(crate) struct Ends {
+    first: End,
+    last: End,
+}
+
+#[derive(Deserialize)]
+struct End {
+    value: Option<f64>,
+}
+
+impl Ends {
+    /// Aggregations for the first and the last time in a field.
+    pub(crate) fn aggregations(field: &str) -> Value {
+        json!({ "first": { "min": { "field": field } }, "last": { "max": { "field": field } } })
+    }
+
+    /// Both times in milliseconds, which a double represents exactly; `None` without documents.
+    pub(crate) fn times(&self) -> Option<(i64, i64)> {
+        Some((self.first.value? as i64, self.last.value? as i64))
+    }
 }
 
 #[derive(Deserialize)]

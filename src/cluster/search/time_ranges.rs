@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::cluster::http::Result;
 use crate::cluster::search::point_in_time::{PageSizer, PointInTime};
 use crate::cluster::search::query::SearchRange;
-use crate::cluster::search::response::{Bucket, Grouped};
+use crate::cluster::search::response::{Bucket, Ends, Grouped};
 use crate::util::timestamp::EpochMillis;
 
 /// Documents from which the size of the others is estimated.
@@ -73,20 +72,11 @@ impl TimeRanges {
     /// The span of all documents; `None` if there are none. With a single reader, or if the field cannot be aggregated, a
     /// span that is not split.
     async fn extent(&mut self) -> Result<Option<TimeSpan>> {
-        #[derive(Deserialize)]
-        struct Ends {
-            first: End,
-            last: End,
-        }
-        #[derive(Deserialize)]
-        struct End {
-            value: Option<f64>,
-        }
         let PointInTime { search, .. } = &self.point_in_time;
         let Some(field) = search.sort.field().filter(|_| search.slices > 1) else {
             return Ok(Some(TimeSpan::default()));
         };
-        let aggregations = json!({ "first": { "min": { "field": field } }, "last": { "max": { "field": field } } });
+        let aggregations = Ends::aggregations(field);
         let whole = SearchRange::default();
         let answer = self.point_in_time.aggregate::<Ends>(whole, SAMPLE, &aggregations);
         let Some((page, ends)) = answer.await? else {
@@ -97,11 +87,11 @@ impl TimeRanges {
             return Ok(None);
         };
         self.sampled = PageSizer::fitting(&page).unwrap_or(1).min(search.max_page());
-        // A double represents milliseconds exactly. Some versions do not accept bounds before 1970.
-        Ok(Some(match (ends.first.value, ends.last.value) {
-            (Some(first), Some(last)) if first >= 0.0 => TimeSpan {
-                from: first as i64,
-                until: last as i64 + 1,
+        // Some versions do not accept bounds before 1970.
+        Ok(Some(match ends.times() {
+            Some((first, last)) if first >= 0 => TimeSpan {
+                from: first,
+                until: last + 1,
                 documents,
             },
             _ => TimeSpan::default(),

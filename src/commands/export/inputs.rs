@@ -18,6 +18,7 @@ use crate::job::{
     parents_of_multi_fields, query_reads_runtime_fields, without_query,
 };
 use crate::util::format::count;
+use crate::util::similar::did_you_mean;
 
 /// Entries that are not in the archive yet, including the one that is being filled.
 const IN_FLIGHT: usize = 2;
@@ -76,6 +77,9 @@ impl<'a> Inputs<'a> {
             true => Sort::AscendingMillis(time_field.to_owned()),
             false => Sort::Ascending(time_field.to_owned()),
         };
+        if remote.is_empty() {
+            warn_of_unknown_fields(export, options, &whole);
+        }
         let (mut fields, mut mappings) = (None, whole);
         if !options.all_fields {
             let needed = needed(export, options, &mappings)?;
@@ -154,9 +158,27 @@ impl<'a> Inputs<'a> {
                 "field types may change: mappings of {local} were not found, so an import derives the types from the data"
             ));
         }
+        if counted == Some(0) {
+            self.warn_of_no_documents().await?;
+        }
         let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
         self.documents = documents;
         self.bytes = bytes * documents / (first.len() as u64).max(1);
+        Ok(())
+    }
+
+    /// Reports that no document matches, with the time range of the documents that the datafeed reads.
+    async fn warn_of_no_documents(&self) -> Result<()> {
+        let export = self.export;
+        let mut all = self.search.clone();
+        all.query = all.query["bool"]["filter"][0].take();
+        let why = match export.cluster().time_extent(&all).await? {
+            Some((first, last)) => {
+                format!("none are in the date range; the datafeed reads documents from {first} to {last}")
+            }
+            None => format!("none in {} match the query of the datafeed", all.indices.join(", ")),
+        };
+        export.warn(&format!("the archive will not contain input documents: {why}"));
         Ok(())
     }
 
@@ -291,6 +313,18 @@ fn prune(export: &Export<'_>, whole: &InputMappings, needed: &NeededFields) -> I
         ));
     }
     whole.pruned(&needed.fields, &needed.runtime)
+}
+
+/// Reports requested fields that no index has; documents may contain fields that are not in the mapping.
+fn warn_of_unknown_fields(export: &Export<'_>, options: &InputOptions, mappings: &InputMappings) {
+    for name in options.fields.iter().filter(|_| !mappings.is_empty()) {
+        if !mappings.knows(name) && mappings.names_like(name).is_empty() {
+            let similar = did_you_mean(name, mappings.types().into_keys());
+            export.warn(&format!(
+                "field {name} may be missing from the archive: it is not in the mapping of the input documents{similar}"
+            ));
+        }
+    }
 }
 
 fn require_source(mappings: &InputMappings) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::commands::compatibility::{Incompatible, Requirement};
 use crate::commands::import::archive::origin;
 use crate::error::{Error, Result};
 use crate::job::{PortableJob, Version};
-use crate::util::format::{duration, format_size, parse_size};
+use crate::util::format::{bytes, duration, format_size, parse_size};
 
 /// The stop words of the default analyzer before 7.14, in the order of `_ml/info`.
 const STOP_WORDS: &str = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mon Tue Wed Thu Fri Sat Sun January \
@@ -17,17 +17,6 @@ const STOP_WORDS: &str = "Monday Tuesday Wednesday Thursday Friday Saturday Sund
                           May Jun Jul Aug Sep Oct Nov Dec GMT UTC";
 /// The most unknown options to search for; each requires one request.
 const MAX_UNKNOWN: usize = 50;
-
-/// Serverless has no API to import a snapshot.
-pub(super) fn refuse_serverless(cluster: &Cluster) -> Result<()> {
-    match cluster.identity.serverless {
-        false => Ok(()),
-        true => Err(Error::failed(
-            "cannot import into a serverless project: it has no API for model snapshots",
-            "import into a self-managed or hosted cluster",
-        )),
-    }
-}
 
 impl Planner<'_> {
     /// Machine learning is enabled, licensed, not in upgrade mode, and has enough memory.
@@ -39,7 +28,7 @@ impl Planner<'_> {
         if info.upgrade_mode {
             return Err(Error::failed(
                 "machine learning is in upgrade mode",
-                "when the upgrade is complete, end it with POST _ml/set_upgrade_mode?enabled=false",
+                "when the upgrade is complete, end it with `POST /_ml/set_upgrade_mode?enabled=false`",
             ));
         }
         if let Some(license) = self.cluster.license().await?
@@ -50,13 +39,23 @@ impl Planner<'_> {
                     "the license ({}, {}) does not include machine learning",
                     license.kind, license.status
                 ),
-                "start a trial with POST _license/start_trial?acknowledge=true, or use another cluster",
+                "start a trial with `POST /_license/start_trial?acknowledge=true`, or use another cluster",
             ));
         }
         let needed = match &self.options.model_memory_limit {
             Some(limit) => parse_size(limit),
             None => self.archive.config.model_memory_limit(),
         };
+        if let Some((limit, model)) = needed.zip(self.archive.snapshot.size("model_bytes"))
+            && limit < model
+        {
+            self.note(format!(
+                "the job will not learn new values of by, over or partition fields: its model memory limit of {} is below \
+                 the size of its model, {}; to set a higher one, add --model-memory-limit",
+                bytes(limit),
+                bytes(model)
+            ));
+        }
         let above = |limit: Option<u64>| Some((needed?, limit?)).filter(|(needed, limit)| needed > limit);
         if let Some((needed, limit)) = above(info.max_model_memory) {
             self.conflict(
@@ -119,8 +118,8 @@ impl Planner<'_> {
         let hint = match unmet {
             Incompatible::TooNew => "import into a cluster of that version, or upgrade this cluster first".to_owned(),
             Incompatible::TooOld => format!(
-                "Elasticsearch 9 requires a snapshot from 8.3.0 or later: import into 8.19, upgrade the snapshot there with POST \
-                 _ml/anomaly_detectors/{}/model_snapshots/{snapshot}/_upgrade?wait_for_completion=true, and export the job again",
+                "Elasticsearch 9 requires a snapshot from 8.3.0 or later: import into 8.19, upgrade the snapshot there with `POST \
+                 /_ml/anomaly_detectors/{}/model_snapshots/{snapshot}/_upgrade?wait_for_completion=true`, and export the job again",
                 self.archive.job()
             ),
         };

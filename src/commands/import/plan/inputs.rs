@@ -7,15 +7,18 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::planner::{Planner, TargetPlan};
 use crate::archive::{ArchivedQuery, CheckedArchive, EntryKind, Part};
-use crate::cluster::RequiredPrivileges;
+use crate::cluster::{RequiredPrivileges, Search};
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Error, Result};
 use crate::job::{
     FieldReader, IndexName, IndexPattern, JobConfig, PortableJob, PortableOptions, TargetIndex, fields_read_by,
     is_remote, loading_alias, marked_as_ours, scripts_of, target_indices, values_of_index, without_query,
 };
+use crate::util::similar::did_you_mean;
 
 const ML_INDICES: [&str; 4] = [
     ".ml-state*",
@@ -66,18 +69,21 @@ pub(in crate::commands::import) fn required_privileges(
         indices.push((names.collect(), [&ON_ML[..], &ON_INPUTS].concat()));
     }
     // Under the names that the datafeed uses, including remote indices and exclusions: Elasticsearch checks those.
-    let read = match archive.config.datafeed().filter(|_| !options.skip.datafeed) {
-        None => Vec::new(),
-        Some(_) if !options.datafeed_indices.is_empty() => {
-            options.datafeed_indices.iter().map(ToString::to_string).collect()
-        }
-        Some(datafeed) if targets.is_empty() => datafeed.indices.clone(),
-        Some(_) => Vec::new(),
-    };
-    indices.push((read, vec!["read"]));
+    indices.push((existing_indices(options, archive), vec!["read"]));
     RequiredPrivileges {
         cluster: vec!["monitor", "manage_ml"],
         indices,
+    }
+}
+
+/// The indices that the datafeed will read and that the import does not create.
+fn existing_indices(options: &ImportOptions, archive: &CheckedArchive) -> Vec<String> {
+    match archive.config.datafeed().filter(|_| !options.skip.datafeed) {
+        Some(_) if !options.datafeed_indices.is_empty() => {
+            options.datafeed_indices.iter().map(ToString::to_string).collect()
+        }
+        Some(datafeed) if !imports_inputs(options, archive) => datafeed.indices.clone(),
+        _ => Vec::new(),
     }
 }
 
@@ -160,6 +166,25 @@ impl<'a> Planner<'a> {
             plans.push(TargetPlan { index, replaces });
         }
         Ok(plans)
+    }
+
+    /// Reports indices of the datafeed that do not exist.
+    pub(super) async fn check_datafeed_indices(&mut self) -> Result<()> {
+        for name in existing_indices(self.options, self.archive) {
+            // Exclusions, and indices of remote clusters, which may not be connected yet.
+            if name.starts_with('-') || is_remote(&name) {
+                continue;
+            }
+            let search = Search::lenient([name.as_str()], json!({"match_none": {}}));
+            if self.cluster.count_in_indices(&search).await?.is_none() {
+                let indices = self.cluster.index_names().await?;
+                let similar = did_you_mean(&name, indices.iter().map(String::as_str));
+                self.note(format!(
+                    "the datafeed will not find documents: no index matches {name}{similar}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Job and datafeed as they are created; the datafeed reads the input indices, if there are any.

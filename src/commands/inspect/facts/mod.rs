@@ -165,7 +165,7 @@ pub(super) struct FactCollector {
     times: BTreeMap<Part, PartTimes>,
     patterns: Patterns,
     categories: Categories,
-    messages: BTreeMap<Part, LatestMessages>,
+    messages: LatestMessages,
     /// Set with `--values`; shared with the receiver of the decoded state.
     values: Option<Rc<RefCell<ValueCollector>>>,
 }
@@ -200,8 +200,7 @@ impl DocumentVisitor for FactCollector {
             Part::State => return,
         };
         if part != Part::Inputs {
-            let messages = self.messages.entry(part).or_default();
-            messages.add(time, source, self.values.is_some());
+            self.messages.add(part, time, source);
         }
         self.times.entry(part).or_default().add(time);
     }
@@ -212,12 +211,13 @@ impl FactCollector {
     pub(super) fn new(with_values: bool) -> Self {
         let mut collector = Self::default();
         collector.categories.with_examples = with_values;
+        collector.messages.with_texts = with_values;
         collector.values = with_values.then(Rc::default);
         collector
     }
 
     /// The report on the archive at `path` of `bytes` compressed bytes, without a failure.
-    pub(super) fn report(mut self, path: &str, bytes: u64, contents: Contents, limits: Limits) -> Report {
+    pub(super) fn report(self, path: &str, bytes: u64, contents: Contents, limits: Limits) -> Report {
         let config = contents.config.as_ref();
         let data_counts = contents.texts.get(&EntryKind::DataCounts);
         let has = |part| contents.count(part) > 0;
@@ -255,8 +255,7 @@ impl FactCollector {
             entries: contents.entries.clone(),
             values: self.values.map(|values| values.take().into_facts(&contents, limits)),
             failure: None,
-            messages: [Part::Annotations, Part::Notifications]
-                .map(|part| self.messages.remove(&part).unwrap_or_default().into_list()),
+            messages: [Part::Annotations, Part::Notifications].map(|part| self.messages.of(part)),
             contents,
         }
     }
