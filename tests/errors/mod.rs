@@ -1,6 +1,7 @@
 //! Each kind of error as printed: what failed, on what, why, and what to do next.
 
 mod causes;
+mod mistakes;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
