@@ -11,7 +11,7 @@ fn export_without_a_terminal_requires_a_job_id() {
     assert_eq!(stdout(&output), "");
     assert_eq!(
         stderr(&output),
-        "error: a job is required without a terminal\nhint: add its ID: `esml-state export JOB`\n"
+        "error: a job is required without a terminal\nhint: list the jobs with `esml-state list`, and run `esml-state export JOB`\n"
     );
 }
 

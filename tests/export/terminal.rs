@@ -123,7 +123,7 @@ fn job_is_selected_from_a_searchable_list() {
     session.expect("Job to export").send_keys("\u{1b}");
     let ended = session.wait();
     assert_eq!(ended.code, 3, "{}", ended.screen);
-    assert!(ended.screen.contains("--job-id"));
+    assert!(ended.screen.contains("or name it: `esml-state export JOB`"));
 }
 
 #[test]

@@ -203,7 +203,7 @@ impl ExportOptions {
         if self.job.is_none() && !terminal.interactive() {
             return Err(Error::usage(
                 "a job is required without a terminal",
-                "add its ID: `esml-state export JOB`",
+                "list the jobs with `esml-state list`, and run `esml-state export JOB`",
             ));
         }
         let finer = |option, date: Option<EpochMillis>| match date {

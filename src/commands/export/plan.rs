@@ -160,7 +160,7 @@ async fn choose_job(session: &Session) -> Result<JobId> {
         Some(chosen) => Ok(jobs.rows()[chosen]["job_id"].as_str().unwrap_or_default().parse()?),
         None => Err(Error::refused(
             "no job selected: no archive was written",
-            "select the job with --job-id JOB",
+            "select a job, or name it: `esml-state export JOB`",
         )),
     }
 }
