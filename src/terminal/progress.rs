@@ -19,6 +19,8 @@ const MIN_TIME: Duration = Duration::from_secs(1);
 /// A narrower terminal, in columns, has room for words only.
 const MIN_COLUMNS: usize = 50;
 const MIN_BAR: usize = 8;
+/// Columns for the numbers of a spinner, however long its title is.
+const MIN_NUMBERS: usize = 16;
 const MAX_BAR: usize = 24;
 
 /// The bars of the stages in progress, below everything else on the terminal.
@@ -172,17 +174,18 @@ impl Bar {
         let text = match self.total {
             _ if elapsed < *until => format!("{title}: {note}"),
             Some(total) => self.bar(&title, (total, elapsed), columns),
-            None => self.spinner(elapsed),
+            None => self.spinner(elapsed, columns),
         };
         truncate_str(&text, columns.saturating_sub(1), "…").into_owned()
     }
 
-    fn spinner(&self, elapsed: Duration) -> String {
+    fn spinner(&self, elapsed: Duration, columns: usize) -> String {
+        let title = truncate_str(&self.title, columns.saturating_sub(MIN_NUMBERS), "…");
         let frame = ["|", "/", "-", "\\"][(elapsed.as_millis() / INTERVAL.as_millis() % 4) as usize];
         let done = Some(self.done.load(Ordering::Relaxed)).filter(|done| *done > 0);
         let time = Some(elapsed).filter(|time| *time >= MIN_TIME);
         let numbers = done.map(self.amount).into_iter().chain(time.map(whole_seconds));
-        format!("{} {frame} {}", self.title, numbers.collect::<Vec<_>>().join(", "))
+        format!("{title} {frame} {}", numbers.collect::<Vec<_>>().join(", "))
     }
 
     /// As many numbers as fit, the most important ones first; if none fits, only a percentage.
@@ -294,6 +297,7 @@ mod tests {
     fn a_spinner_has_the_time_and_what_is_done() {
         let bar = Bar::new("Checking the cluster", count, None);
         assert_eq!(bar.line(Duration::from_millis(240), 80), "Checking the cluster - ");
+        assert_eq!(bar.line(Duration::from_secs(5), 29), "Checking the… / 5 s");
         bar.inc(1200, 0);
         assert_eq!(
             bar.line(Duration::from_secs(90), 80),
