@@ -81,7 +81,10 @@ fn what_was_typed_before_a_question_does_not_answer_it() {
     let mut session = TerminalSession::start(binary.command(["export", "--job-id", JOB, "--url", &url]));
     session.expect("Connecting to").send_keys("y").expect("y");
     drop(release);
-    session.expect("Export job log-categories ").expect_no_echo().send_keys("n");
+    session
+        .expect("Export job log-categories ")
+        .expect_no_echo()
+        .send_keys("n");
     let ended = session.wait();
     assert_eq!(ended.code, 3, "{}", ended.screen);
     assert_eq!(files(binary.directory()), Vec::<String>::new());
