@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::axis;
 use super::page::{
-    Block, Cell, Column, Gauge, Histogram, Mark, Period, ReportPage, Section, Table, Text, TextStyle, Tile, scaled,
+    Block, Cell, Column, Gauge, Histogram, Mark, Period, ReportPage, Section, Table, Text, TextStyle, Tile, documents,
+    scaled,
 };
 use crate::util::format::{count, escape};
 
@@ -72,7 +73,7 @@ fn block(block: &Block) -> String {
         Block::Gauge(data) => format!("<dt>{}</dt><dd>{} {}</dd>\n", data.label, gauge(data), text(&data.text)),
         Block::Tiles(tiles) => list("dl", " class=\"tiles\"", tiles.iter().map(tile)),
         Block::Table(data) => table(data),
-        Block::Histogram(data) => histogram(data),
+        Block::Histogram(title, data, periods) => histogram(title, data, periods),
         Block::Verdict(Mark(style, word, about)) => {
             let word = text(&Text::styled(*style, *word));
             format!("<p class=\"verdict\">{word} · {}</p>\n", text(about))
@@ -96,7 +97,7 @@ fn text(text: &Text) -> String {
         ("", _) => escape_html(piece),
         (class, _) => format!("<span class=\"{class}\">{}</span>", escape_html(piece)),
     };
-    text.pieces.iter().map(piece).collect()
+    text.0.iter().map(piece).collect()
 }
 
 fn tile(Tile(label, value, note): &Tile) -> String {
@@ -123,30 +124,28 @@ fn table(table: &Table) -> String {
 }
 
 fn rows(table: &Table, rows: &[Vec<Cell>]) -> String {
-    let class = |column: &Column| match column {
-        Column::Numbers(_) => " class=\"number\"",
-        Column::Flexible(_) => " class=\"long\"",
-        Column::Words(_) => "",
+    let class = |column: Column| match column {
+        Column::Numbers => " class=\"number\"",
+        Column::Flexible => " class=\"long\"",
+        Column::Words => "",
     };
-    let title = |column: &Column| {
-        format!(
-            "<th scope=\"col\"{}>{}</th>",
-            class(column),
-            escape_html(column.title())
-        )
+    let columns = table.columns.iter();
+    let titles = columns.map(|(column, title)| {
+        let (class, title) = (class(*column), escape_html(title));
+        format!("<th scope=\"col\"{class}>{title}</th>")
+    });
+    let titles = titles.collect::<String>();
+    let head = match table.has_titles() {
+        true => format!("<thead><tr>{titles}</tr></thead>\n"),
+        false => String::new(),
     };
-    let titles: String = table.columns.iter().map(title).collect();
-    let head = table
-        .has_titles()
-        .then(|| format!("<thead><tr>{titles}</tr></thead>\n"));
-    let head = head.unwrap_or_default();
-    let cell = |(column, data): (&Column, &Cell)| {
-        let title = match column.title() {
+    let cell = |((column, title), data): (&(Column, String), &Cell)| {
+        let title = match title.as_str() {
             "" => String::new(),
             // Narrow screens show it beside the value.
             title => format!(" data-title=\"{}\"", escape_html(title)),
         };
-        format!("<td{}{title}>{}</td>", class(column), cell(data))
+        format!("<td{}{title}>{}</td>", class(*column), cell(data))
     };
     let cells = |row: &Vec<Cell>| table.columns.iter().zip(row).map(cell).collect::<String>();
     let rows: String = rows.iter().map(|row| format!("<tr>{}</tr>\n", cells(row))).collect();
@@ -177,20 +176,20 @@ fn bars(class: &str, width: u64, radius: u64, bars: &[(&str, u64)]) -> String {
 }
 
 /// An SVG plot with a label for screen readers.
-fn histogram(histogram: &Histogram) -> String {
-    let highest = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
+fn histogram(title: &str, histogram: &Histogram, periods: &[Period]) -> String {
+    let highest = histogram.highest().max(1);
     let number = histogram.counts.len();
     let bars = histogram.counts.iter().enumerate().filter(|(_, value)| **value > 0);
     let bars = bars.map(|(at, value)| {
         // At least a pixel, so that a single document is visible.
         let height = (HEIGHT * *value as f64 / highest as f64).max(1.0);
         let range = [at, at + 1].map(|at| at as f64 / number as f64);
-        let tooltip = format!("{}: {}", histogram.start(at), histogram.amount(*value));
+        let tooltip = format!("{}: {}", histogram.start(at), documents(*value));
         area("plot", range, height, &tooltip)
     });
     let range = |period: &Period| [period.from, period.to].map(|time| histogram.share(time));
     let is_visible = |[from, to]: [f64; 2]| from <= to && from <= 1.0 && to >= 0.0;
-    let periods = histogram.periods.iter().filter(|period| is_visible(range(period)));
+    let periods = periods.iter().filter(|period| is_visible(range(period)));
     let kinds: BTreeSet<&str> = periods.clone().map(|period| period.kind).collect();
     let periods = periods.map(|period| {
         let tooltip = format!("{} {}", period.from, period.text);
@@ -199,7 +198,7 @@ fn histogram(histogram: &Histogram) -> String {
     let key = |kind: &str| format!("<span class=\"key {kind}\">{kind}</span>\n");
     format!(
         include_str!("histogram.html"),
-        title = histogram.title,
+        title = title,
         scale = histogram.scale(),
         ticks = ticks(histogram, highest),
         areas = bars.chain(periods).collect::<String>(),

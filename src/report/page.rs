@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::util::format::{amount, count, duration, escape};
 use crate::util::timestamp::EpochMillis;
 
@@ -28,7 +30,8 @@ pub(crate) enum Block {
     /// The most important numbers.
     Tiles(Vec<Tile>),
     Table(Table),
-    Histogram(Histogram),
+    /// A title, counts over time, and the periods that HTML marks in them.
+    Histogram(&'static str, Histogram, Vec<Period>),
     /// Results of checks.
     Marks(Vec<Mark>),
     /// The result of the whole page, on one line.
@@ -55,7 +58,8 @@ pub(crate) struct Tile(pub(crate) &'static str, pub(crate) Text, pub(crate) Stri
 /// A table. Rows after the first `shown` are folded in HTML and omitted in text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Table {
-    pub(crate) columns: Vec<Column>,
+    /// With their titles.
+    pub(crate) columns: Vec<(Column, String)>,
     /// Rows may have fewer cells than there are columns.
     pub(crate) rows: Vec<Vec<Cell>>,
     /// `None` shows all rows.
@@ -68,26 +72,14 @@ pub(crate) struct Table {
     pub(crate) note: String,
 }
 
-/// A column of a table, with its title.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a column of a table contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
-    Words(String),
+    Words,
     /// Words that may be truncated if the line is too long.
-    Flexible(String),
+    Flexible,
     /// Aligned to the right.
-    Numbers(String),
-}
-
-pub(crate) fn words(title: impl Into<String>) -> Column {
-    Column::Words(title.into())
-}
-
-pub(crate) fn flexible(title: impl Into<String>) -> Column {
-    Column::Flexible(title.into())
-}
-
-pub(crate) fn numbers(title: impl Into<String>) -> Column {
-    Column::Numbers(title.into())
+    Numbers,
 }
 
 /// A cell of a table.
@@ -98,17 +90,14 @@ pub(crate) enum Cell {
     Bar(u64, u64),
 }
 
-/// Counts over time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Numbers of documents over time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Histogram {
-    pub(crate) title: &'static str,
+    /// Start of the first column.
     pub(crate) from: EpochMillis,
-    pub(crate) width_millis: u64,
+    /// Width of each column.
+    pub(crate) column_millis: u64,
     pub(crate) counts: Vec<u64>,
-    /// What is counted, in the singular and in the plural.
-    pub(crate) unit: [&'static str; 2],
-    /// Only HTML draws them.
-    pub(crate) periods: Vec<Period>,
 }
 
 /// A period that is marked in a histogram.
@@ -144,9 +133,7 @@ pub(crate) enum TextStyle {
 
 /// A line of text whose pieces have styles. Control characters are escaped, since the text may come from an archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Text {
-    pub(super) pieces: Vec<(TextStyle, String)>,
-}
+pub(crate) struct Text(pub(super) Vec<(TextStyle, String)>);
 
 impl Section {
     pub(crate) fn new(title: impl Into<Text>) -> Self {
@@ -191,17 +178,11 @@ impl Section {
     }
 }
 
-impl Column {
-    pub(super) fn title(&self) -> &str {
-        let (Self::Words(title) | Self::Flexible(title) | Self::Numbers(title)) = self;
-        title
-    }
-}
-
 impl Table {
-    pub(crate) fn new(columns: impl Into<Vec<Column>>, rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
+    pub(crate) fn new(columns: &[(Column, &str)], rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
+        let columns = columns.iter().map(|(column, title)| (*column, (*title).to_owned()));
         Self {
-            columns: columns.into(),
+            columns: columns.collect(),
             rows: rows.into_iter().collect(),
             ..Self::default()
         }
@@ -217,7 +198,7 @@ impl Table {
     }
 
     pub(super) fn has_titles(&self) -> bool {
-        self.columns.iter().any(|column| !column.title().is_empty())
+        self.columns.iter().any(|(_, title)| !title.is_empty())
     }
 }
 
@@ -230,14 +211,18 @@ impl<T: Into<Text>> From<T> for Cell {
 impl Histogram {
     /// The largest count and the width of a column, as text.
     pub(super) fn scale(&self) -> String {
-        let highest = self.amount(self.counts.iter().copied().max().unwrap_or(0));
-        let width = duration(Duration::from_millis(self.width_millis));
+        let highest = documents(self.highest());
+        let width = duration(Duration::from_millis(self.column_millis));
         format!("up to {highest} per {width}")
+    }
+
+    pub(super) fn highest(&self) -> u64 {
+        self.counts.iter().copied().max().unwrap_or(0)
     }
 
     /// The length in milliseconds.
     pub(super) fn length(&self) -> i128 {
-        i128::from(self.width_millis) * self.counts.len() as i128
+        i128::from(self.column_millis) * self.counts.len() as i128
     }
 
     /// Where a time is, from 0 at the start to 1 at the end.
@@ -245,14 +230,9 @@ impl Histogram {
         (i128::from(time.0) - i128::from(self.from.0)) as f64 / self.length().max(1) as f64
     }
 
-    pub(super) fn amount(&self, number: u64) -> String {
-        let [one, many] = self.unit;
-        amount(number, one, many)
-    }
-
     /// The start of a column, truncated to seconds; `counts.len()` gives the end of the last one.
     pub(super) fn start(&self, column: usize) -> EpochMillis {
-        let at = i128::from(self.from.0) + i128::from(self.width_millis) * column as i128;
+        let at = i128::from(self.from.0) + i128::from(self.column_millis) * column as i128;
         EpochMillis(i64::try_from(at - at.rem_euclid(1000)).unwrap_or(i64::MAX))
     }
 }
@@ -290,19 +270,19 @@ impl Text {
             text = text.replace(['\n', '\r', '\t'], " ");
         }
         if !text.is_empty() {
-            self.pieces.push((style, escape(&text).into_owned()));
+            self.0.push((style, escape(&text).into_owned()));
         }
         self
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.0.is_empty()
     }
 
     /// The same text with `style` for the pieces that have none.
     pub(crate) fn or_style(&self, style: TextStyle) -> Self {
         let mut text = self.clone();
-        text.pieces.iter_mut().for_each(|(own, _)| *own = own.or(style));
+        text.0.iter_mut().for_each(|(own, _)| *own = own.or(style));
         text
     }
 }
@@ -311,6 +291,10 @@ impl<T: AsRef<str>> From<T> for Text {
     fn from(text: T) -> Self {
         Self::styled(TextStyle::Plain, text.as_ref())
     }
+}
+
+pub(super) fn documents(number: u64) -> String {
+    amount(number, "document", "documents")
 }
 
 /// `value` scaled from `largest` to `steps`, rounded up so that only zero becomes zero.

@@ -4,9 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use super::Column::{Flexible, Numbers, Words};
 use super::{
-    Block, Cell, Gauge, Histogram, Period, RenderOptions, ReportPage, Section, Table, Text, TextStyle, flexible,
-    numbers, render_html, render_text, words,
+    Block, Cell, Gauge, Histogram, Period, RenderOptions, ReportPage, Section, Table, Text, TextStyle, render_html,
+    render_text,
 };
 use crate::util::timestamp::EpochMillis;
 
@@ -38,12 +39,11 @@ fn at_width(width: usize, sheet: &ReportPage) -> String {
 fn table(rows: usize) -> Table {
     let row = |n: usize| vec![Cell::from(format!("row {n} {}", "x".repeat(60))), n.to_string().into()];
     Table {
-        columns: vec![flexible("name"), numbers("n")],
-        rows: (0..rows).map(row).collect(),
         shown: Some(2),
         more: 1000,
         left_out: "see elsewhere",
         note: "A note.".to_owned(),
+        ..Table::new(&[(Flexible, "name"), (Numbers, "n")], (0..rows).map(row))
     }
 }
 
@@ -110,8 +110,8 @@ fn comparison(heading: &str) -> ReportPage {
         row("analysis_config.bucket_span", "15m", "30m"),
         row("description", "of the web tier", ""),
     ];
-    let columns = [words(""), flexible("before.tar.gz"), flexible(heading)];
-    sheet(|section| section.table(Table::new(columns.clone(), rows.clone())))
+    let columns = [(Words, ""), (Flexible, "before.tar.gz"), (Flexible, heading)];
+    sheet(|section| section.table(Table::new(&columns, rows.clone())))
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn sides_of_a_comparison_have_colors() {
     );
 }
 
-/// Two days of documents with a period before, one within and one after them.
-fn histogram() -> Histogram {
+/// Documents of four days, with periods before, within and after them.
+fn histogram() -> Block {
     const DAY: i64 = 86_400_000;
     let period = |from: i64, to: i64| Period {
         kind: "annotation",
@@ -162,24 +162,23 @@ fn histogram() -> Histogram {
         to: EpochMillis(to),
         text: "<b>release</b>".to_owned(),
     };
-    Histogram {
-        title: "Documents over time",
+    let histogram = Histogram {
         from: EpochMillis(0),
-        width_millis: 86_400_000,
+        column_millis: 86_400_000,
         counts: vec![1, 0, 8, 4],
-        unit: ["document", "documents"],
-        periods: vec![
-            period(-DAY, -1),
-            period(DAY, 3 * DAY),
-            period(3 * DAY, 9 * DAY),
-            period(4 * DAY + 1, 5 * DAY),
-        ],
-    }
+    };
+    let periods = vec![
+        period(-DAY, -1),
+        period(DAY, 3 * DAY),
+        period(3 * DAY, 9 * DAY),
+        period(4 * DAY + 1, 5 * DAY),
+    ];
+    Block::Histogram("Documents over time", histogram, periods)
 }
 
 #[test]
 fn histogram_has_ticks_tooltips_and_the_periods_within_it() {
-    let document = render_html(&sheet(|section| section.push(Block::Histogram(histogram()))));
+    let document = render_html(&sheet(|section| section.push(histogram())));
     for text in [
         "1970-01-01T00:00:00Z: 1 document<",
         "1970-01-03T00:00:00Z: 8 documents<",

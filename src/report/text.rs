@@ -97,7 +97,7 @@ impl RenderOptions {
             Block::Gauge(gauge) => at_column(self.values(), indented(Faint, gauge.label), self.gauge(gauge)),
             Block::Tiles(tiles) => self.tiles(tiles),
             Block::Table(table) => self.table(table),
-            Block::Histogram(histogram) => self.histogram(histogram.clone()),
+            Block::Histogram(title, histogram, _) => self.histogram(title, histogram.clone()),
             Block::Marks(marks) => self.marks(marks),
             Block::Verdict(Mark(style, word, text)) => {
                 let separator = if self.unicode { " · " } else { " - " };
@@ -162,8 +162,8 @@ impl RenderOptions {
             Cell::Bar(value, largest) => Text::styled(Plot, horizontal_bar(*value, *largest, BAR, self.unicode)),
         };
         let shown = table.shown.unwrap_or(table.rows.len());
-        let title = |column: &Column| Text::styled(Faint, column.title());
-        let titles = table.has_titles().then(|| table.columns.iter().map(title).collect());
+        let titles = table.columns.iter().map(|(_, title)| Text::styled(Faint, title));
+        let titles = table.has_titles().then(|| titles.collect());
         let rows = table.rows.iter().take(shown).map(|row| row.iter().map(cell).collect());
         let rows: Vec<Vec<Text>> = titles.into_iter().chain(rows).collect();
         let notes = table.notes(shown).map(|note| Text::styled(Faint, note));
@@ -177,10 +177,10 @@ impl RenderOptions {
         }
         let line = |row: Vec<Text>| {
             let cells = table.columns.iter().zip(row).zip(&widths);
-            cells.fold(Text::default().pad(INDENT), |line, ((column, cell), width)| {
+            cells.fold(Text::default().pad(INDENT), |line, (((column, _), cell), width)| {
                 let end = line.width() + width;
                 let cell = cell.truncate(*width, self.unicode);
-                let is_number = matches!(column, Column::Numbers(_));
+                let is_number = *column == Column::Numbers;
                 let start = if is_number { end.saturating_sub(cell.width()) } else { 0 };
                 line.pad(start).join(cell).pad(end + TABLE_GAP)
             })
@@ -189,14 +189,14 @@ impl RenderOptions {
     }
 
     /// The first cell of a row, and below it the others with their titles. Bars are left out.
-    fn row_as_list(self, columns: &[Column], row: &[Cell]) -> Vec<Text> {
+    fn row_as_list(self, columns: &[(Column, String)], row: &[Cell]) -> Vec<Text> {
         let cells = columns.iter().zip(row).enumerate();
-        let lines = cells.flat_map(|(number, (column, cell))| {
+        let lines = cells.flat_map(|(number, ((_, title), cell))| {
             let Cell::Text(text) = cell else { return Vec::new() };
             if text.is_empty() {
                 return Vec::new();
             }
-            let (title, indent) = match (number, column.title()) {
+            let (title, indent) = match (number, title.as_str()) {
                 (0, _) | (_, "") => (Text::default(), INDENT),
                 (_, title) => (Text::styled(Faint, format!("{title}: ")), 2 * INDENT),
             };
@@ -206,14 +206,14 @@ impl RenderOptions {
     }
 
     /// The counts above, the time below. Adjacent columns are merged until all fit.
-    fn histogram(self, mut histogram: Histogram) -> Vec<Text> {
+    fn histogram(self, title: &str, mut histogram: Histogram) -> Vec<Text> {
         let room = self.width.map(|width| width.saturating_sub(INDENT).max(1));
         while room.is_some_and(|room| histogram.counts.len() > room) {
             histogram.counts = histogram.counts.chunks(2).map(|pair| pair.iter().sum()).collect();
-            histogram.width_millis = histogram.width_millis.saturating_mul(2);
+            histogram.column_millis = histogram.column_millis.saturating_mul(2);
         }
         let width = histogram.counts.len();
-        let title = format!("{}: {}", histogram.title, histogram.scale());
+        let title = format!("{title}: {}", histogram.scale());
         let mut lines = self.paragraph(&Text::styled(Faint, title));
         let bars = vertical_bars(&histogram.counts, HISTOGRAM_ROWS, self.unicode);
         lines.extend(bars.iter().map(|bar| indented(Plot, bar)));
@@ -262,7 +262,7 @@ impl RenderOptions {
 
 /// Whether an empty line separates the block from others.
 fn is_separate(block: &Block) -> bool {
-    matches!(block, Block::Tiles(_) | Block::Table(_) | Block::Histogram(_))
+    matches!(block, Block::Tiles(_) | Block::Table(_) | Block::Histogram(..))
 }
 
 fn indented(style: TextStyle, text: &str) -> Text {
@@ -277,15 +277,14 @@ fn at_column(column: usize, mut head: Text, lines: impl IntoIterator<Item = Text
 }
 
 /// The widths of columns in a page, as far as flexible ones can be made narrower. Titles are not truncated.
-fn widths(columns: &[Column], rows: &[Vec<Text>], page: Option<usize>) -> Vec<usize> {
+fn widths(columns: &[(Column, String)], rows: &[Vec<Text>], page: Option<usize>) -> Vec<usize> {
     let widest = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(Text::width).max();
     let mut widths: Vec<usize> = (0..columns.len()).map(|column| widest(column).unwrap_or(0)).collect();
     let gaps = INDENT + TABLE_GAP * columns.len().saturating_sub(1);
     while page.is_some_and(|page| widths.iter().sum::<usize>() + gaps > page) {
         let flexible = widths.iter_mut().zip(columns);
-        let flexible = flexible.filter(|(width, column)| {
-            let title = measure_text_width(column.title());
-            matches!(column, Column::Flexible(_)) && **width > MIN_COLUMN.max(title)
+        let flexible = flexible.filter(|(width, (column, title))| {
+            *column == Column::Flexible && **width > MIN_COLUMN.max(measure_text_width(title))
         });
         let Some((widest, _)) = flexible.max_by_key(|(width, _)| **width) else {
             break;
@@ -321,11 +320,11 @@ fn horizontal_bar(value: u64, largest: u64, columns: u64, unicode: bool) -> Stri
 
 impl Text {
     fn width(&self) -> usize {
-        self.pieces.iter().map(|(_, piece)| measure_text_width(piece)).sum()
+        self.0.iter().map(|(_, piece)| measure_text_width(piece)).sum()
     }
 
     fn join(mut self, other: Self) -> Self {
-        self.pieces.extend(other.pieces);
+        self.0.extend(other.0);
         self
     }
 
@@ -343,7 +342,7 @@ impl Text {
         let mark = if unicode { "…" } else { "..." };
         let room = width.saturating_sub(measure_text_width(mark));
         let mut short = Self::default();
-        for (style, piece) in &self.pieces {
+        for (style, piece) in &self.0 {
             let fitting = truncate_str(piece, room - short.width(), "");
             short = short.then(*style, &*fitting);
             if fitting.len() < piece.len() {
@@ -355,14 +354,14 @@ impl Text {
 
     /// The line in color, without trailing spaces.
     fn render(mut self, options: RenderOptions) -> String {
-        while let Some((_, last)) = self.pieces.last_mut() {
+        while let Some((_, last)) = self.0.last_mut() {
             last.truncate(last.trim_end().len());
             if !last.is_empty() {
                 break;
             }
-            self.pieces.pop();
+            self.0.pop();
         }
-        let pieces = self.pieces.iter();
+        let pieces = self.0.iter();
         pieces.map(|(style, piece)| options.paint(*style, piece)).collect()
     }
 }
@@ -370,7 +369,7 @@ impl Text {
 /// The words between spaces; a word may have pieces of several styles.
 fn words(text: &Text) -> Vec<Text> {
     let mut words = vec![Text::default()];
-    for (style, piece) in &text.pieces {
+    for (style, piece) in &text.0 {
         for (number, part) in piece.split(' ').enumerate() {
             let word = if number > 0 { None } else { words.pop() };
             words.push(word.unwrap_or_default().then(*style, part));

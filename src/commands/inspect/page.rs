@@ -14,10 +14,9 @@ use crate::archive::Contents;
 use crate::commands::compatibility::Requirement;
 use crate::job::{Detector, Snapshot};
 use crate::json::{RawObject, indented};
+use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Bad, Caution, Faint, Good, Plain};
-use crate::report::{
-    Block, Cell, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile, flexible, numbers, words,
-};
+use crate::report::{Block, Cell, Gauge, Mark, ReportPage, Section, Table, Text, TextStyle, Tile};
 use crate::util::format::{amount, bytes, count, duration, format_size};
 use crate::util::timestamp::EpochMillis;
 
@@ -410,8 +409,8 @@ fn categories(report: &Report) -> Option<Section> {
         row
     });
     let examples = categories.list.iter().any(|category| category.example.is_some());
-    let mut columns = vec![numbers("Category"), numbers("Matches"), words("")];
-    columns.extend(examples.then_some(flexible("Example")));
+    let mut columns = vec![(Numbers, "Category"), (Numbers, "Matches"), (Words, "")];
+    columns.extend(examples.then_some((Flexible, "Example")));
     let notes = [
         categories.more.then_some("Not all categories are listed."),
         (!examples).then_some("A report made with --values shows an example of each."),
@@ -419,7 +418,7 @@ fn categories(report: &Report) -> Option<Section> {
     let table = Table {
         shown: Some(SHOWN_CATEGORIES),
         note: notes.into_iter().flatten().collect::<Vec<_>>().join(" "),
-        ..Table::new(columns, rows)
+        ..Table::new(&columns, rows)
     };
     Some(Section::of("Categories", Block::Table(table)))
 }
@@ -433,9 +432,9 @@ fn parts(report: &Report) -> Option<Section> {
         let [first, last] = [part.first, part.last].map(|time| to_the_minute(time).into());
         vec![part.heading.into(), documents, size, first, last]
     });
-    let [documents, size] = ["Documents", "Size"].map(numbers);
-    let columns = [words(""), documents, size, words("From"), words("To")];
-    section.table(Table::new(columns, rows));
+    let [documents, size] = [(Numbers, "Documents"), (Numbers, "Size")];
+    let columns = [(Words, ""), documents, size, (Words, "From"), (Words, "To")];
+    section.table(Table::new(&columns, rows));
     for part in report.parts.iter().filter(|part| part.undated > 0) {
         let undated = amount(part.undated, "document", "documents");
         let text = format!("{}: the time of {undated} cannot be read", part.heading);
@@ -467,21 +466,16 @@ fn inputs(report: &Report) -> Option<Section> {
         let largest = inputs.indices.values().sum();
         let row = |(index, value): (_, &u64)| vec![Cell::from(index), count(*value).into(), Cell::Bar(*value, largest)];
         let rows = indices.into_iter().map(row);
+        let columns = [(Flexible, "Source index"), (Numbers, "Documents"), (Words, "")];
         section.table(Table {
             shown: Some(SHOWN_INDICES),
-            ..Table::new([flexible("Source index"), numbers("Documents"), words("")], rows)
+            ..Table::new(&columns, rows)
         });
     }
     section.fact("Mapping", if inputs.mapping { "included" } else { "not included" });
     if let Some(histogram) = &inputs.histogram {
-        section.push(Block::Histogram(Histogram {
-            title: "Input documents over time",
-            from: histogram.from,
-            width_millis: histogram.column_millis,
-            counts: histogram.counts.clone(),
-            unit: ["document", "documents"],
-            periods: periods(report),
-        }));
+        let title = "Input documents over time";
+        section.push(Block::Histogram(title, histogram.clone(), periods(report)));
     }
     Some(section)
 }

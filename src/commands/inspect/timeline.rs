@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::facts::{Message, Report};
-use crate::report::{Block, Cell, Period, Section, Table, Text, TextStyle, flexible, words};
+use crate::report::Column::{Flexible, Words};
+use crate::report::{Block, Cell, Period, Section, Table, Text, TextStyle};
 use crate::util::format::truncated;
 use crate::util::timestamp::EpochMillis;
 use crate::values::JOB_USER;
@@ -25,7 +26,7 @@ pub(super) fn periods(report: &Report) -> Vec<Period> {
     });
     let events = report.contents.calendars.iter().flat_map(|calendar| &calendar.events);
     let events = events.filter_map(|event| {
-        let time = |name: &str| EpochMillis::of_date_field(&event.get(name)?.to_string());
+        let time = |name: &str| event.get(name)?.as_i64().map(EpochMillis);
         let (kind, from, to) = ("event", time("start_time")?, time("end_time")?);
         let text = event.get("description").filter(|_| report.values.is_some());
         let text = truncated(text.and_then(Value::as_str).unwrap_or_default(), MAX_EVENT_TEXT);
@@ -59,7 +60,7 @@ pub(super) fn messages(report: &Report) -> Vec<Section> {
             shown: Some(SHOWN_MESSAGES),
             more,
             left_out: if more > 0 { "not listed" } else { "" },
-            ..Table::new([words("Time"), words(origin), flexible("Text")], rows)
+            ..Table::new(&[(Words, "Time"), (Words, origin), (Flexible, "Text")], rows)
         };
         Some(Section::of(part.heading, Block::Table(table)))
     };

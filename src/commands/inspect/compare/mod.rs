@@ -15,8 +15,9 @@ use super::inspection::Inspection;
 use super::values::{FieldFacts, PartCounts, StoredValue, ValuesFacts, part_label};
 use crate::archive::{Contents, EntryKind};
 use crate::job::GENERATED;
+use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Added, Bad, Caution, Faint, Good, Removed};
-use crate::report::{Block, Cell, Column, Mark, ReportPage, Section, Table, Text, flexible, numbers, words};
+use crate::report::{Block, Cell, Column, Mark, ReportPage, Section, Table, Text};
 use crate::util::format::{amount, bytes, count, truncated};
 use crate::util::timestamp::EpochMillis;
 use crate::values::ArchivePart;
@@ -275,7 +276,7 @@ pub(super) fn page(comparison: &Comparison, names: &[String; 2]) -> ReportPage {
         let table = Table {
             shown: Some(SHOWN),
             left_out: "the JSON document lists all",
-            ..Table::new(columns(names), found.map(row))
+            ..Table::new(&columns(names), found.map(row))
         };
         if !table.rows.is_empty() {
             sections.push(Section::of(heading, Block::Table(table)));
@@ -289,8 +290,8 @@ pub(super) fn page(comparison: &Comparison, names: &[String; 2]) -> ReportPage {
 }
 
 /// Names of options are not truncated.
-fn columns(names: &[String; 2]) -> Vec<Column> {
-    [words("")].into_iter().chain(names.iter().map(flexible)).collect()
+fn columns([first, second]: &[String; 2]) -> [(Column, &str); 3] {
+    [(Words, ""), (Flexible, first), (Flexible, second)]
 }
 
 fn verdict(comparison: &Comparison) -> Mark {
@@ -324,7 +325,7 @@ fn summary(comparison: &Comparison, names: &[String; 2]) -> Section {
         let label = Text::styled(Faint, label);
         vec![label.into(), first.into(), second.into()]
     });
-    section.table(Table::new(columns(names), rows));
+    section.table(Table::new(&columns(names), rows));
     if comparison.values.is_none() {
         let hint = "A comparison made with --values also shows added and removed values of the data.";
         section.paragraph(Text::styled(Faint, hint));
@@ -379,10 +380,9 @@ fn values_section(fields: &[FieldDifference], names: &[String; 2]) -> Section {
             row
         })
     });
-    let mut columns = vec![flexible("Field"), words("Found in")];
-    columns.extend(names.iter().map(numbers));
-    columns.extend(["Added", "Removed"].map(numbers));
-    section.table(Table::new(columns, rows));
+    let numbers = [&names[0], &names[1], "Added", "Removed"].map(|title| (Numbers, title));
+    let columns = [&[(Flexible, "Field"), (Words, "Found in")][..], &numbers].concat();
+    section.table(Table::new(&columns, rows));
     if fields.iter().any(|field| !field.exact) {
         let text = "Some fields have more values than fit in memory; their other values were not compared.";
         section.paragraph(Text::styled(Caution, text));

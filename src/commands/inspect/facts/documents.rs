@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::json::for_each_member;
+use crate::report::Histogram;
 use crate::util::timestamp::EpochMillis;
 use crate::values::JOB_USER;
 
@@ -38,16 +39,6 @@ pub(crate) struct PartTimes {
     pub(super) undated: u64,
 }
 
-/// The buckets from the first to the last one that is not empty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct HistogramFacts {
-    /// Start of the first bucket.
-    pub(crate) from: EpochMillis,
-    /// Width of each bucket.
-    pub(crate) column_millis: u64,
-    pub(crate) counts: Vec<u64>,
-}
-
 impl PartTimes {
     pub(crate) fn add(&mut self, time: Option<EpochMillis>) {
         let Some(time) = time else {
@@ -70,12 +61,12 @@ impl PartTimes {
         self.counts[((at - self.origin) / self.width) as usize] += 1;
     }
 
-    /// `None` if nothing was counted.
-    pub(super) fn histogram(&self) -> Option<HistogramFacts> {
+    /// The buckets from the first to the last one that is not empty. `None` if nothing was counted.
+    pub(super) fn histogram(&self) -> Option<Histogram> {
         let first = self.counts.iter().position(|count| *count > 0)?;
         let last = self.counts.iter().rposition(|count| *count > 0)?;
         let from = self.origin + self.width * first as i128;
-        Some(HistogramFacts {
+        Some(Histogram {
             from: EpochMillis(i64::try_from(from).unwrap_or(i64::MIN)),
             column_millis: u64::try_from(self.width).unwrap_or(u64::MAX),
             counts: self.counts[first..=last].to_vec(),
@@ -116,7 +107,7 @@ fn find_time(object: &str, field: &str) -> Option<EpochMillis> {
 }
 
 /// The time in a number, a text, or the first item of a list.
-fn time_of(value: &Value) -> Option<EpochMillis> {
+pub(super) fn time_of(value: &Value) -> Option<EpochMillis> {
     match value {
         Value::Number(number) => EpochMillis::of_document_number(number.as_f64()?),
         Value::String(text) => EpochMillis::of_document_text(text),
@@ -186,34 +177,23 @@ pub(crate) struct Patterns {
     authors: AnnotationFacts,
 }
 
-#[derive(Default, Deserialize, Hash)]
-#[serde(default)]
-struct Annotation {
-    create_username: Option<String>,
-    event: Option<String>,
-    annotation: Option<String>,
-    detector_index: Option<u64>,
-    partition_field_value: Option<String>,
-    over_field_value: Option<String>,
-    by_field_value: Option<String>,
-}
-
 impl Patterns {
-    pub(crate) fn add(&mut self, source: &[u8]) {
+    pub(crate) fn add(&mut self, annotation: &Value) {
         // An annotation of any other form counts as written by a user, since only autodetect is known to write this form.
-        let mut annotation: Annotation = serde_json::from_slice(source).unwrap_or_default();
-        if annotation.create_username.as_deref() != Some(JOB_USER) {
+        if annotation["create_username"] != JOB_USER {
             self.authors.by_users += 1;
             return;
         }
         self.authors.by_job += 1;
-        if annotation.event.as_deref() != Some("model_change") {
+        if annotation["event"] != "model_change" {
             return;
         }
-        let pattern = Pattern::of(annotation.annotation.take().as_deref().unwrap_or_default());
-        let key = (annotation.detector_index, pattern);
-        // The remaining members of the annotation identify the series.
-        let hash = self.hasher.hash_one((&key, annotation));
+        let pattern = Pattern::of(annotation["annotation"].as_str().unwrap_or_default());
+        let key = (annotation["detector_index"].as_u64(), pattern);
+        let series = ["partition_field_value", "over_field_value", "by_field_value"];
+        let hash = self
+            .hasher
+            .hash_one((&key, series.map(|name| annotation[name].as_str())));
         if self.series.contains(&hash) {
             return;
         }
@@ -270,29 +250,20 @@ pub(crate) struct Categories {
     more: bool,
 }
 
-#[derive(Deserialize)]
-struct Definition {
-    category_id: u64,
-    num_matches: Option<u64>,
-    #[serde(default)]
-    examples: Vec<String>,
-}
-
 impl Categories {
-    pub(crate) fn add(&mut self, source: &[u8]) {
-        let Ok(definition) = serde_json::from_slice::<Definition>(source) else {
+    pub(crate) fn add(&mut self, definition: &Value) {
+        let Some(id) = definition["category_id"].as_u64() else {
             return;
         };
-        let id = definition.category_id;
         if self.found.len() >= MAX_CATEGORIES && !self.found.contains_key(&id) {
             self.more = true;
             return;
         }
-        let example = definition.examples.first().filter(|_| self.with_examples);
+        let example = definition["examples"][0].as_str().filter(|_| self.with_examples);
         let example = example.map(|example| example.chars().take(MAX_EXAMPLE).collect());
         // Category IDs are unique across partitions; the last definition of an ID is the latest.
         let earlier = self.found.get(&id).and_then(|category| category.matches);
-        let matches = definition.num_matches.max(earlier);
+        let matches = definition["num_matches"].as_u64().max(earlier);
         self.found.insert(id, CategoryFacts { id, matches, example });
     }
 
@@ -306,6 +277,8 @@ impl Categories {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
     use super::*;
 
     fn at(source: &str, field: &str) -> Option<i64> {
@@ -473,12 +446,12 @@ mod tests {
             ("Detected seasonal component with period alice (weekend)", "304"),
             ("Something new", "304"),
         ] {
-            let source = serde_json::json!({"create_username": "_xpack", "event": "model_change", "annotation": text,
+            let source = json!({"create_username": "_xpack", "event": "model_change", "annotation": text,
                 "detector_index": 1, "by_field_value": by});
-            patterns.add(source.to_string().as_bytes());
+            patterns.add(&source);
         }
-        patterns.add(br#"{"create_username": "mueller", "event": "user", "annotation": "Detected trend"}"#);
-        patterns.add(b"not an annotation");
+        patterns.add(&json!({"create_username": "mueller", "event": "user", "annotation": "Detected trend"}));
+        patterns.add(&json!("not an annotation"));
         let (found, authors) = patterns.into_facts();
         let found = found.into_iter().map(
             |PatternFacts {
@@ -517,7 +490,7 @@ mod tests {
                 r#"{"category_id": 2, "num_matches": 5, "examples": ["c"]}"#,
                 "{}",
             ] {
-                categories.add(source.as_bytes());
+                categories.add(&serde_json::from_str(source).unwrap());
             }
             let facts = categories.into_facts();
             let first = facts.list.first().unwrap();

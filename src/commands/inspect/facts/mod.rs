@@ -19,13 +19,12 @@ use crate::archive::{
 };
 use crate::commands::compatibility::{MissingPart, missing_parts};
 use crate::job::{Datafeed, Detector, JobConfig};
+use crate::report::Histogram;
 use crate::state::StateKind;
 use crate::util::timestamp::{EpochMillis, date_field};
 
-pub(super) use documents::{
-    AnnotationFacts, CategoriesFacts, CategoryFacts, HistogramFacts, Pattern, PatternFacts, PatternKind,
-};
-use documents::{Categories, PartTimes, Patterns, document_time};
+pub(super) use documents::{AnnotationFacts, CategoriesFacts, CategoryFacts, Pattern, PatternFacts, PatternKind};
+use documents::{Categories, PartTimes, Patterns, document_time, time_of};
 use messages::LatestMessages;
 pub(super) use messages::Message;
 
@@ -107,15 +106,14 @@ pub(crate) struct ArchiveFacts {
 }
 
 /// The data counts of the job.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub(crate) struct DataCountsFacts {
     #[serde(rename(deserialize = "processed_record_count"))]
     pub(crate) records: Option<u64>,
-    #[serde(rename(deserialize = "earliest_record_timestamp"), default)]
-    #[serde(deserialize_with = "date_field")]
+    #[serde(rename(deserialize = "earliest_record_timestamp"), deserialize_with = "date_field")]
     pub(crate) first_record: Option<EpochMillis>,
-    #[serde(rename(deserialize = "latest_record_timestamp"), default)]
-    #[serde(deserialize_with = "date_field")]
+    #[serde(rename(deserialize = "latest_record_timestamp"), deserialize_with = "date_field")]
     pub(crate) latest_record: Option<EpochMillis>,
     #[serde(rename(deserialize = "bucket_count"))]
     pub(crate) buckets: Option<u64>,
@@ -149,7 +147,7 @@ pub(crate) struct InputFacts {
     pub(crate) indices: BTreeMap<String, u64>,
     pub(crate) mapping: bool,
     /// `None` if no time could be read.
-    pub(crate) histogram: Option<HistogramFacts>,
+    pub(crate) histogram: Option<Histogram>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -165,7 +163,7 @@ pub(super) struct FactCollector {
     times: BTreeMap<Part, PartTimes>,
     patterns: Patterns,
     categories: Categories,
-    messages: LatestMessages,
+    messages: BTreeMap<Part, LatestMessages>,
     /// Set with `--values`; shared with the receiver of the decoded state.
     values: Option<Rc<RefCell<ValueCollector>>>,
 }
@@ -189,19 +187,22 @@ impl DocumentVisitor for FactCollector {
         if let Some(values) = &self.values {
             values.borrow_mut().document(part, id, source);
         }
+        let parsed = || serde_json::from_slice(source).unwrap_or_default();
         let time = match part {
-            Part::Inputs => document_time(source, self.time_field.as_deref().unwrap_or(DEFAULT_TIME_FIELD)),
-            Part::Annotations => {
-                self.patterns.add(source);
-                document_time(source, "timestamp").or_else(|| document_time(source, "create_time"))
-            }
-            Part::Notifications => document_time(source, "timestamp"),
-            Part::Categories => return self.categories.add(source),
             Part::State => return,
+            Part::Categories => return self.categories.add(&parsed()),
+            Part::Inputs => document_time(source, self.time_field.as_deref().unwrap_or(DEFAULT_TIME_FIELD)),
+            Part::Annotations | Part::Notifications => {
+                let document: Value = parsed();
+                if part == Part::Annotations {
+                    self.patterns.add(&document);
+                }
+                let time = time_of(&document["timestamp"]).or_else(|| time_of(&document["create_time"]));
+                let messages = self.messages.entry(part).or_default();
+                messages.add(time, &document, self.values.is_some());
+                time
+            }
         };
-        if part != Part::Inputs {
-            self.messages.add(part, time, source);
-        }
         self.times.entry(part).or_default().add(time);
     }
 }
@@ -211,13 +212,12 @@ impl FactCollector {
     pub(super) fn new(with_values: bool) -> Self {
         let mut collector = Self::default();
         collector.categories.with_examples = with_values;
-        collector.messages.with_texts = with_values;
         collector.values = with_values.then(Rc::default);
         collector
     }
 
     /// The report on the archive at `path` of `bytes` compressed bytes, without a failure.
-    pub(super) fn report(self, path: &str, bytes: u64, contents: Contents, limits: Limits) -> Report {
+    pub(super) fn report(mut self, path: &str, bytes: u64, contents: Contents, limits: Limits) -> Report {
         let config = contents.config.as_ref();
         let data_counts = contents.texts.get(&EntryKind::DataCounts);
         let has = |part| contents.count(part) > 0;
@@ -255,7 +255,8 @@ impl FactCollector {
             entries: contents.entries.clone(),
             values: self.values.map(|values| values.take().into_facts(&contents, limits)),
             failure: None,
-            messages: [Part::Annotations, Part::Notifications].map(|part| self.messages.of(part)),
+            messages: [Part::Annotations, Part::Notifications]
+                .map(|part| self.messages.remove(&part).unwrap_or_default().into_list()),
             contents,
         }
     }
@@ -353,7 +354,7 @@ pub(super) fn snapshot(contents: &Contents) -> Option<Value> {
 fn parts(contents: &Contents, times: &BTreeMap<Part, PartTimes>) -> Vec<PartFacts> {
     let facts = |(part, name, heading)| {
         let times = times.get(&part);
-        let range = times.and_then(|times| times.range);
+        let (first, last) = times.and_then(|times| times.range).unzip();
         let entries = contents.entries.iter();
         let entries = entries.filter(|entry| entry.kind.and_then(|kind| kind.part()) == Some(part));
         PartFacts {
@@ -362,8 +363,8 @@ fn parts(contents: &Contents, times: &BTreeMap<Part, PartTimes>) -> Vec<PartFact
             entries: entries.clone().count() as u64,
             documents: contents.count(part),
             bytes: entries.map(|entry| entry.bytes).sum(),
-            first: range.map(|(first, _)| first),
-            last: range.map(|(_, last)| last),
+            first,
+            last,
             undated: times.map_or(0, |times| times.undated),
         }
     };

@@ -5,11 +5,12 @@ use serde_json::json;
 use crate::archive::{Contents, EntrySummary, Finding, Limits, Manifest, Part, Rule, Severity, StateSummary};
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
-    self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, HistogramFacts,
-    InputFacts, Message, PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
+    self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, InputFacts, Message,
+    PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
 };
 use crate::commands::inspect::values::{UnreadableFacts, ValueCollector};
 use crate::job::{JobConfig, Snapshot};
+use crate::report::Histogram;
 use crate::util::timestamp::{EpochMillis, parse_date};
 
 fn text(text: &str) -> Option<String> {
@@ -110,7 +111,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
         inputs: Some(InputFacts {
             indices: [("weblogs-2024.01".to_owned(), 300_000)].into(),
             mapping: true,
-            histogram: Some(HistogramFacts {
+            histogram: Some(Histogram {
                 from: parse_date("2024-01-01").unwrap(),
                 column_millis: 67_108_864,
                 counts: vec![10, 20, 0, 80, 1],

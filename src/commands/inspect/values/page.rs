@@ -1,8 +1,9 @@
 //! The values as sections of a page.
 
 use super::collect::{FieldFacts, FormatFacts, HashFacts, ValueFacts, ValuesFacts};
+use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Caution, Faint, Strong};
-use crate::report::{Block, Cell, Mark, Section, Table, Text, flexible, numbers, words};
+use crate::report::{Block, Cell, Mark, Section, Table, Text};
 use crate::util::format::count;
 use crate::values::ArchivePart;
 
@@ -33,8 +34,9 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
         let (number, formats) = (number(field), formats(field));
         vec![Cell::from(&field.name), number.into(), formats.into(), roles.into()]
     });
-    let [field, formats] = ["Field", "Looks like"].map(flexible);
-    section.table(Table::new([field, numbers("Values"), formats, words("Used as")], rows));
+    let [field, formats] = [(Flexible, "Field"), (Flexible, "Looks like")];
+    let columns = [field, (Numbers, "Values"), formats, (Words, "Used as")];
+    section.table(Table::new(&columns, rows));
     let unreadable = values.unreadable.iter();
     let unreadable =
         unreadable.map(|part| format!("values may be missing: {}: {}", part_label(part.part), part.reason));
@@ -104,12 +106,12 @@ fn field_section(field: &FieldFacts) -> Section {
         let bar = (largest > 1).then_some(Cell::Bar(value, largest));
         vec![text.into(), count(value).into(), bar.unwrap_or("".into())]
     });
-    let times = numbers(if in_inputs { "Input documents" } else { "Count" });
+    let times = if in_inputs { "Input documents" } else { "Count" };
     section.table(Table {
         shown: Some(shown),
         more: field.values.len().saturating_sub(shown + folded) as u64,
         left_out: "the JSON document lists all",
-        ..Table::new([flexible("Most frequent"), times, words("")], rows)
+        ..Table::new(&[(Flexible, "Most frequent"), (Numbers, times), (Words, "")], rows)
     });
     section
 }
@@ -136,8 +138,8 @@ fn texts_section(texts: &[&FieldFacts]) -> Section {
             rows.push(vec![name.into(), number.into(), text.into()]);
         }
     }
-    let columns = [words(""), numbers("Values"), flexible("Most frequent")];
-    Section::of("Users, texts, configuration", Block::Table(Table::new(columns, rows)))
+    let columns = [(Words, ""), (Numbers, "Values"), (Flexible, "Most frequent")];
+    Section::of("Users, texts, configuration", Block::Table(Table::new(&columns, rows)))
 }
 
 fn hashes_section(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
