@@ -13,7 +13,7 @@ pub(crate) use edit::Path;
 pub use edit::{Edit, Editor, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
 pub(crate) use indent::indented;
 pub use object::{Object, check_members, quoted, without_value};
-pub(crate) use object::{RawObject, for_each_member, nested_values, raw};
+pub(crate) use object::{RawObject, for_each_member, nested_values, raw, unquoted};
 pub(crate) use tokenizer::unicode_escape;
 pub use tokenizer::{Error, Kind, Token, Tokenizer, replace_lone_surrogates};
 

@@ -142,6 +142,11 @@ pub(crate) fn raw(value: &(impl Serialize + ?Sized)) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).expect("a value that is always JSON")
 }
 
+/// The text of a string, or another value as JSON.
+pub(crate) fn unquoted(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// Checks that no object in a text has a duplicate member at any depth, since Elasticsearch refuses such a text. The
 /// depth is limited by `serde_json`.
 ///

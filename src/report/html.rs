@@ -54,7 +54,7 @@ fn section((number, section): (usize, &Section)) -> String {
         "" => "<section>".to_owned(),
         title => format!("<section aria-labelledby=\"s{number}\">\n<h2 id=\"s{number}\">{title}</h2>"),
     };
-    let is_fact = |block: &Block| matches!(block, Block::Fact(..) | Block::Gauge(_));
+    let is_fact = |block: &Block| matches!(block, Block::Fact(..) | Block::Gauge(..));
     // Adjacent facts become one list.
     let groups = section.blocks.chunk_by(|a, b| is_fact(a) == is_fact(b));
     let groups = groups.map(|group| match group.first().is_some_and(is_fact) {
@@ -70,7 +70,7 @@ fn block(block: &Block) -> String {
             let lines: String = lines.iter().map(|line| format!("<dd>{}</dd>", text(line))).collect();
             format!("<dt>{}</dt>{lines}\n", escape_html(label))
         }
-        Block::Gauge(data) => format!("<dt>{}</dt><dd>{} {}</dd>\n", data.label, gauge(data), text(&data.text)),
+        Block::Gauge(label, bar, words) => format!("<dt>{label}</dt><dd>{} {}</dd>\n", gauge(*bar), text(words)),
         Block::Tiles(tiles) => list("dl", " class=\"tiles\"", tiles.iter().map(tile)),
         Block::Table(data) => table(data),
         Block::Histogram(title, data, periods) => histogram(title, data, periods),
@@ -159,9 +159,9 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-fn gauge(gauge: &Gauge) -> String {
-    let (class, _) = gauge.style.or(TextStyle::Plot).names();
-    let filled = scaled(gauge.part, gauge.whole, GAUGE);
+fn gauge(Gauge(style, part, whole): Gauge) -> String {
+    let (class, _) = style.or(TextStyle::Plot).names();
+    let filled = scaled(part, whole, GAUGE);
     bars("gauge", GAUGE, 5, &[("track", GAUGE), (class, filled)])
 }
 

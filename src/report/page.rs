@@ -26,7 +26,8 @@ pub(crate) struct Section {
 pub(crate) enum Block {
     /// A label with at least one line.
     Fact(String, Vec<Text>),
-    Gauge(Gauge),
+    /// A label, a bar, and a text with the numbers.
+    Gauge(&'static str, Gauge, Text),
     /// The most important numbers.
     Tiles(Vec<Tile>),
     Table(Table),
@@ -41,15 +42,9 @@ pub(crate) enum Block {
     Details(&'static str, String),
 }
 
-/// A part of a whole, as a bar; `text` contains the numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Gauge {
-    pub(crate) label: &'static str,
-    pub(crate) part: u64,
-    pub(crate) whole: u64,
-    pub(crate) style: TextStyle,
-    pub(crate) text: Text,
-}
+/// A part of a whole, as a bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gauge(pub(crate) TextStyle, pub(crate) u64, pub(crate) u64);
 
 /// A label, a number and a note.
 #[derive(Clone, Debug, PartialEq, Eq)]

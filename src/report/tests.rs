@@ -64,13 +64,8 @@ fn facts_without_value_are_omitted_and_long_labels_have_their_own_line() {
 #[test]
 fn a_gauge_has_two_lines_if_one_is_too_short() {
     let page = narrow(&sheet(|section| {
-        section.push(Block::Gauge(Gauge {
-            label: "memory",
-            part: 1,
-            whole: 4,
-            style: TextStyle::Good,
-            text: "25% of the available memory".into(),
-        }));
+        let (gauge, text) = (Gauge(TextStyle::Good, 1, 4), "25% of the available memory".into());
+        section.push(Block::Gauge("memory", gauge, text));
     }));
     assert_eq!(
         page,

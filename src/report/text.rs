@@ -94,7 +94,9 @@ impl RenderOptions {
                 let lines = lines.iter().flat_map(|line| self.wrap(line, self.values()));
                 at_column(self.values(), indented(Faint, label), lines)
             }
-            Block::Gauge(gauge) => at_column(self.values(), indented(Faint, gauge.label), self.gauge(gauge)),
+            Block::Gauge(label, gauge, text) => {
+                at_column(self.values(), indented(Faint, label), self.gauge(*gauge, text))
+            }
             Block::Tiles(tiles) => self.tiles(tiles),
             Block::Table(table) => self.table(table),
             Block::Histogram(title, histogram, _) => self.histogram(title, histogram.clone()),
@@ -117,19 +119,19 @@ impl RenderOptions {
     }
 
     /// A bar, with the text beside it or, if the line is too short, below it.
-    fn gauge(self, gauge: &Gauge) -> Vec<Text> {
-        let filled = horizontal_bar(gauge.part.min(gauge.whole), gauge.whole, GAUGE, self.unicode);
+    fn gauge(self, Gauge(style, part, whole): Gauge, text: &Text) -> Vec<Text> {
+        let filled = horizontal_bar(part, whole, GAUGE, self.unicode);
         let rest = (GAUGE as usize).saturating_sub(filled.chars().count());
         let [open, empty, close] = match self.unicode {
             true => ["", "░", ""],
             false => ["[", "-", "]"],
         };
-        let bar = Text::from(open).then(gauge.style.or(Plot), filled);
+        let bar = Text::from(open).then(style.or(Plot), filled);
         let bar = bar.then(Faint, empty.repeat(rest)).join(close.into());
-        let beside = bar.clone().join("  ".into()).join(gauge.text.clone());
+        let beside = bar.clone().join("  ".into()).join(text.clone());
         match self.width.is_none_or(|width| self.values() + beside.width() <= width) {
             true => vec![beside],
-            false => [vec![bar], self.wrap(&gauge.text, self.values())].concat(),
+            false => [vec![bar], self.wrap(text, self.values())].concat(),
         }
     }
 

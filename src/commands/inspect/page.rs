@@ -13,7 +13,7 @@ use super::values::{self, ValuesFacts};
 use crate::archive::Contents;
 use crate::commands::compatibility::Requirement;
 use crate::job::{Detector, Snapshot};
-use crate::json::{RawObject, indented};
+use crate::json::{RawObject, indented, unquoted};
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Bad, Caution, Faint, Good, Plain};
 use crate::report::{Block, Cell, Gauge, Mark, ReportPage, Section, Table, Text, TextStyle, Tile};
@@ -100,10 +100,8 @@ fn summary(report: &Report) -> Option<Section> {
     let source = &manifest.source;
     let cluster = format!("Elasticsearch {}, UUID {}", source.cluster_version, source.cluster_uuid);
     section.fact("Source cluster", format!("{} ({cluster})", source.cluster_name));
-    let options = manifest.options.iter().map(|(name, value)| match value.as_str() {
-        Some(text) => format!("{name}: {text}"),
-        None => format!("{name}: {value}"),
-    });
+    let options = manifest.options.iter();
+    let options = options.map(|(name, value)| format!("{name}: {}", unquoted(value)));
     section.fact("Export options", joined(options));
     Some(section)
 }
@@ -229,19 +227,15 @@ fn query_text(contents: &Contents) -> Option<String> {
 
 fn snapshot(report: &Report) -> Option<Section> {
     let Some(snapshot) = &report.contents.snapshot else {
-        return Some(Section::note(
-            "Snapshot",
-            "The snapshot document is missing or cannot be read.",
-        ));
+        let text = "The snapshot document is missing or cannot be read.";
+        return Some(Section::note("Snapshot", text));
     };
     let mut section = Section::new(format!("Snapshot {}", snapshot.snapshot_id));
     section.facts("Created", snapshot.timestamp.map(|time| time.to_string()));
     section.facts("Description", snapshot.description.as_deref());
     let requirement = Requirement::of(snapshot.min_version.as_deref());
-    section.facts(
-        "Compatibility",
-        requirement.map(|requirement| format!("Requires {requirement}")),
-    );
+    let requirement = requirement.map(|requirement| format!("Requires {requirement}"));
+    section.facts("Compatibility", requirement);
     if let Some(size) = snapshot.size("model_bytes") {
         let peak = snapshot.size("peak_model_bytes").filter(|peak| *peak > size);
         let peak = peak.map_or_else(String::new, |peak| format!(", peak {}", bytes(peak)));
@@ -249,13 +243,9 @@ fn snapshot(report: &Report) -> Option<Section> {
             None => section.fact("Memory", format!("{}{peak}", bytes(size))),
             Some(limit) => {
                 let share = size as f64 * 100.0 / limit as f64;
-                section.push(Block::Gauge(Gauge {
-                    label: "Memory",
-                    part: size,
-                    whole: limit,
-                    style: memory_style(snapshot),
-                    text: format!("{}, {share:.1}% of {}{peak}", bytes(size), bytes(limit)).into(),
-                }));
+                let text = format!("{}, {share:.1}% of {}{peak}", bytes(size), bytes(limit));
+                let gauge = Gauge(memory_style(snapshot), size, limit);
+                section.push(Block::Gauge("Memory", gauge, text.into()));
             }
         }
     }

@@ -37,23 +37,20 @@ pub(super) fn periods(report: &Report) -> Vec<Period> {
 
 /// With `--values`: tables of annotations and notifications.
 pub(super) fn messages(report: &Report) -> Vec<Section> {
-    let kinds = [("annotations", "Author"), ("notifications", "Level")]
+    let kinds = [("annotations", "Author"), ("notifications", "Level")];
+    let kinds = kinds
         .into_iter()
-        .zip(&report.messages);
-    let kinds = kinds.filter(|(_, messages)| report.values.is_some() && !messages.is_empty());
+        .zip(&report.messages)
+        .filter(|(_, messages)| report.values.is_some() && !messages.is_empty());
     let section = |((part, origin), messages): ((&str, &'static str), &Vec<Message>)| {
         let part = report.parts.iter().find(|facts| facts.part == part)?;
         let rows = messages.iter().map(|message| {
-            let origin = if message.origin == JOB_USER {
-                "job"
-            } else {
-                &message.origin
+            let origin = match message.origin.as_str() {
+                JOB_USER => "job",
+                origin => origin,
             };
-            vec![
-                to_the_minute(message.time).into(),
-                origin.into(),
-                Cell::from(&message.text),
-            ]
+            let time = to_the_minute(message.time);
+            vec![time.into(), origin.into(), Cell::from(&message.text)]
         });
         let more = part.documents.saturating_sub(messages.len() as u64);
         let table = Table {

@@ -12,7 +12,7 @@ use super::select::{ALL, merged_settings, select};
 use crate::job::config::{JobConfig, is_among};
 use crate::job::error::Error;
 use crate::job::id::{IndexName, JobId};
-use crate::json::raw;
+use crate::json::{raw, unquoted};
 use crate::util::format::hex;
 
 const MARK: &str = "esml_state";
@@ -213,7 +213,12 @@ fn unite_properties(both: &mut Map<String, Value>, left: &Value, right: &Value) 
         names.any(|name| than.is_none_or(|than| than.get(name).is_none()))
     };
     // Documents may contain fields that are not mapped.
-    let ignores = |mapping: &Value| matches!(mapping.get("dynamic").map(text).as_deref(), Some("false" | "runtime"));
+    let ignores = |mapping: &Value| {
+        matches!(
+            mapping.get("dynamic").map(unquoted).as_deref(),
+            Some("false" | "runtime")
+        )
+    };
     if ignores(left) && more(r, l) || ignores(right) && more(l, r) {
         return None;
     }
@@ -225,12 +230,8 @@ fn dynamic(left: &Value, right: &Value) -> Value {
     if l == r {
         return l.cloned().unwrap_or(Value::Bool(true));
     }
-    let maps = |dynamic: Option<&Value>| dynamic.is_none_or(|dynamic| text(dynamic) == "true");
+    let maps = |dynamic: Option<&Value>| dynamic.is_none_or(|dynamic| unquoted(dynamic) == "true");
     Value::Bool(maps(l) && maps(r))
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 type Pair = fn(&Value, &Value) -> Option<Value>;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::rewriter::Rewriter;
 use crate::job::InputMappings;
-use crate::json::nested_values;
+use crate::json::{nested_values, unquoted};
 use crate::pseudonym::datafeed::ValueMatcher;
 use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::fields::ReplacedFields;
@@ -188,7 +188,7 @@ impl Rewriter {
 
 fn map_as_keyword(definition: &mut Map<String, Value>) {
     let null = definition.get("null_value");
-    let null = null.map(|null| null.as_str().map_or_else(|| null.to_string(), str::to_owned));
+    let null = null.map(unquoted);
     *definition = Map::from_iter([("type".to_owned(), "keyword".into())]);
     definition.extend(null.map(|null| ("null_value".to_owned(), null.into())));
 }

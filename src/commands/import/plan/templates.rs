@@ -6,6 +6,7 @@ use super::planner::Planner;
 use crate::cluster::{self, TemplateEffect};
 use crate::error::Result;
 use crate::job::{TargetIndex, flat_settings, one_or_many};
+use crate::json::unquoted;
 
 const HINT: &str = "choose a name that the template does not match with --input-index, or leave the input documents \
                     out with --skip-inputs";
@@ -110,13 +111,13 @@ fn dangers(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
     let hidden = list("field", "fields", runtime.filter(|name| fields.contains(name)));
     dangers.extend(hidden.map(|hidden| format!("hides {hidden} behind a runtime field")));
     for (name, value) in &effect.body.settings {
-        let shown = text(value);
+        let shown = unquoted(value);
         let limit = LIMITS.iter().find(|(limit, _)| limit == name);
         let too_low = limit.is_some_and(|(_, least)| shown.parse::<u64>().is_ok_and(|limit| limit < *least));
         let required = REQUIRED.iter().find(|(required, _)| required == name);
         let differs = required.is_some_and(|(_, required)| *required != shown);
         let unknown_field =
-            name == "sort.field" && !one_or_many(value).iter().all(|field| fields.contains(&text(field)));
+            name == "sort.field" && !one_or_many(value).iter().all(|field| fields.contains(&unquoted(field)));
         if too_low || differs || unknown_field || name == "routing_path" {
             dangers.push(format!("sets index.{name} to {shown}"));
         }
@@ -151,8 +152,4 @@ fn list<'a>(one: &str, many: &str, names: impl IntoIterator<Item = &'a String>) 
 
 fn is_true(value: &Value) -> bool {
     *value == true || value == "true"
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -21,10 +21,10 @@ pub(crate) struct Difference {
 /// The differences between two values of a section; missing values are `null`.
 pub(super) fn differences(section: &'static str, first: &Value, second: &Value) -> Vec<Difference> {
     let mut differences = Vec::new();
-    compare("", first, second, &mut |what, first, second| {
+    compare("", first, second, &mut |path, first, second| {
         differences.push(Difference {
             section,
-            what,
+            what: path.strip_prefix('.').unwrap_or_default().to_owned(),
             first,
             second,
         });
@@ -72,8 +72,8 @@ fn may_contain_values(section: &str, name: &str) -> bool {
     members.split_whitespace().any(|member| member == name)
 }
 
-/// Passes differences to `found`, with their paths. An object that only one side has is compared option by option, too.
-fn compare(path: &str, first: &Value, second: &Value, found: &mut dyn FnMut(String, Value, Value)) {
+/// Passes differences to `found`, with their paths: names with a dot before each. An object that only one side has is compared option by option, too.
+fn compare(path: &str, first: &Value, second: &Value, found: &mut dyn FnMut(&str, Value, Value)) {
     let sides = [first, second];
     let both_are = |is_kind: fn(&Value) -> bool| sides.iter().all(|value| value.is_null() || is_kind(value));
     let objects = sides.into_iter().filter_map(Value::as_object);
@@ -82,29 +82,22 @@ fn compare(path: &str, first: &Value, second: &Value, found: &mut dyn FnMut(Stri
     if both_are(Value::is_object) && !names.is_empty() {
         for name in names {
             let [a, b] = sides.map(|value| value.get(name).unwrap_or(&Value::Null));
-            compare(&child(path, name), a, b, found);
+            compare(&format!("{path}.{name}"), a, b, found);
         }
     } else if !both_are(Value::is_array) || a.len() + b.len() == 0 {
         if first != second {
-            found(path.to_owned(), first.clone(), second.clone());
+            found(path, first.clone(), second.clone());
         }
     } else if is_set(path) {
         let (removed, added) = (without(a, b), without(b, a));
         if removed.len() + added.len() > 0 {
-            found(path.to_owned(), Value::Array(removed), Value::Array(added));
+            found(path, Value::Array(removed), Value::Array(added));
         }
     } else {
         for at in 0..a.len().max(b.len()) {
             let [a, b] = [a, b].map(|items| items.get(at).unwrap_or(&Value::Null));
-            compare(&child(path, &at.to_string()), a, b, found);
+            compare(&format!("{path}.{at}"), a, b, found);
         }
-    }
-}
-
-fn child(path: &str, name: &str) -> String {
-    match path {
-        "" => name.to_owned(),
-        path => format!("{path}.{name}"),
     }
 }
 

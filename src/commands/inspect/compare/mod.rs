@@ -15,6 +15,7 @@ use super::inspection::Inspection;
 use super::values::{FieldFacts, PartCounts, StoredValue, ValuesFacts, part_label};
 use crate::archive::{Contents, EntryKind};
 use crate::job::GENERATED;
+use crate::json::unquoted;
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Added, Bad, Caution, Faint, Good, Removed};
 use crate::report::{Block, Cell, Column, Mark, ReportPage, Section, Table, Text};
@@ -348,22 +349,18 @@ fn row(difference: &Difference) -> Vec<Cell> {
 fn value_text(what: &str, value: &Value) -> Text {
     match value {
         Value::Null => Text::styled(Faint, "-"),
-        Value::String(text) => truncated(text, MAX_VALUE).into(),
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(time), _) if what.ends_with("_time") => EpochMillis(time).to_string().into(),
             (_, Some(number)) => count(number).into(),
             _ => number.to_string().into(),
         },
-        other => truncated(&other.to_string(), MAX_VALUE).into(),
+        other => truncated(&unquoted(other), MAX_VALUE).into(),
     }
 }
 
 /// Items that only one of the archives contains.
 fn signed(sign: &str, items: &[Value]) -> Text {
-    let items = items.iter().map(|item| match item {
-        Value::String(text) => format!("{sign} {text}"),
-        other => format!("{sign} {other}"),
-    });
+    let items = items.iter().map(|item| format!("{sign} {}", unquoted(item)));
     truncated(&items.collect::<Vec<_>>().join(", "), MAX_VALUE).into()
 }
 

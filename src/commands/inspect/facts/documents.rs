@@ -221,23 +221,20 @@ impl Pattern {
     fn of(text: &str) -> Self {
         let new = |kind, period, days| Self { kind, period, days };
         let found = text.strip_prefix("Detected ").unwrap_or_default();
-        if found == "trend" {
-            return new(PatternKind::Trend, None, None);
-        }
-        let seasonality = "seasonal component with period ";
-        let found = found.strip_prefix(seasonality).unwrap_or_default();
-        let (period, days) = found.split_once(' ').unwrap_or((found, ""));
-        let days = match days {
-            "" => None,
-            "(weekdays)" => Some("weekdays"),
-            "(weekend)" => Some("weekend"),
-            _ => return new(PatternKind::Other, None, None),
-        };
+        let seasonality = found
+            .strip_prefix("seasonal component with period ")
+            .unwrap_or_default();
+        let (period, days) = seasonality.split_once(' ').unwrap_or((seasonality, ""));
         // A text of any other form could contain values of the data.
         let is_length = |byte: u8| byte.is_ascii_digit() || b"dhms".contains(&byte);
-        match (1..=24).contains(&period.len()) && period.bytes().all(is_length) {
-            true => new(PatternKind::Seasonality, Some(period.to_owned()), days),
-            false => new(PatternKind::Other, None, None),
+        let is_seasonality = (1..=24).contains(&period.len()) && period.bytes().all(is_length);
+        let seasonality = |days| new(PatternKind::Seasonality, Some(period.to_owned()), days);
+        match days {
+            _ if found == "trend" => new(PatternKind::Trend, None, None),
+            "" if is_seasonality => seasonality(None),
+            "(weekdays)" if is_seasonality => seasonality(Some("weekdays")),
+            "(weekend)" if is_seasonality => seasonality(Some("weekend")),
+            _ => new(PatternKind::Other, None, None),
         }
     }
 }
