@@ -161,6 +161,12 @@ fn a_fatal_finding_fails_the_check_of_its_rule() {
         failed(&built(&contents)),
         ["The archive is complete: gzip, tar, sizes, entries", state]
     );
+    // An unreadable manifest.
+    contents.findings = vec![fatal(Rule::Manifest, false)];
+    assert_eq!(
+        failed(&built(&contents)),
+        ["All entries match the manifest: documents, bytes, SHA-256"]
+    );
     contents.findings.clear();
     contents.snapshot = None;
     assert_eq!(
