@@ -281,7 +281,7 @@ impl Terminal {
     /// Hides the progress bars while `write` runs.
     pub(super) fn without_bars<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.0.bars {
-            Some(bars) => bars.hidden_during(write),
+            Some(bars) => bars.progress.suspend(write),
             None => write(),
         }
     }
@@ -333,35 +333,24 @@ fn is_closed() -> bool {
 
 /// A stage of work. Cheap to clone. Its bar is removed when the last clone is dropped.
 #[derive(Clone, Debug)]
-pub struct Stage(Arc<DrawnStage>);
-
-#[derive(Debug)]
-struct DrawnStage {
+pub struct Stage {
     terminal: Terminal,
     bar: Option<Arc<Bar>>,
-}
-
-impl Drop for DrawnStage {
-    fn drop(&mut self) {
-        if let (Some(bars), Some(bar)) = (&self.terminal.0.bars, &self.bar) {
-            bars.hide(bar);
-        }
-    }
 }
 
 impl Terminal {
     /// Starts a stage with a title and, if known, the total. `amount` formats the progress. Without a terminal, only the
     /// end of a stage is a line.
     pub fn stage(&self, title: &str, amount: fn(u64) -> String, total: Option<u64>) -> Stage {
-        let (terminal, bars) = (self.clone(), self.0.bars.as_ref());
-        let bar = bars.map(|bars| bars.add(title, amount, total));
-        Stage(Arc::new(DrawnStage { terminal, bar }))
+        let bar = self.0.bars.as_ref().map(|bars| bars.add(title, amount, total));
+        let terminal = self.clone();
+        Stage { terminal, bar }
     }
 
     /// Shows a text in the bar of the latest stage for some time, as far as it fits; the complete text is a line with `-v`.
     /// Without a bar, it is always a line.
     pub fn note(&self, text: &str, time: Duration) {
-        match self.0.bars.as_ref().and_then(Bars::latest) {
+        match self.0.bars.iter().flat_map(Bars::visible).last() {
             Some(bar) => {
                 bar.note(&self.redacted(text), time);
                 self.detail(text);
@@ -384,16 +373,15 @@ impl Stage {
 
     /// Adds items and their size in bytes to the progress.
     pub fn inc_with_size(&self, n: u64, bytes: u64) {
-        if let Some(bar) = &self.0.bar {
+        if let Some(bar) = &self.bar {
             bar.inc(n, bytes);
         }
     }
 
     /// Ends the stage and prints one line, such as `Exported 300,000 input documents`.
     pub fn done(self, line: &str) {
-        let terminal = self.0.terminal.clone();
-        drop(self);
-        terminal.print(line);
+        drop(self.bar);
+        self.terminal.print(line);
     }
 }
 

@@ -5,15 +5,14 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use console::{Alignment, measure_text_width, pad_str};
+use indicatif::HumanCount;
 
 /// The most names that a text lists.
 const MAX_NAMES: usize = 12;
 
 /// Formats a number with separators: `300,000`.
 pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
-    groups.collect::<Vec<_>>().join(",")
+    HumanCount(n).to_string()
 }
 
 /// Formats a number with its noun: `1 document`, `300,000 documents`.

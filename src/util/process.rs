@@ -36,8 +36,8 @@ pub(crate) fn can_open_files() -> io::Result<()> {
     }
 }
 
-/// The maximum number of threads of a run: network, name resolution, compression, reading.
-const THREADS: usize = 8;
+/// The maximum number of threads of a run: network, name resolution, compression, reading, progress.
+const THREADS: usize = 9;
 
 /// Checks that the process can start as many threads as a run needs, because the runtime aborts if it cannot.
 ///

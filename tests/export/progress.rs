@@ -43,11 +43,11 @@ fn bar_follows_the_width_of_the_terminal() {
     let (cluster, binary) = (cluster(&Fixture::load(JOB)), Binary::new());
     let (mut session, release) = start(&cluster, &binary, 80);
     session.expect("Reading input documents [=");
-    session.expect("] 80 of 200");
+    session.expect("] 40%, 80 of 200");
     session.resize(40);
-    session.expect("Reading input docum… 80 of 200\r");
+    session.expect("Reading input docum… 40%, 80 of 200\r");
     session.resize(120);
-    session.expect("] 80 of 200, ").expect("/s, ").expect("KiB");
+    session.expect("] 40%, 80 of 200, ").expect("/s, ").expect("KiB");
     drop(release);
     let ended = session.wait();
     assert_eq!(ended.code, 0, "{}", ended.screen);
