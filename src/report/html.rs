@@ -145,18 +145,15 @@ fn rows(table: &Table, rows: &[Vec<Cell>]) -> String {
             // Narrow screens show it beside the value.
             title => format!(" data-title=\"{}\"", escape_html(title)),
         };
-        format!("<td{}{title}>{}</td>", class(*column), cell(data))
+        let data = match data {
+            Cell::Text(words) => text(words),
+            Cell::Bar(value, largest) => bars("bar", BAR, 2, &[("plot", scaled(*value, *largest, BAR))]),
+        };
+        format!("<td{}{title}>{data}</td>", class(*column))
     };
     let cells = |row: &Vec<Cell>| table.columns.iter().zip(row).map(cell).collect::<String>();
     let rows: String = rows.iter().map(|row| format!("<tr>{}</tr>\n", cells(row))).collect();
     format!("<div class=\"scroll\"><table>\n{head}<tbody>\n{rows}</tbody></table></div>\n")
-}
-
-fn cell(cell: &Cell) -> String {
-    match cell {
-        Cell::Text(words) => text(words),
-        Cell::Bar(value, largest) => bars("bar", BAR, 2, &[("plot", scaled(*value, *largest, BAR))]),
-    }
 }
 
 fn gauge(Gauge(style, part, whole): Gauge) -> String {

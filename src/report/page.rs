@@ -58,11 +58,11 @@ pub(crate) struct Table {
     /// Rows may have fewer cells than there are columns.
     pub(crate) rows: Vec<Vec<Cell>>,
     /// `None` shows all rows.
-    pub(crate) shown: Option<usize>,
+    pub(super) shown: Option<usize>,
     /// Number of rows that are not in `rows`.
-    pub(crate) more: u64,
+    pub(super) more: u64,
     /// Printed after the number of omitted rows.
-    pub(crate) left_out: &'static str,
+    pub(super) left_out: &'static str,
     /// Printed below the table.
     pub(crate) note: String,
 }
@@ -181,6 +181,12 @@ impl Table {
             rows: rows.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// Shows the first rows; `more` rows are not in the table, and `left_out` is printed after the number of omitted rows.
+    pub(crate) fn shortened(mut self, shown: usize, more: u64, left_out: &'static str) -> Self {
+        (self.shown, self.more, self.left_out) = (Some(shown), more, left_out);
+        self
     }
 
     /// The notes below the table if only the first `shown` rows are printed.

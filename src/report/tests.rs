@@ -38,12 +38,10 @@ fn at_width(width: usize, sheet: &ReportPage) -> String {
 
 fn table(rows: usize) -> Table {
     let row = |n: usize| vec![Cell::from(format!("row {n} {}", "x".repeat(60))), n.to_string().into()];
+    let table = Table::new(&[(Flexible, "name"), (Numbers, "n")], (0..rows).map(row));
     Table {
-        shown: Some(2),
-        more: 1000,
-        left_out: "see elsewhere",
         note: "A note.".to_owned(),
-        ..Table::new(&[(Flexible, "name"), (Numbers, "n")], (0..rows).map(row))
+        ..table.shortened(2, 1000, "see elsewhere")
     }
 }
 

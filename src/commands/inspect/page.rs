@@ -200,10 +200,9 @@ fn datafeed(report: &Report) -> Option<Section> {
     let is_set = |fact: &str| facts[fact] == true;
     let others = ["runtime_mappings", "script_fields", "aggregations"];
     let others = others.into_iter().filter(|fact| is_set(fact));
-    let query = if is_set("query") {
-        "custom query"
-    } else {
-        "all documents"
+    let query = match is_set("query") {
+        true => "custom query",
+        false => "all documents",
     };
     let remote = "must also be connected to the target cluster";
     let mut section = Section::new(format!("Datafeed {}", datafeed.id));
@@ -211,11 +210,8 @@ fn datafeed(report: &Report) -> Option<Section> {
     section.fact("Query", query);
     section.fact("Also uses", joined(others.map(|fact| fact.replace('_', " "))));
     section.facts("Remote clusters", is_set("remote").then_some(remote));
-    if report.values.is_some()
-        && let Some(query) = query_text(&report.contents)
-    {
-        section.push(Block::Details("Query", query));
-    }
+    let query = query_text(&report.contents).filter(|_| report.values.is_some());
+    section.blocks.extend(query.map(|query| Block::Details("Query", query)));
     Some(section)
 }
 
@@ -405,11 +401,8 @@ fn categories(report: &Report) -> Option<Section> {
         categories.more.then_some("Not all categories are listed."),
         (!examples).then_some("A report made with --values shows an example of each."),
     ];
-    let table = Table {
-        shown: Some(SHOWN_CATEGORIES),
-        note: notes.into_iter().flatten().collect::<Vec<_>>().join(" "),
-        ..Table::new(&columns, rows)
-    };
+    let mut table = Table::new(&columns, rows).shortened(SHOWN_CATEGORIES, 0, "");
+    table.note = notes.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Some(Section::of("Categories", Block::Table(table)))
 }
 
@@ -457,10 +450,7 @@ fn inputs(report: &Report) -> Option<Section> {
         let row = |(index, value): (_, &u64)| vec![Cell::from(index), count(*value).into(), Cell::Bar(*value, largest)];
         let rows = indices.into_iter().map(row);
         let columns = [(Flexible, "Source index"), (Numbers, "Documents"), (Words, "")];
-        section.table(Table {
-            shown: Some(SHOWN_INDICES),
-            ..Table::new(&columns, rows)
-        });
+        section.table(Table::new(&columns, rows).shortened(SHOWN_INDICES, 0, ""));
     }
     section.fact("Mapping", if inputs.mapping { "included" } else { "not included" });
     if let Some(histogram) = &inputs.histogram {

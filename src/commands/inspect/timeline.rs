@@ -53,12 +53,9 @@ pub(super) fn messages(report: &Report) -> Vec<Section> {
             vec![time.into(), origin.into(), Cell::from(&message.text)]
         });
         let more = part.documents.saturating_sub(messages.len() as u64);
-        let table = Table {
-            shown: Some(SHOWN_MESSAGES),
-            more,
-            left_out: if more > 0 { "not listed" } else { "" },
-            ..Table::new(&[(Words, "Time"), (Words, origin), (Flexible, "Text")], rows)
-        };
+        let left_out = if more > 0 { "not listed" } else { "" };
+        let table = Table::new(&[(Words, "Time"), (Words, origin), (Flexible, "Text")], rows);
+        let table = table.shortened(SHOWN_MESSAGES, more, left_out);
         Some(Section::of(part.heading, Block::Table(table)))
     };
     kinds.filter_map(section).collect()
@@ -69,9 +66,7 @@ pub(super) fn to_the_minute(time: Option<EpochMillis>) -> Text {
     let Some(time) = time.map(|time| time.to_string()) else {
         return Text::styled(TextStyle::Faint, "-");
     };
-    match time.rsplit_once(':') {
-        Some((minutes, _)) => format!("{minutes}Z").into(),
-        // A time outside of the years that RFC 3339 has.
-        None => time.into(),
-    }
+    let minutes = time.rsplit_once(':').map(|(minutes, _)| format!("{minutes}Z"));
+    // A time outside of the years that RFC 3339 has is a number.
+    minutes.unwrap_or(time).into()
 }

@@ -7,6 +7,10 @@ use serde_json::{Map, Value, json};
 
 use crate::util::format::amount;
 
+/// Lists without order.
+const SETS: &str = "groups influencers indices indexes custom_rules actions conditions must must_not should filter terms \
+                    expand_wildcards roles job_ids items events";
+
 /// An option or a number with different values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
@@ -105,13 +109,8 @@ fn compare(path: &str, first: &Value, second: &Value, found: &mut dyn FnMut(&str
 /// an analyzer are ordered, since it applies its token filters one after another.
 fn is_set(path: &str) -> bool {
     let mut names = path.rsplit('.');
-    let is_unordered = match names.next().unwrap_or_default() {
-        "groups" | "influencers" | "indices" | "indexes" | "custom_rules" | "actions" | "conditions" | "must"
-        | "must_not" | "should" | "filter" | "terms" | "expand_wildcards" | "roles" | "job_ids" | "items"
-        | "events" => true,
-        _ => names.next() == Some("terms"),
-    };
-    is_unordered && !path.split('.').any(|name| name == "categorization_analyzer")
+    let is_known = names.next().is_some_and(|name| SETS.split(' ').any(|set| set == name));
+    (is_known || names.next() == Some("terms")) && !path.split('.').any(|name| name == "categorization_analyzer")
 }
 
 /// Items of a list that the other does not contain; repeated items as often as they are missing.

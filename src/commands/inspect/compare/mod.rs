@@ -166,14 +166,11 @@ fn configuration(contents: &Contents) -> [Value; 3] {
         return Default::default();
     };
     let mut datafeed = job.remove("datafeed_config").unwrap_or_default();
-    let mut generated = Map::new();
-    for name in GENERATED {
-        generated.extend(job.remove(name).map(|value| (name.to_owned(), value)));
-    }
-    if let Some(datafeed) = datafeed.as_object_mut() {
-        let authorization = datafeed.remove("authorization");
-        generated.extend(authorization.map(|value| ("datafeed_config.authorization".to_owned(), value)));
-    }
+    let member = |name: &str| Some((name.to_owned(), job.remove(name)?));
+    let mut generated: Map<String, Value> = GENERATED.into_iter().filter_map(member).collect();
+    let members = datafeed.as_object_mut();
+    let authorization = members.and_then(|members| members.remove("authorization"));
+    generated.extend(authorization.map(|value| ("datafeed_config.authorization".to_owned(), value)));
     [Value::Object(job), datafeed, Value::Object(generated)]
 }
 
@@ -211,9 +208,8 @@ fn compare_values(first: &ValuesFacts, second: &ValuesFacts) -> Vec<FieldDiffere
         let [first, second] = [first, second].map(|values| find(values, field).unwrap_or(&none));
         compare_field(field, first, second)
     });
-    let mut differences: Vec<FieldDifference> = differences.collect();
-    differences.retain(|field| field.parts.iter().any(|part| part.added + part.removed > 0));
-    differences
+    let has_differences = |field: &FieldDifference| field.parts.iter().any(|part| part.added + part.removed > 0);
+    differences.filter(has_differences).collect()
 }
 
 /// The field of the same kind and name.
@@ -274,11 +270,8 @@ pub(super) fn page(comparison: &Comparison, names: &[String; 2]) -> ReportPage {
     let mut sections = vec![summary(comparison, names)];
     for (name, heading) in SECTIONS {
         let found = comparison.differences.iter().filter(|found| found.section == name);
-        let table = Table {
-            shown: Some(SHOWN),
-            left_out: "the JSON document lists all",
-            ..Table::new(&columns(names), found.map(row))
-        };
+        let table = Table::new(&columns(names), found.map(row));
+        let table = table.shortened(SHOWN, 0, "the JSON document lists all");
         if !table.rows.is_empty() {
             sections.push(Section::of(heading, Block::Table(table)));
         }

@@ -242,13 +242,12 @@ impl Pattern {
 /// Reads category definitions.
 #[derive(Debug, Default)]
 pub(crate) struct Categories {
-    pub(crate) with_examples: bool,
     found: BTreeMap<u64, CategoryFacts>,
     more: bool,
 }
 
 impl Categories {
-    pub(crate) fn add(&mut self, definition: &Value) {
+    pub(crate) fn add(&mut self, definition: &Value, with_example: bool) {
         let Some(id) = definition["category_id"].as_u64() else {
             return;
         };
@@ -256,7 +255,7 @@ impl Categories {
             self.more = true;
             return;
         }
-        let example = definition["examples"][0].as_str().filter(|_| self.with_examples);
+        let example = definition["examples"][0].as_str().filter(|_| with_example);
         let example = example.map(|example| example.chars().take(MAX_EXAMPLE).collect());
         // Category IDs are unique across partitions; the last definition of an ID is the latest.
         let earlier = self.found.get(&id).and_then(|category| category.matches);
@@ -476,22 +475,19 @@ mod tests {
 
     #[test]
     fn latest_category_definition_is_used() {
-        for with_examples in [true, false] {
-            let mut categories = Categories {
-                with_examples,
-                ..Categories::default()
-            };
+        for with_example in [true, false] {
+            let mut categories = Categories::default();
             for source in [
                 r#"{"category_id": 2, "num_matches": 3, "examples": ["a", "b"], "regex": ".*"}"#,
                 r#"{"category_id": 1}"#,
                 r#"{"category_id": 2, "num_matches": 5, "examples": ["c"]}"#,
                 "{}",
             ] {
-                categories.add(&serde_json::from_str(source).unwrap());
+                categories.add(&serde_json::from_str(source).unwrap(), with_example);
             }
             let facts = categories.into_facts();
             let first = facts.list.first().unwrap();
-            let example = with_examples.then_some("c");
+            let example = with_example.then_some("c");
             assert_eq!(
                 (first.id, first.matches, first.example.as_deref()),
                 (2, Some(5), example)

@@ -38,21 +38,6 @@ pub(super) const PARTS: [(Part, &str, &str); 5] = [
     (Part::Notifications, "notifications", "Notifications"),
     (Part::Inputs, "inputs", "Input documents"),
 ];
-/// The checks in the order of the page.
-const CHECKS: [(Rule, &str); 6] = [
-    (Rule::File, "The archive is complete: gzip, tar, sizes, entries"),
-    (Rule::Config, "The job configuration is valid"),
-    (Rule::Snapshot, "The snapshot document exists and belongs to the job"),
-    (Rule::State, "The model state is complete and can be decoded"),
-    (
-        Rule::OtherEntry,
-        "All other entries are valid JSON and belong to the job",
-    ),
-    (
-        Rule::Manifest,
-        "All entries match the manifest: documents, bytes, SHA-256",
-    ),
-];
 /// Version of the document, increased when a member is removed or changes its meaning.
 pub(crate) const REPORT_VERSION: u32 = 1;
 
@@ -190,7 +175,7 @@ impl DocumentVisitor for FactCollector {
         let parsed = || serde_json::from_slice(source).unwrap_or_default();
         let time = match part {
             Part::State => return,
-            Part::Categories => return self.categories.add(&parsed()),
+            Part::Categories => return self.categories.add(&parsed(), self.values.is_some()),
             Part::Inputs => document_time(source, self.time_field.as_deref().unwrap_or(DEFAULT_TIME_FIELD)),
             Part::Annotations | Part::Notifications => {
                 let document: Value = parsed();
@@ -210,10 +195,11 @@ impl DocumentVisitor for FactCollector {
 impl FactCollector {
     /// Collecting values takes longer, since all model state and input documents are parsed.
     pub(super) fn new(with_values: bool) -> Self {
-        let mut collector = Self::default();
-        collector.categories.with_examples = with_values;
-        collector.values = with_values.then(Rc::default);
-        collector
+        let values = with_values.then(Rc::default);
+        Self {
+            values,
+            ..Self::default()
+        }
     }
 
     /// The report on the archive at `path` of `bytes` compressed bytes, without a failure.
@@ -373,20 +359,30 @@ fn parts(contents: &Contents, times: &BTreeMap<Part, PartTimes>) -> Vec<PartFact
 
 /// The checks that apply to the contents of the archive.
 fn checks(contents: &Contents) -> Vec<Check> {
+    use Rule::{Config, File, Manifest, OtherEntry, Snapshot, State};
+    // In the order of the page.
+    let checks = [
+        (File, "The archive is complete: gzip, tar, sizes, entries"),
+        (Config, "The job configuration is valid"),
+        (Snapshot, "The snapshot document exists and belongs to the job"),
+        (State, "The model state is complete and can be decoded"),
+        (OtherEntry, "All other entries are valid JSON and belong to the job"),
+        (Manifest, "All entries match the manifest: documents, bytes, SHA-256"),
+    ];
     let fails = |rule: Rule, finding: &Finding| {
-        finding.is_fatal() && (finding.rule == rule || (rule == Rule::File && finding.incomplete))
+        finding.is_fatal() && (finding.rule == rule || (rule == File && finding.incomplete))
     };
-    let is_other = |entry: &EntrySummary| Rule::of(entry.kind) == Rule::OtherEntry;
+    let is_other = |entry: &EntrySummary| Rule::of(entry.kind) == OtherEntry;
     let check = |(rule, what)| {
         let failed = contents.findings.iter().any(|finding| fails(rule, finding));
         // Whether the subject of the rule exists; `None` if it is optional and missing.
         let complete = match rule {
-            Rule::File => Some(true),
-            Rule::Config => Some(contents.config.is_some()),
-            Rule::Snapshot => Some(contents.snapshot.is_some()),
-            Rule::State => Some(contents.count(Part::State) > 0),
-            Rule::OtherEntry => (failed || contents.entries.iter().any(is_other)).then_some(true),
-            Rule::Manifest => match &contents.manifest {
+            File => Some(true),
+            Config => Some(contents.config.is_some()),
+            Snapshot => Some(contents.snapshot.is_some()),
+            State => Some(contents.count(Part::State) > 0),
+            OtherEntry => (failed || contents.entries.iter().any(is_other)).then_some(true),
+            Manifest => match &contents.manifest {
                 Some(manifest) => Some(agrees(manifest, contents)),
                 None => failed.then_some(true),
             },
@@ -394,7 +390,7 @@ fn checks(contents: &Contents) -> Vec<Check> {
         let passed = complete? && !failed;
         Some(Check { what, passed })
     };
-    CHECKS.into_iter().filter_map(check).collect()
+    checks.into_iter().filter_map(check).collect()
 }
 
 /// Whether the entries match the manifest. Documents of an unknown entry are not counted.

@@ -107,12 +107,9 @@ fn field_section(field: &FieldFacts) -> Section {
         vec![text.into(), count(value).into(), bar.unwrap_or("".into())]
     });
     let times = if in_inputs { "Input documents" } else { "Count" };
-    section.table(Table {
-        shown: Some(shown),
-        more: field.values.len().saturating_sub(shown + folded) as u64,
-        left_out: "the JSON document lists all",
-        ..Table::new(&[(Flexible, "Most frequent"), (Numbers, times), (Words, "")], rows)
-    });
+    let table = Table::new(&[(Flexible, "Most frequent"), (Numbers, times), (Words, "")], rows);
+    let more = field.values.len().saturating_sub(shown + folded) as u64;
+    section.table(table.shortened(shown, more, "the JSON document lists all"));
     section
 }
 
