@@ -7,7 +7,7 @@ use clap::Args;
 use url::Url;
 
 use crate::cli::credentials::{self, AccessOptions, parse_url};
-use crate::cluster::{ConnectOptions, Credential, Endpoint};
+use crate::cluster::{ConnectOptions, Credential};
 use crate::commands::Environment;
 use crate::error::Result;
 use crate::terminal::Terminal;
@@ -15,7 +15,6 @@ use crate::util::format::parse_duration;
 use crate::util::secret::{Secret, Secrets};
 
 const DEFAULT_URL: &str = "https://localhost:9200";
-const MAX_INITIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 // Not a doc comment, which clap would use as the help of the command.
 #[derive(Clone, Debug, Args)]
@@ -64,18 +63,18 @@ impl ConnectionOptions {
     pub(super) fn resolve(self, environment: &Environment, terminal: &Terminal) -> Result<ConnectOptions> {
         let in_environment = AccessOptions::from_environment(environment)?;
         let mut sources = [self.access, in_environment].map(AccessOptions::without_empty);
-        let mut endpoint = None;
+        let mut address = None;
         for source in &mut sources {
-            if endpoint.is_none() {
-                endpoint = source.endpoint()?;
+            if address.is_none() {
+                address = source.address()?;
             }
             source.read_password_file()?;
         }
-        let endpoint = match endpoint {
-            Some(endpoint) => endpoint,
-            None => Endpoint::Url(parse_url(DEFAULT_URL, "--url")?.0),
+        let address = match address {
+            Some(address) => address,
+            None => parse_url(DEFAULT_URL, "--url")?.0,
         };
-        let uses_tls = !matches!(&endpoint, Endpoint::Url(url) if url.scheme() == "http");
+        let uses_tls = address.scheme() == "https";
         for (option, is_given) in [
             ("--ca-cert", !sources[0].ca_cert.is_empty()),
             ("--client-cert", self.client_cert.is_some()),
@@ -94,13 +93,12 @@ impl ConnectionOptions {
         let mut ca_certs = ca_certs.find(|paths| !paths.is_empty()).unwrap_or_default();
         ca_certs.retain(|path| !path.as_os_str().is_empty());
         Ok(ConnectOptions {
-            endpoint,
+            address,
             credential,
             ca_certs,
             client_identity: self.client_cert.zip(self.client_key),
             verify_certificates: !(uses_tls && self.ignore_certs),
             timeout: self.timeout,
-            initial_timeout: MAX_INITIAL_TIMEOUT.min(self.timeout),
             retries: self.retries.unwrap_or(u32::MAX),
             retry_for: self.retry_for,
             secrets,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use url::Url;
 
-use crate::cluster::{Credential, Endpoint};
+use crate::cluster::{Credential, cloud_address};
 use crate::commands::Environment;
 use crate::error::{Error, Result};
 use crate::util::secret::Secret;
@@ -163,7 +163,7 @@ impl AccessOptions {
     }
 
     /// The address. A user in the URL becomes part of the credential.
-    pub(super) fn endpoint(&mut self) -> Result<Option<Endpoint>> {
+    pub(super) fn address(&mut self) -> Result<Option<Url>> {
         let url_option = self.origin.name("url");
         match (&self.url, &self.cloud_id) {
             (Some(_), Some(_)) => Err(Error::usage(
@@ -173,9 +173,10 @@ impl AccessOptions {
             (Some(url), None) => {
                 let (url, login) = parse_url(url.reveal(), &url_option)?;
                 self.url_user = login;
-                Ok(Some(Endpoint::Url(url)))
+                Ok(Some(url))
             }
-            (None, cloud_id) => Ok(cloud_id.clone().map(Endpoint::CloudId)),
+            (None, Some(id)) => Ok(Some(cloud_address(id)?)),
+            (None, None) => Ok(None),
         }
     }
 
@@ -220,8 +221,8 @@ impl AccessOptions {
             (name("api-key"), self.api_key.clone().map(Part::ApiKey)),
             (name("bearer-token"), self.bearer_token.clone().map(Part::BearerToken)),
         ];
-        let given = options.into_iter().filter_map(|(option, part)| Some((option, part?)));
-        given.collect()
+        let options = options.into_iter();
+        options.filter_map(|(option, part)| Some((option, part?))).collect()
     }
 
     /// The user name, which can be given only once.
@@ -322,7 +323,7 @@ fn header_value(secret: &Secret, what: &str) -> Result<Secret> {
     Ok(Secret::new(text))
 }
 
-/// Separates the credential from a URL. Messages name `option` and never contain the URL, which may include a password.
+/// Separates the credential from a URL, whose path then ends with `/`. Messages name `option` and never contain the URL, which may include a password.
 pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
     const EXPECTED: &str = "use an address such as https://es.example:9200 or https://es.example/prefix";
     let wrong = |why: &str, hint: &str| Error::usage(format!("{option} {why}"), hint);
@@ -343,30 +344,30 @@ pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
     let decode = |text: &str| {
         let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
         let message = format!("the user name or password in {option} is not UTF-8");
-        decoded
-            .map(String::from)
-            .map_err(|_| Error::usage(message, "use --username and --password-file"))
+        let invalid = |_| Error::usage(message, "use --username and --password-file");
+        decoded.map(String::from).map_err(invalid)
     };
-    let login = Login {
-        username: Some(decode(url.username())?).filter(|name| !name.is_empty()),
-        password: url.password().map(decode).transpose()?.map(Secret::new),
-    };
+    let username = Some(decode(url.username())?).filter(|name| !name.is_empty());
+    let password = url.password().map(decode).transpose()?.map(Secret::new);
     let removed = url.set_username("").and_then(|()| url.set_password(None));
     removed.map_err(|()| wrong("does not contain a host name", EXPECTED))?;
-    Ok((url, login))
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok((url, Login { username, password }))
 }
 
 /// A hint with the address after https://, or with an example if the address could contain a credential.
 fn with_scheme(text: &str, option: &str) -> String {
     let address = format!("https://{text}");
     let is_address = !text.contains(['@', '?', '#']) && Url::parse(&address).is_ok();
-    let address = if is_address {
-        &*address
+    let shown = if is_address {
+        &address
     } else {
         "https://es.example:9200"
     };
     let assign = if option.starts_with('-') { ' ' } else { '=' };
-    format!("add https:// or http://, as in `{option}{assign}{address}`")
+    format!("add https:// or http://, as in `{option}{assign}{shown}`")
 }
 
 /// Reads a password from a file, or from stdin for `-`. One line break at the end is removed.
@@ -392,14 +393,9 @@ pub(super) fn read_password(path: &Path) -> Result<Secret> {
 
 /// Separates `user:password`. A user name cannot contain a colon, a password can.
 fn login(text: &str) -> Result<Login, Infallible> {
-    let (username, password) = match text.split_once(':') {
-        Some((username, password)) => (username, Some(Secret::new(password))),
-        None => (text, None),
-    };
-    Ok(Login {
-        username: Some(username.to_owned()),
-        password,
-    })
+    let mut parts = text.splitn(2, ':');
+    let (username, password) = (parts.next().map(str::to_owned), parts.next().map(Secret::new));
+    Ok(Login { username, password })
 }
 
 /// Wraps a secret. It never fails, because clap prints a value that is refused.
@@ -589,7 +585,7 @@ mod tests {
     #[test]
     fn the_credential_in_a_url_is_decoded() {
         let (url, login) = parse_url("https://el%40stic:p%3Ass%2F@es.example:9243/prefix", "--url").unwrap();
-        assert_eq!(url.as_str(), "https://es.example:9243/prefix");
+        assert_eq!(url.as_str(), "https://es.example:9243/prefix/");
         assert_eq!(login.username.as_deref(), Some("el@stic"));
         assert_eq!(login.password.unwrap().reveal(), "p:ss/");
     }

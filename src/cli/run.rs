@@ -133,12 +133,8 @@ fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
     let enough = can_open_files().and_then(|()| can_start_threads());
     let runtime = enough.and_then(|()| runtime.worker_threads(1).enable_all().build());
     let runtime = runtime.map_err(|cause| {
-        let is_out_of_descriptors = is_out_of_descriptors(&cause);
-        let hint = if is_out_of_descriptors {
-            NO_DESCRIPTORS
-        } else {
-            NO_THREADS
-        };
+        let out_of_files = is_out_of_descriptors(&cause);
+        let hint = if out_of_files { NO_DESCRIPTORS } else { NO_THREADS };
         Error::failed(format!("cannot start: {cause}"), hint)
     })?;
     let ended = runtime.block_on(command);
@@ -177,12 +173,8 @@ fn man(command: Option<&str>) -> Option<String> {
         }
     }
     let name = |command: &clap::Command| format!("{}(1)", command.get_display_name().unwrap_or(command.get_name()));
-    let mut others: Vec<String> = [&program]
-        .into_iter()
-        .chain(program.get_subcommands())
-        .map(name)
-        .collect();
-    others.retain(|page| *page != name(described));
+    let pages = [&program].into_iter().chain(program.get_subcommands()).map(name);
+    let others: Vec<String> = pages.filter(|page| *page != name(described)).collect();
     page.push_str(&format!(".fi\n.SH SEE ALSO\n{}\n", escape_roff(&others.join(", "))));
     Some(page)
 }
@@ -246,14 +238,12 @@ fn report(error: &Error, json: bool, terminal: &Terminal) {
         undone, kept, remains, ..
     } = error
     {
-        let lines: Vec<String> = remains
-            .iter()
-            .map(|left| format!("{}: {}", left.what, left.remove))
-            .collect();
-        match (undone.is_empty(), kept.is_empty(), remains.is_empty()) {
-            (true, true, true) => terminal.print_always("Nothing was written."),
-            _ => print_list("Rolled back. Removed:", undone, terminal),
+        let lines = remains.iter().map(|left| format!("{}: {}", left.what, left.remove));
+        let lines: Vec<String> = lines.collect();
+        if undone.is_empty() && kept.is_empty() && remains.is_empty() {
+            terminal.print_always("Nothing was written.");
         }
+        print_list("Rolled back. Removed:", undone, terminal);
         print_list("Not rolled back:", kept, terminal);
         let title = "The rollback is incomplete. Remove what remains with these requests:";
         print_list(title, &lines, terminal);

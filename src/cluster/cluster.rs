@@ -15,6 +15,8 @@ use crate::cluster::search::contexts::SearchContexts;
 use crate::job::Version;
 use crate::util::format::parse_size;
 
+/// The longest wait for the first response, including retries.
+const MAX_INITIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest wait for responses before a rollback starts.
 const MAX_PAUSE_WAIT: Duration = Duration::from_secs(10);
 /// Limit for closing scrolls and points in time, which also expire without it.
@@ -76,14 +78,14 @@ pub struct License {
 impl Cluster {
     /// Connects with `GET /`. If there is no response in time, the error is that of the last attempt.
     pub(crate) async fn connect(http: Arc<HttpClient>) -> Result<Self> {
-        let limit = http.options.initial_timeout;
+        let limit = MAX_INITIAL_TIMEOUT.min(http.options.timeout);
         let root = Request::get(Path::of([])).returns(BodyLimit::Status);
         let mut failed = None;
         let sent = http.send_noting_failure(&root, &mut failed);
         let answer = within(&*http.clock, limit, sent).await;
         let answer = answer.unwrap_or_else(|| Err(failed.unwrap_or_else(|| Error::timeout(&root.what(), limit))));
         Ok(Self {
-            identity: Arc::new(Identity::parse(http.address.as_str(), answer)?),
+            identity: Arc::new(Identity::parse(http.options.address.as_str(), answer)?),
             http,
             contexts: Arc::default(),
             incomplete_clusters: Arc::default(),
@@ -92,7 +94,7 @@ impl Cluster {
 
     /// The address without credentials, for messages.
     pub fn address(&self) -> &str {
-        self.http.address.as_str()
+        self.http.options.address.as_str()
     }
 
     /// Name, address and version, for messages.

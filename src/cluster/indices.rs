@@ -1,5 +1,6 @@
 //! Indices: definitions, aliases, settings, operations, and what index templates add to a new index.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -235,9 +236,8 @@ impl Cluster {
         matching.retain(|(_, template)| template.matches(index));
         matching.sort_by_key(|(_, template)| template.priority);
         let bodies = matching.into_iter().map(|(name, template)| (name, template.legacy));
-        let (names, parts) = bodies.unzip();
-        let effect = TemplateEffect::of(names, false, parts);
-        Ok((!effect.names.is_empty()).then_some(effect))
+        let (names, parts): (Vec<String>, _) = bodies.unzip();
+        Ok((!names.is_empty()).then(|| TemplateEffect::of(names, false, parts)))
     }
 }
 
@@ -299,15 +299,12 @@ fn parse_definitions(body: &[u8], what: &str) -> Result<IndexMappings> {
     };
     let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "not UTF-8"))?;
     let mut added = Ok(());
-    let read = for_each_member(
-        text,
-        |_| true,
-        |index, definition| {
-            if added.is_ok() {
-                added = indices.add(index.into_owned(), definition);
-            }
-        },
-    );
+    let add = |index: Cow<'_, str>, definition| {
+        if added.is_ok() {
+            added = indices.add(index.into_owned(), definition);
+        }
+    };
+    let read = for_each_member(text, |_| true, add);
     match read.and(added) {
         Ok(()) => Ok(indices.found),
         Err(_) if indices.left == 0 => Err(BodyLimit::Large.exceeded(what)),

@@ -172,9 +172,8 @@ impl Cluster {
     /// at most 10,000 jobs.
     pub async fn jobs(&self) -> Result<Vec<JobSummary>> {
         let mut jobs: Vec<JobSummary> = self.all_jobs(&[], "job_id,groups,model_snapshot_id").await?;
-        let stats: Vec<JobStats> = self
-            .all_jobs(&["_stats"], "job_id,state,data_counts,model_size_stats")
-            .await?;
+        let members = "job_id,state,data_counts,model_size_stats";
+        let stats: Vec<JobStats> = self.all_jobs(&["_stats"], members).await?;
         let stats = stats.into_iter().map(|stats| (stats.job_id.clone(), stats));
         let mut stats: HashMap<String, JobStats> = stats.collect();
         let mut created = self.snapshot_times(&jobs).await?;
@@ -208,13 +207,12 @@ impl Cluster {
         body["_source"] = json!(["job_id", "timestamp"]);
         let request = search.request("_search").json(&body).returns(BodyLimit::Large);
         let hits = self.page(&search, request).await?.hits;
-        // A time that cannot be read is not shown.
-        let stored = hits
-            .iter()
-            .filter_map(|hit| serde_json::from_slice::<Stored>(&hit.source).ok());
-        Ok(stored
-            .filter_map(|stored| Some((stored.job_id, stored.timestamp?)))
-            .collect())
+        let time = |hit: &Hit| {
+            // A time that cannot be read is not shown.
+            let Stored { job_id, timestamp } = serde_json::from_slice(&hit.source).ok()?;
+            Some((job_id, timestamp?))
+        };
+        Ok(hits.iter().filter_map(time).collect())
     }
 
     /// The list of all jobs, or of their statistics, with only these members.

@@ -13,7 +13,7 @@ mod tests;
 pub use bulk::{Bulk, BulkOptions, WriteObserver};
 pub use cluster::{Cluster, License, MlInfo, RequiredPrivileges};
 pub(crate) use http::HttpClient;
-pub use http::auth::{ConnectOptions, Credential, Endpoint};
+pub use http::auth::{ConnectOptions, Credential, cloud_address};
 pub use http::error::{ConnectionFailure, Error, ErrorResponse, Result};
 pub(crate) use http::retry::within;
 pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};

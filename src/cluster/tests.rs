@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::HttpClient;
-use crate::cluster::http::auth::{self, ConnectOptions, Endpoint};
+use crate::cluster::http::auth::{self, ConnectOptions};
 use crate::cluster::http::error::{Error, Result};
 use crate::cluster::http::retry::{Clock, Moment, Observer, SystemClock};
 use crate::util::secret::Secrets;
@@ -116,13 +116,12 @@ pub(crate) async fn cluster(version: &str, answers: Vec<Scripted>) -> (Cluster, 
 /// Connects without proxies and without pauses.
 pub(crate) async fn handshake(address: url::Url, observer: Arc<Pauses>) -> Result<Cluster> {
     let options = ConnectOptions {
-        endpoint: Endpoint::Url(address),
+        address,
         credential: None,
         ca_certs: Vec::new(),
         client_identity: None,
         verify_certificates: true,
         timeout: Duration::from_secs(20),
-        initial_timeout: Duration::from_secs(20),
         retries: 2,
         retry_for: Duration::from_secs(60),
         secrets: Secrets::default(),

@@ -111,13 +111,8 @@ pub async fn run(
 /// All jobs, sorted by ID.
 pub(super) async fn list_jobs(session: &Session) -> Result<Listing> {
     let _stage = session.stage("Loading the jobs", None);
-    let document = json!({ "jobs": session.cluster.jobs().await? });
-    let (columns, rows) = (JOB_COLUMNS, "jobs");
-    Ok(Listing {
-        document,
-        columns,
-        rows,
-    })
+    let (document, columns) = (json!({ "jobs": session.cluster.jobs().await? }), JOB_COLUMNS);
+    Ok(Listing { document, columns })
 }
 
 async fn list_snapshots(session: &Session, job: &JobId) -> Result<Listing> {
@@ -130,13 +125,8 @@ async fn list_snapshots(session: &Session, job: &JobId) -> Result<Listing> {
     for snapshot in &mut snapshots {
         snapshot.in_use = Some(&snapshot.id) == used.as_ref();
     }
-    let document = json!({ "job_id": job, "snapshots": snapshots });
-    let (columns, rows) = (SNAPSHOT_COLUMNS, "snapshots");
-    Ok(Listing {
-        document,
-        columns,
-        rows,
-    })
+    let (document, columns) = (json!({ "job_id": job, "snapshots": snapshots }), SNAPSHOT_COLUMNS);
+    Ok(Listing { document, columns })
 }
 
 /// The error for a job that does not exist, with similar IDs.
@@ -152,24 +142,26 @@ pub(super) async fn unknown_job(cluster: &Cluster, job: &JobId) -> Error {
 
 /// Jobs or snapshots.
 pub(super) struct Listing {
-    /// The JSON document.
+    /// The JSON document, in which the only list contains the rows.
     document: Value,
     columns: &'static Columns,
-    /// The member of the document that contains the rows.
-    rows: &'static str,
 }
 
 impl Listing {
     pub(super) fn rows(&self) -> &[Value] {
-        self.document[self.rows].as_array().map_or(&[], Vec::as_slice)
+        let mut members = self
+            .document
+            .as_object()
+            .into_iter()
+            .flat_map(|document| document.values());
+        members.find_map(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// A table with a heading, without the last columns if it would be too wide. If it still is, lists of facts.
     fn to_text(&self, width: usize) -> String {
         let fits = |text: &String| text.lines().all(|line| measure_text_width(line) <= width);
-        let mut tables = (ESSENTIAL..=self.columns.len())
-            .rev()
-            .map(|columns| self.table(columns));
+        let columns = (ESSENTIAL..=self.columns.len()).rev();
+        let mut tables = columns.map(|columns| self.table(columns));
         let facts = || self.rows().iter().map(|row| self.facts(row)).collect();
         tables.find(fits).unwrap_or_else(facts)
     }
@@ -186,10 +178,8 @@ impl Listing {
     }
 
     fn facts(&self, row: &Value) -> String {
-        let cells = self
-            .columns
-            .iter()
-            .map(|(member, title)| (title, shown(member, &row[*member])));
+        let cells = self.columns.iter();
+        let cells = cells.map(|(member, title)| (title, shown(member, &row[*member])));
         let mut cells = cells.filter(|(_, text)| !text.is_empty());
         let first = cells.next().map(|(_, id)| id + "\n");
         let others = cells.map(|(title, text)| format!("  {title}: {text}\n"));
@@ -248,7 +238,6 @@ mod tests {
         Listing {
             document: json!({ "jobs": [job("log-categories", &["logs", "production"]), new] }),
             columns: JOB_COLUMNS,
-            rows: "jobs",
         }
     }
 

@@ -93,7 +93,7 @@ impl Session {
         let retries = Arc::new(RetryReporter(terminal.clone()));
         let connect = async |options: &ConnectOptions| {
             let http = Arc::new(HttpClient::new(options, retries.clone(), context.clock.clone())?);
-            let _stage = terminal.stage(&format!("Connecting to {}", http.address), count, None);
+            let _stage = terminal.stage(&format!("Connecting to {}", http.options.address), count, None);
             Ok::<_, Error>((Cluster::connect(Arc::clone(&http)).await, http))
         };
         let (mut connected, mut http) = connect(options).await?;

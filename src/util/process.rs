@@ -84,40 +84,32 @@ pub(crate) enum StopSignal {
 
 /// The signal handlers. A signal between two calls of `next` is kept.
 #[cfg(unix)]
-pub(crate) struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    /// `None` under `nohup`.
-    hang_up: Option<tokio::signal::unix::Signal>,
-}
+pub(crate) struct Signals(Vec<(tokio::signal::unix::Signal, StopSignal)>);
 
 #[cfg(unix)]
 impl Signals {
     /// Installs the handlers. Requires a runtime.
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            hang_up: (!is_hang_up_ignored())
-                .then(|| signal(SignalKind::hangup()))
-                .transpose()?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        let mut handlers = vec![
+            (signal(SignalKind::interrupt())?, StopSignal::Interrupt),
+            (signal(SignalKind::terminate())?, StopSignal::Terminate),
+        ];
+        if !is_hang_up_ignored() {
+            handlers.push((signal(SignalKind::hangup())?, StopSignal::HangUp));
+        }
+        Ok(Self(handlers))
     }
 
     /// Waits for the next signal.
     pub(crate) async fn next(&mut self) -> StopSignal {
-        let hung_up = async {
-            match &mut self.hang_up {
-                Some(hang_up) => hang_up.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => StopSignal::Interrupt,
-            _ = self.terminate.recv() => StopSignal::Terminate,
-            _ = hung_up => StopSignal::HangUp,
-        }
+        use std::task::Poll;
+        std::future::poll_fn(|context| {
+            let mut handlers = self.0.iter_mut();
+            let received = handlers.find_map(|(signal, stop)| signal.poll_recv(context).is_ready().then_some(*stop));
+            received.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 }
 

@@ -15,10 +15,9 @@ pub(crate) fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     found.sort_by(|(one, a), (other, b)| other.total_cmp(one).then_with(|| a.cmp(b)));
     found.dedup();
     let best = found.first().map_or(0.0, |(score, _)| *score);
-    let close = found
-        .into_iter()
-        .take_while(|(score, _)| best - score <= MAX_DISTANCE_FROM_BEST);
-    close.take(MAX_SUGGESTIONS).map(|(_, candidate)| candidate).collect()
+    found.retain(|(score, _)| best - score <= MAX_DISTANCE_FROM_BEST);
+    let names = found.into_iter().map(|(_, candidate)| candidate);
+    names.take(MAX_SUGGESTIONS).collect()
 }
 
 /// ` (did you mean a or b?)`, or nothing without similar names.

@@ -17,8 +17,8 @@ use crate::util::secret::{Secret, Secrets};
 /// The options of a connection.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
-    /// The address of the cluster.
-    pub endpoint: Endpoint,
+    /// The address of the cluster, without user, query and fragment. Its path ends with `/`.
+    pub address: Url,
     /// The credential; `None` for a cluster without security.
     pub credential: Option<Credential>,
     /// PEM files with certificates that are trusted in addition to the bundled and the system's roots.
@@ -29,8 +29,6 @@ pub struct ConnectOptions {
     pub verify_certificates: bool,
     /// The timeout of one request.
     pub timeout: Duration,
-    /// The timeout of the first request, including its retries.
-    pub initial_timeout: Duration,
     /// The maximum number of retries of a request.
     pub retries: u32,
     /// How long a request is retried after its first failure.
@@ -39,15 +37,6 @@ pub struct ConnectOptions {
     pub secrets: Secrets,
     /// The keep-alive of scrolls and points in time, in Elasticsearch's notation, for example `5m`.
     pub keep_alive: String,
-}
-
-/// The address of a cluster.
-#[derive(Clone, Debug)]
-pub enum Endpoint {
-    /// `https://host:9200/prefix`, without user information.
-    Url(Url),
-    /// An Elastic Cloud ID.
-    CloudId(String),
 }
 
 /// What a user authenticates with.
@@ -98,28 +87,6 @@ impl Credential {
     }
 }
 
-impl Endpoint {
-    /// The address without user, query and fragment. Its path ends with `/`.
-    pub(crate) fn address(&self) -> Result<Url> {
-        let invalid = |why: &str| Error::Options(why.to_owned());
-        let url = match self {
-            Self::Url(url) => url.clone(),
-            Self::CloudId(id) => parse_cloud_id(id).ok_or_else(|| {
-                invalid("invalid Cloud ID: copy all of it from the deployment's page in the Elastic Cloud Console")
-            })?,
-        };
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-            return Err(invalid("invalid URL: expected https://host:port or http://host:port"));
-        }
-        let mut url = without_secrets(url);
-        if !url.path().ends_with('/') {
-            let path = format!("{}/", url.path());
-            url.set_path(&path);
-        }
-        Ok(url)
-    }
-}
-
 /// The URL without parts that may be secret: user, query, fragment.
 pub(crate) fn without_secrets(mut url: Url) -> Url {
     let _ = url.set_username("");
@@ -127,6 +94,15 @@ pub(crate) fn without_secrets(mut url: Url) -> Url {
     url.set_query(None);
     url.set_fragment(None);
     url
+}
+
+/// The address of an Elastic Cloud ID.
+///
+/// # Errors
+/// If it is incomplete or invalid.
+pub fn cloud_address(id: &str) -> Result<Url> {
+    let invalid = "invalid Cloud ID: copy all of it from the deployment's page in the Elastic Cloud Console";
+    parse_cloud_id(id).ok_or_else(|| Error::Options(invalid.to_owned()))
 }
 
 /// Parses `name:base64(domain[:port]$uuid[:port]$…)`. The decoder of the official client does not accept a port after the
@@ -149,7 +125,7 @@ fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
 }
 
 /// Creates a client with the credential and the certificates of the options.
-pub(crate) fn http_client(options: &ConnectOptions, address: &Url) -> Result<Client> {
+pub(crate) fn http_client(options: &ConnectOptions) -> Result<Client> {
     let mut builder = Client::builder();
     if let Some(credential) = &options.credential {
         builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, credential.header()?)]));
@@ -158,7 +134,7 @@ pub(crate) fn http_client(options: &ConnectOptions, address: &Url) -> Result<Cli
         let pem = [&read(certificate)?[..], b"\n", &read(key)?].concat();
         builder = builder.identity(Identity::from_pem(&pem).map_err(|error| client_error(options, &error))?);
     }
-    if address.scheme() == "https" {
+    if options.address.scheme() == "https" {
         builder = trust_certificates(builder, options)?;
     }
     build(builder).map_err(|error| client_error(options, &error))
@@ -248,23 +224,13 @@ mod tests {
             ("", "eu.example.co$abc:9244$", "https://abc.eu.example.co:9244/"),
         ] {
             for encoded in [STANDARD.encode(decoded), STANDARD_NO_PAD.encode(decoded)] {
-                let url = Endpoint::CloudId(format!("{name}{encoded}")).address().unwrap();
+                let url = cloud_address(&format!("{name}{encoded}")).unwrap();
                 assert_eq!(url.as_str(), expected);
             }
         }
         for decoded in ["", "eu.example.co", "$abc", "a/b$c", "a@b$c", "a$b:x"] {
             let id = format!("n:{}", STANDARD.encode(decoded));
-            assert!(Endpoint::CloudId(id).address().is_err(), "{decoded}");
+            assert!(cloud_address(&id).is_err(), "{decoded}");
         }
-    }
-
-    #[test]
-    fn address_has_no_user_and_ends_with_a_slash() {
-        let address = |url| Endpoint::Url(Url::parse(url).unwrap()).address();
-        assert_eq!(
-            address("https://u:p@h:9200/es?x#y").unwrap().as_str(),
-            "https://h:9200/es/"
-        );
-        assert!(address("ftp://h/").is_err());
     }
 }

@@ -23,6 +23,7 @@ pub(crate) use request::{Path, Request, Response, Retry, parse_json};
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,7 +36,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use tokio::sync::{Mutex, RwLock};
-use url::{Host, Url};
+use url::Url;
 
 use crate::util::process::is_out_of_descriptors;
 use auth::ConnectOptions;
@@ -56,12 +57,13 @@ const TLS_FAILURES: [(&str, ConnectionFailure); 7] = [
 /// Parts of the text of a failed name resolution, for which hyper-util does not export a type.
 const DNS_FAILURES: [&str; 2] = ["failed to lookup address", "dns error"];
 
+/// The beginnings of the texts of layers that only repeat the address or the kind of failure.
+const LAYERS: &str = "error sending request, client error, connection error, tcp connect error, dns error";
+
 /// Sends requests to one address, with retries and with limits on time and response size.
 pub(crate) struct HttpClient {
     pub(crate) client: reqwest::Client,
     pub(crate) options: ConnectOptions,
-    /// Ends with `/`.
-    pub(crate) address: Url,
     pub(crate) clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     /// Requests in flight hold a read lock. A write lock waits for them and prevents new ones.
@@ -79,18 +81,16 @@ pub(crate) struct HttpClient {
 impl std::fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The client's own Debug prints credentials.
-        write!(f, "HttpClient({})", self.address)
+        write!(f, "HttpClient({})", self.options.address)
     }
 }
 
 impl HttpClient {
     /// Creates a client without sending a request.
     pub(crate) fn new(options: &ConnectOptions, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Result<Self> {
-        let address = options.endpoint.address()?;
         Ok(Self {
-            client: auth::http_client(options, &address)?,
+            client: auth::http_client(options)?,
             options: options.clone(),
-            address,
             clock,
             observer,
             in_flight: RwLock::default(),
@@ -247,7 +247,7 @@ impl HttpClient {
 
     fn url(&self, request: &Request) -> Result<Url> {
         let path = request.path.as_str()?.trim_start_matches('/');
-        let url = self.address.join(path);
+        let url = self.options.address.join(path);
         let mut url = url.map_err(|error| Error::Options(error.to_string()))?;
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
@@ -257,12 +257,9 @@ impl HttpClient {
 
     /// Whether to request compressed responses. On the loopback interface, compression takes more time than it saves.
     fn compresses(&self) -> bool {
-        match self.address.host() {
-            Some(Host::Domain(name)) => name != "localhost",
-            Some(Host::Ipv4(ip)) => !ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => !ip.is_loopback(),
-            None => true,
-        }
+        let host = self.options.address.host_str().unwrap_or_default();
+        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host != "localhost" && !ip.is_ok_and(|ip| ip.is_loopback())
     }
 
     /// Removes credentials from a status or an error, which may repeat the headers of the request. This must happen before
@@ -282,7 +279,7 @@ impl HttpClient {
         }
         Error::Connection {
             what: what.to_owned(),
-            address: self.address.to_string(),
+            address: self.options.address.to_string(),
             failure,
             cause,
         }
@@ -291,14 +288,14 @@ impl HttpClient {
     /// Whether the server of an `http` address responds to TLS. Elasticsearch closes a plain connection to a TLS port
     /// without a response. The credential is not sent.
     async fn requires_tls(&self) -> bool {
-        let mut address = self.address.clone();
+        let mut address = self.options.address.clone();
         if address.scheme() != "http" || address.set_scheme("https").is_err() {
             return false;
         }
         let client = auth::build(reqwest::Client::builder().danger_accept_invalid_certs(true));
         let sent = async { client?.get(address).send().await };
-        let sent = sent.await;
-        sent.map_or_else(|error| classify(&error).0 == ConnectionFailure::Tls, |_| true)
+        sent.await
+            .map_or_else(|error| classify(&error).0 == ConnectionFailure::Tls, |_| true)
     }
 }
 
@@ -344,14 +341,7 @@ fn is_dns_failure(chain: &[String]) -> bool {
 fn flatten(chain: &[String]) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for text in chain.iter().rev() {
-        let layers = [
-            "error sending request",
-            "client error",
-            "connection error",
-            "tcp connect error",
-            "dns error",
-        ];
-        let layer = layers.iter().any(|layer| text.starts_with(layer));
+        let layer = LAYERS.split(", ").any(|layer| text.starts_with(layer));
         let known = parts.iter().any(|part| text.contains(part));
         if !known && (!layer || parts.is_empty()) {
             parts.push(text);

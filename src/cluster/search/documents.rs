@@ -50,13 +50,8 @@ impl Cluster {
 
     /// The indices of the documents that match the search, at most `most`; empty if the cluster cannot aggregate `_index`.
     pub async fn indices_of(&self, search: &Search, most: usize) -> Result<Vec<String>> {
-        let mut body = search.body(SearchRange::default(), 0);
-        body["aggs"] = json!({ "groups": { "terms": { "field": "_index", "size": most } } });
-        let page = match self.page(search, search.request("_search").json(&body)).await {
-            Err(Error::Refused { source, .. }) if source.status == 400 => return Ok(Vec::new()),
-            page => page?,
-        };
-        let found: Option<Grouped<String>> = page.aggregations()?;
+        let groups = json!({ "groups": { "terms": { "field": "_index", "size": most } } });
+        let found: Option<Grouped<String>> = self.aggregate(search, groups).await?;
         let buckets = found.into_iter().flat_map(|found| found.groups.buckets);
         Ok(buckets.map(|bucket| bucket.key).collect())
     }
@@ -67,14 +62,20 @@ impl Cluster {
         let Some(field) = search.sort.field() else {
             return Ok(None);
         };
-        let mut body = search.body(SearchRange::default(), 0);
-        body["aggs"] = Ends::aggregations(field);
-        let page = match self.page(search, search.request("_search").json(&body)).await {
-            Err(Error::Refused { source, .. }) if source.status == 400 => return Ok(None),
-            page => page?,
-        };
-        let times = page.aggregations()?.and_then(|ends: Ends| ends.times());
+        let ends: Option<Ends> = self.aggregate(search, Ends::aggregations(field)).await?;
+        let times = ends.and_then(|ends| ends.times());
         Ok(times.map(|(first, last)| (EpochMillis(first), EpochMillis(last))))
+    }
+
+    /// Aggregations over the documents that match the search; `None` if the cluster cannot aggregate the field, or if no index
+    /// was searched.
+    async fn aggregate<T: for<'a> Deserialize<'a>>(&self, search: &Search, aggregations: Value) -> Result<Option<T>> {
+        let mut body = search.body(SearchRange::default(), 0);
+        body["aggs"] = aggregations;
+        match self.page(search, search.request("_search").json(&body)).await {
+            Err(Error::Refused { source, .. }) if source.status == 400 => Ok(None),
+            page => page?.aggregations(),
+        }
     }
 
     /// The first documents that match the search, at most `size`.
@@ -96,12 +97,10 @@ impl Cluster {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(response) = self.with_ids(indices, ids, true).await? else {
-            return Ok(Vec::new());
-        };
-        let page = Page::parse(&response.body, &response.what)?;
-        page.require_all()?;
-        Ok(page.hits)
+        match self.with_ids(indices, ids, true).await? {
+            Some(response) => Page::parse(&response.body, &response.what)?.all_hits(),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The indices of the documents with these IDs. If two indices contain a document with the same ID, both are returned.
@@ -120,8 +119,7 @@ impl Cluster {
                 waiting.extend([second, first]);
                 continue;
             }
-            page.require_all()?;
-            found.extend(page.hits);
+            found.extend(page.all_hits()?);
         }
         Ok(found)
     }

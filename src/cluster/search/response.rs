@@ -66,14 +66,15 @@ struct Answer<'a> {
 
 #[derive(Deserialize, Default)]
 struct Hits<'a> {
-    total: Option<Total>,
+    total: Option<Measure<u64>>,
     #[serde(borrow, default, deserialize_with = "bounded")]
     hits: Vec<HitJson<'a>>,
 }
 
+/// `{"value": …}`.
 #[derive(Deserialize)]
-struct Total {
-    value: u64,
+struct Measure<T> {
+    value: T,
 }
 
 #[derive(Deserialize)]
@@ -96,13 +97,8 @@ pub(crate) struct Grouped<K> {
 /// The aggregations of [`Ends::aggregations`].
 #[derive(Deserialize)]
 pub(crate) struct Ends {
-    first: End,
-    last: End,
-}
-
-#[derive(Deserialize)]
-struct End {
-    value: Option<f64>,
+    first: Measure<Option<f64>>,
+    last: Measure<Option<f64>>,
 }
 
 impl Ends {
@@ -185,11 +181,11 @@ impl Page {
         self.total.ok_or_else(missing)
     }
 
-    /// Fails unless the response contains all documents: a missing copy of a document could be the newest one.
-    pub(crate) fn require_all(&self) -> Result<()> {
+    /// The documents. Fails unless the response contains all: a missing copy of a document could be the newest one.
+    pub(crate) fn all_hits(self) -> Result<Vec<Hit>> {
         let (found, received) = (self.required_total()?, self.hits.len());
         if received as u64 >= found {
-            return Ok(());
+            return Ok(self.hits);
         }
         let why = format!("{found} documents were found, the response contains {received}");
         Err(Error::unexpected(&*self.what, why))
