@@ -12,7 +12,7 @@ use crate::commands::Environment;
 use crate::error::Result;
 use crate::terminal::Terminal;
 use crate::util::format::parse_duration;
-use crate::util::secret::{Secret, Secrets};
+use crate::util::secret::Secrets;
 
 const DEFAULT_URL: &str = "https://localhost:9200";
 
@@ -113,11 +113,7 @@ fn proxy_secrets(environment: &Environment) -> Secrets {
         let is_proxy = name.to_str()?.to_ascii_lowercase().ends_with("_proxy");
         let address = Url::parse(address.to_str().filter(|_| is_proxy)?).ok()?;
         let password = percent_encoding::percent_decode_str(address.password()?).decode_utf8_lossy();
-        let credential = Credential::Basic {
-            username: address.username().to_owned(),
-            password: Secret::new(password),
-        };
-        Some(credential.secrets())
+        Some(Secrets::of([&*password, &format!("{}:{password}", address.username())]))
     });
     secrets.fold(Secrets::default(), |all, proxy| all.with(&proxy))
 }

@@ -248,8 +248,7 @@ struct HeldPrivileges {
 
 impl HeldPrivileges {
     fn missing(self) -> Vec<String> {
-        let indices = self.index.into_iter();
-        let all = std::iter::once(("the cluster".to_owned(), self.cluster)).chain(indices);
+        let all = std::iter::once(("the cluster".to_owned(), self.cluster)).chain(self.index);
         let missing = all.flat_map(|(on, privileges)| {
             let missing = privileges.into_iter().filter(|(_, has)| !has);
             missing.map(move |(privilege, _)| format!("`{privilege}` on {on}"))

@@ -423,10 +423,8 @@ impl Cluster {
     pub async fn calendars_of(&self, job: &JobId, groups: &[String]) -> Result<Vec<Calendar>> {
         let listed: Vec<ListedCalendar> = self.all_items(Path::of(["_ml", "calendars"])).await?;
         let mut calendars = Vec::new();
-        for calendar in listed {
-            if calendar.applies_to(job, groups) {
-                calendars.push(self.with_events(calendar).await?);
-            }
+        for calendar in listed.into_iter().filter(|listed| listed.applies_to(job, groups)) {
+            calendars.push(self.with_events(calendar).await?);
         }
         Ok(calendars)
     }

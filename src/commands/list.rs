@@ -2,7 +2,7 @@
 
 use clap::Args;
 use console::{measure_text_width, truncate_str};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cluster::{Cluster, ConnectOptions, RequiredPrivileges};
 use crate::commands::interrupt::Signals;
@@ -149,12 +149,9 @@ pub(super) struct Listing {
 
 impl Listing {
     pub(super) fn rows(&self) -> &[Value] {
-        let mut members = self
-            .document
-            .as_object()
-            .into_iter()
-            .flat_map(|document| document.values());
-        members.find_map(Value::as_array).map_or(&[], Vec::as_slice)
+        let members = self.document.as_object().map(Map::values);
+        let rows = members.and_then(|mut members| members.find_map(Value::as_array));
+        rows.map_or(&[], Vec::as_slice)
     }
 
     /// A table with a heading, without the last columns if it would be too wide. If it still is, lists of facts.

@@ -53,17 +53,14 @@ impl RunContext {
 }
 
 /// Reports retries next to the progress of the current stage.
-#[derive(Debug)]
-struct RetryReporter(Terminal);
-
-impl Observer for RetryReporter {
+impl Observer for Terminal {
     fn waiting(&self, error: &cluster::Error, pause: Duration, attempt: u32) {
         let text = format!("retrying in {:.1} s (attempt {attempt}): {error}", pause.as_secs_f32());
-        self.0.note(&text, pause);
+        self.note(&text, pause);
     }
 
     fn answered(&self, what: &str, status: u16, elapsed: Duration) {
-        self.0.trace(&format!("{what}: {status} in {} ms", elapsed.as_millis()));
+        self.trace(&format!("{what}: {status} in {} ms", elapsed.as_millis()));
     }
 }
 
@@ -90,9 +87,9 @@ impl Session {
                  (--ignore-certs)",
             );
         }
-        let retries = Arc::new(RetryReporter(terminal.clone()));
+        let observer = Arc::new(terminal.clone());
         let connect = async |options: &ConnectOptions| {
-            let http = Arc::new(HttpClient::new(options, retries.clone(), context.clock.clone())?);
+            let http = Arc::new(HttpClient::new(options, observer.clone(), context.clock.clone())?);
             let _stage = terminal.stage(&format!("Connecting to {}", http.options.address), count, None);
             Ok::<_, Error>((Cluster::connect(Arc::clone(&http)).await, http))
         };
@@ -116,10 +113,8 @@ impl Session {
             ));
         }
         terminal.detail(&format!("connected to {}, Elasticsearch {version}", cluster.address()));
-        Ok(Self {
-            cluster,
-            terminal: terminal.clone(),
-        })
+        let terminal = terminal.clone();
+        Ok(Self { cluster, terminal })
     }
 
     /// Fails on Elasticsearch Serverless; `what` is what the command does with a cluster.
@@ -160,13 +155,11 @@ async fn ask_for_credential(mut options: ConnectOptions, terminal: &Terminal) ->
 }
 
 fn refuse_missing(missing: Option<Vec<String>>, required: &RequiredPrivileges) -> Result<()> {
+    let role = required.role();
     match missing {
         Some(missing) if !missing.is_empty() => Err(Error::failed(
             format!("the user is missing privileges: {}", missing.join(", ")),
-            format!(
-                "create a role with `PUT /_security/role/esml-state {}`, and add it to the user",
-                required.role()
-            ),
+            format!("create a role with `PUT /_security/role/esml-state {role}`, and add it to the user"),
         )),
         _ => Ok(()),
     }

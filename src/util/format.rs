@@ -150,9 +150,8 @@ pub fn parse_size(text: &str) -> Option<u64> {
     }
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.')?);
     let unit = unit.trim();
-    let exponent = SIZE_UNITS
-        .iter()
-        .position(|name| *name == unit || name.strip_suffix('b') == Some(unit))?;
+    let is_named = |name: &str| name == unit || name.strip_suffix('b') == Some(unit);
+    let exponent = SIZE_UNITS.into_iter().position(is_named)?;
     let unit = 1_u64 << (10 * exponent);
     if let Ok(whole) = number.parse::<u64>() {
         return whole.checked_mul(unit);

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::{Context, Poll};
 use std::thread;
 
 /// The hint when no more files can be opened.
@@ -82,34 +83,59 @@ pub(crate) enum StopSignal {
     Terminate = 143,
 }
 
-/// The signal handlers. A signal between two calls of `next` is kept.
-#[cfg(unix)]
-pub(crate) struct Signals(Vec<(tokio::signal::unix::Signal, StopSignal)>);
+/// Polls the handler of a signal.
+type PollSignal = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>;
 
-#[cfg(unix)]
+/// The handlers of signals, and of console events on Windows. A signal between two calls of `next` is kept.
+pub(crate) struct Signals(Vec<(PollSignal, StopSignal)>);
+
 impl Signals {
     /// Installs the handlers. Requires a runtime.
+    #[cfg(unix)]
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut handlers = vec![
-            (signal(SignalKind::interrupt())?, StopSignal::Interrupt),
-            (signal(SignalKind::terminate())?, StopSignal::Terminate),
+        let mut kinds = vec![
+            (SignalKind::interrupt(), StopSignal::Interrupt),
+            (SignalKind::terminate(), StopSignal::Terminate),
         ];
         if !is_hang_up_ignored() {
-            handlers.push((signal(SignalKind::hangup())?, StopSignal::HangUp));
+            kinds.push((SignalKind::hangup(), StopSignal::HangUp));
         }
-        Ok(Self(handlers))
+        let mut signals = Self(Vec::new());
+        for (kind, stop) in kinds {
+            let mut signal = signal(kind)?;
+            signals.add(stop, move |context| signal.poll_recv(context));
+        }
+        Ok(signals)
+    }
+
+    /// Installs the handlers. Requires a runtime.
+    #[cfg(windows)]
+    pub(crate) fn listen() -> io::Result<Self> {
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        let (mut interrupt, mut breaks, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+        let (mut log_off, mut shut_down) = (ctrl_logoff()?, ctrl_shutdown()?);
+        let mut signals = Self(Vec::new());
+        signals.add(StopSignal::Interrupt, move |context| interrupt.poll_recv(context));
+        signals.add(StopSignal::Interrupt, move |context| breaks.poll_recv(context));
+        signals.add(StopSignal::HangUp, move |context| close.poll_recv(context));
+        signals.add(StopSignal::Terminate, move |context| log_off.poll_recv(context));
+        signals.add(StopSignal::Terminate, move |context| shut_down.poll_recv(context));
+        Ok(signals)
+    }
+
+    fn add(&mut self, stop: StopSignal, poll: impl FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send + 'static) {
+        self.0.push((Box::new(poll), stop));
     }
 
     /// Waits for the next signal.
     pub(crate) async fn next(&mut self) -> StopSignal {
-        use std::task::Poll;
-        std::future::poll_fn(|context| {
+        let poll_all = |context: &mut Context<'_>| {
             let mut handlers = self.0.iter_mut();
-            let received = handlers.find_map(|(signal, stop)| signal.poll_recv(context).is_ready().then_some(*stop));
+            let received = handlers.find_map(|(poll, stop)| poll(context).is_ready().then_some(*stop));
             received.map_or(Poll::Pending, Poll::Ready)
-        })
-        .await
+        };
+        std::future::poll_fn(poll_all).await
     }
 }
 
@@ -135,42 +161,6 @@ pub(crate) fn ignore_file_size_signal() {
         let signal = rustix::process::Signal::XFSZ.as_raw();
         // If it fails, the signal ends the program.
         let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(signal));
-    }
-}
-
-/// The handlers of console events. An event between two calls of `next` is kept.
-#[cfg(windows)]
-pub(crate) struct Signals {
-    interrupt: tokio::signal::windows::CtrlC,
-    breaks: tokio::signal::windows::CtrlBreak,
-    close: tokio::signal::windows::CtrlClose,
-    log_off: tokio::signal::windows::CtrlLogoff,
-    shut_down: tokio::signal::windows::CtrlShutdown,
-}
-
-#[cfg(windows)]
-impl Signals {
-    /// Installs the handlers. Requires a runtime.
-    pub(crate) fn listen() -> io::Result<Self> {
-        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
-        Ok(Self {
-            interrupt: ctrl_c()?,
-            breaks: ctrl_break()?,
-            close: ctrl_close()?,
-            log_off: ctrl_logoff()?,
-            shut_down: ctrl_shutdown()?,
-        })
-    }
-
-    /// Waits for the next event.
-    pub(crate) async fn next(&mut self) -> StopSignal {
-        tokio::select! {
-            _ = self.interrupt.recv() => StopSignal::Interrupt,
-            _ = self.breaks.recv() => StopSignal::Interrupt,
-            _ = self.close.recv() => StopSignal::HangUp,
-            _ = self.log_off.recv() => StopSignal::Terminate,
-            _ = self.shut_down.recv() => StopSignal::Terminate,
-        }
     }
 }
 

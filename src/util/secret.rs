@@ -54,10 +54,8 @@ pub struct Secrets {
 impl Secrets {
     /// The forms of these texts: unchanged, encoded and decoded.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let texts = texts
-            .into_iter()
-            .flat_map(|text| Self::decode(text).into_iter().chain([text.to_owned()]));
-        let forms = texts.flat_map(|text| encodings(&text));
+        let decoded = |text: &'a str| Self::decode(text).into_iter().chain([text.to_owned()]);
+        let forms = texts.into_iter().flat_map(decoded).flat_map(|text| encodings(&text));
         let forms = forms.filter(|form| form.chars().count() >= MIN_LENGTH);
         let forms = forms.map(|form| (Reverse(form.len()), form)).collect();
         Self { forms: Arc::new(forms) }

@@ -145,10 +145,8 @@ impl ConnectionFailure {
             Self::SelfSigned => format!("the certificate of {address} is self-signed"),
             Self::WrongHostName => {
                 let names = cause.rsplit_once("only valid for ").map_or("none", |(_, names)| names);
-                let syntax = ["DnsName(\"", "IpAddress(", "\")", ")"];
-                let names = syntax
-                    .iter()
-                    .fold(names.to_owned(), |names, part| names.replace(part, ""));
+                let syntax = ["DnsName(\"", "IpAddress(", "\")", ")"].into_iter();
+                let names = syntax.fold(names.to_owned(), |names, part| names.replace(part, ""));
                 format!("the certificate of {address} is for another host name: {names}")
             }
             Self::NotTls => format!("cannot connect to {address}: the server does not use TLS"),

@@ -115,6 +115,10 @@ impl Error {
 
 impl ConnectionFailure {
     fn hint(self, address: &str) -> String {
+        let use_scheme = |scheme: &str, other: &str| {
+            let url = address.replacen(other, scheme, 1);
+            format!("use {scheme}:// in the address: `--url {url}`")
+        };
         let hint = match self {
             Self::UnknownHost => "check the host name in --url or --cloud-id, and in HTTP_PROXY and HTTPS_PROXY if set",
             Self::Refused => {
@@ -133,17 +137,11 @@ impl ConnectionFailure {
                 "use a certificate that an authority signed, or turn verification off with --ignore-certs"
             }
             Self::WrongHostName => "use a host name of the certificate in --url",
-            Self::NotTls => {
-                let http = address.replacen("https", "http", 1);
-                return format!("use http:// in the address: `--url {http}`");
-            }
+            Self::NotTls => return use_scheme("http", "https"),
             Self::Tls => {
                 "check the certificate of the cluster, --ca-cert, and --client-cert if the cluster requires one"
             }
-            Self::RequiresTls => {
-                let https = address.replacen("http", "https", 1);
-                return format!("use https:// in the address: `--url {https}`");
-            }
+            Self::RequiresTls => return use_scheme("https", "http"),
             Self::Lost => "a proxy or load balancer may have closed it, or the node stopped: run the command again",
         };
         hint.to_owned()
@@ -171,10 +169,10 @@ impl ErrorResponse {
 
 /// The hint for the first known type that the error has.
 fn by_type(has: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
-    let mut known = KNOWN
-        .iter()
-        .filter(|(kind, words, _)| has(kind) && reason.contains(words));
-    known.next().map(|(_, _, hint)| *hint)
+    let known = KNOWN
+        .into_iter()
+        .find(|(kind, words, _)| has(kind) && reason.contains(words));
+    known.map(|(_, _, hint)| hint)
 }
 
 /// The hint for a document that was rejected in a bulk request that was accepted.

@@ -293,9 +293,8 @@ impl HttpClient {
             return false;
         }
         let client = auth::build(reqwest::Client::builder().danger_accept_invalid_certs(true));
-        let sent = async { client?.get(address).send().await };
-        sent.await
-            .map_or_else(|error| classify(&error).0 == ConnectionFailure::Tls, |_| true)
+        let answer = async { client?.get(address).send().await }.await;
+        answer.map_or_else(|error| classify(&error).0 == ConnectionFailure::Tls, |_| true)
     }
 }
 

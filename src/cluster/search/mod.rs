@@ -105,35 +105,7 @@ impl Cluster {
             ))),
         }
     }
-}
 
-/// Shared by the readers of a point in time: the next ranges, and the channel to which the pages of each range are sent.
-type Queue = Arc<Mutex<(TimeRanges, Sender<Receiver<Batch>>)>>;
-
-/// Reads one range after another, until none is left or the search is dropped.
-async fn read_ranges(point_in_time: PointInTime, queue: Queue) {
-    loop {
-        let (sender, receiver) = channel(1);
-        let mut shared = queue.lock().await;
-        let Some(range) = shared.0.next().await.transpose() else {
-            return;
-        };
-        if shared.1.send(receiver).await.is_err() {
-            return;
-        }
-        drop(shared);
-        let read = match range {
-            Ok(range) => point_in_time.read(range, &sender).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = read {
-            let _ = sender.send(Err(error)).await;
-            return;
-        }
-    }
-}
-
-impl Cluster {
     /// Opens a scroll, which has one reader; `None` if no index matches.
     async fn open_scroll(&self, search: &Search) -> Result<Option<(Arc<SearchContext>, Page)>> {
         let mut body = search.body(SearchRange::default(), search.max_page());
@@ -159,6 +131,32 @@ impl Cluster {
         let mut request = request.returns(BodyLimit::Large);
         request.retry = Retry::NotStarted;
         self.page(search, request).await
+    }
+}
+
+/// Shared by the readers of a point in time: the next ranges, and the channel to which the pages of each range are sent.
+type Queue = Arc<Mutex<(TimeRanges, Sender<Receiver<Batch>>)>>;
+
+/// Reads one range after another, until none is left or the search is dropped.
+async fn read_ranges(point_in_time: PointInTime, queue: Queue) {
+    loop {
+        let (sender, receiver) = channel(1);
+        let mut shared = queue.lock().await;
+        let Some(range) = shared.0.next().await.transpose() else {
+            return;
+        };
+        if shared.1.send(receiver).await.is_err() {
+            return;
+        }
+        drop(shared);
+        let read = match range {
+            Ok(range) => point_in_time.read(range, &sender).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = read {
+            let _ = sender.send(Err(error)).await;
+            return;
+        }
     }
 }
 
