@@ -402,7 +402,7 @@ pub enum Cause {
     TooLarge(u64),
     /// The form of the state is unknown, so the locations of its values are unknown too.
     #[error("the state has an unknown form: {0}")]
-    Unknown(UnknownForm),
+    Unknown(String),
     /// The decoded state could not be written.
     #[error("the decoded state cannot be written: {why}")]
     Sink {
@@ -411,16 +411,6 @@ pub enum Cause {
         /// The sink's message.
         why: String,
     },
-}
-
-/// Describes an unknown form of state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("at {place}: {why}")]
-pub struct UnknownForm {
-    /// The names of the enclosing elements, separated by dots.
-    pub place: String,
-    /// What is unknown.
-    pub why: String,
 }
 
 impl Error {
@@ -455,7 +445,6 @@ impl From<io::Error> for Cause {
     fn from(cause: io::Error) -> Self {
         let undecodable = |error: json::Error| Self::Undecodable(error.to_string());
         let known = cause.downcast::<Self>();
-        let known = known.or_else(|cause| cause.downcast().map(Self::Unknown));
         let known = known.or_else(|cause| cause.downcast().map(undecodable));
         known.unwrap_or_else(|cause| Self::Sink {
             kind: cause.kind(),

@@ -5,7 +5,7 @@ pub mod hash;
 pub mod schema;
 
 pub(crate) use chunks::TextDecoder;
-pub use chunks::{Cause, ChunkDecoder, ChunkEncoder, Error, StateLimits, UnknownForm};
+pub use chunks::{Cause, ChunkDecoder, ChunkEncoder, Error, StateLimits};
 
 use crate::job::{JobId, SnapshotId};
 

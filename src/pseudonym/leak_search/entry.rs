@@ -188,11 +188,17 @@ struct StateSearch<'s> {
 }
 
 impl StateSearch<'_> {
-    fn finish(self) -> io::Result<FoundHashes> {
-        let (matcher, stream, mut hashes) = (self.matcher, self.stream, self.hashes);
-        self.items
-            .finish(&mut |item| element(matcher, stream, &mut hashes, item))?;
-        Ok(hashes)
+    fn finish(mut self) -> io::Result<FoundHashes> {
+        let items = std::mem::take(&mut self.items);
+        items.finish(&mut |item| self.element(item))?;
+        Ok(self.hashes)
+    }
+
+    fn element(&mut self, item: &JsonItem<'_>) -> io::Result<()> {
+        if item.kind == Kind::Text {
+            self.hashes.note(self.stream, item.path, item.text);
+        }
+        check(self.matcher, TextLocation::State(self.stream), item)
     }
 }
 
@@ -200,25 +206,13 @@ impl Write for StateSearch<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A few bytes may decompress to data that takes seconds to search.
         process::fail_if_cancelled().map_err(io::Error::other)?;
-        let (matcher, stream, hashes) = (self.matcher, self.stream, &mut self.hashes);
-        self.items
-            .push(bytes, &mut |item| element(matcher, stream, hashes, item))?;
+        let mut items = std::mem::take(&mut self.items);
+        items.push(bytes, &mut |item| self.element(item))?;
+        self.items = items;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn element(
-    matcher: &LeakMatcher<'_>,
-    stream: StateStream,
-    hashes: &mut FoundHashes,
-    item: &JsonItem<'_>,
-) -> io::Result<()> {
-    if item.kind == Kind::Text {
-        hashes.note(stream, item.path, item.text);
-    }
-    check(matcher, TextLocation::State(stream), item)
 }

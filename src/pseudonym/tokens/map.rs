@@ -9,7 +9,7 @@ use super::key_file::KeyFile;
 use super::substring_index::{MIN_BYTES, SubstringIndex, SubstringMatch};
 use crate::pseudonym::error::Error;
 use crate::util::format::hex;
-use crate::values::{is_decimal, is_email_address, is_numeric, is_uuid, mac_separator};
+use crate::values::{ValueFormat, is_decimal, is_email_address, is_numeric, is_uuid, mac_separator};
 
 /// The maximum number of distinct values.
 const MAX_VALUES: usize = 5_000_000;
@@ -65,7 +65,7 @@ impl TokenMap {
             None => self.add(text)?,
         };
         let entry = &mut self.entries[id as usize];
-        if what != TokenUse::HashCandidate && Kind::of(text) != Kind::Constant && !text.is_empty() {
+        if what != TokenUse::HashCandidate && !matches!(text, "" | "true" | "false" | "-") {
             entry.replaced = true;
             entry.word &= what == TokenUse::MessageWord;
         }
@@ -107,7 +107,7 @@ impl TokenMap {
             let text = Arc::clone(&self.entries[id].text);
             let token = match known.get(&*text) {
                 Some(token) => token.clone(),
-                None => self.new_token(&text)?,
+                None => self.free_token(&text)?,
             };
             self.file.tokens.insert(token.clone(), text.to_string());
             self.entries[id].token = Some(token);
@@ -115,17 +115,17 @@ impl TokenMap {
         Ok(())
     }
 
-    fn new_token(&self, text: &str) -> Result<String, Error> {
-        let kind = Kind::of(text);
+    fn free_token(&self, text: &str) -> Result<String, Error> {
+        let format = token_format(text);
         let is_free = |token: &String| {
             !self.file.tokens.contains_key(token)
                 && self.original(token, true).is_none()
                 && self.find(token, true).is_none()
         };
         (0..MAX_ATTEMPTS)
-            .map(|attempt| kind.token(text, &self.file.key.digest(text, attempt)))
+            .map(|attempt| new_token(format, text, &self.file.key.digest(text, attempt)))
             .find(is_free)
-            .ok_or_else(|| Error::without_hint(format!("all tokens of this kind are in use: {}", kind.name())))
+            .ok_or_else(|| Error::without_hint(format!("all tokens of this kind are in use: {}", format.name())))
     }
 
     /// Returns the token of a value; the value itself if it is not replaced; `None` if it was not collected.
@@ -215,71 +215,41 @@ fn is_searched(text: &str) -> bool {
 /// The range of tokens for numbers. They fit into `integer` fields, and all have ten digits.
 const NUMBERS: std::ops::RangeInclusive<u64> = 1_000_000_000..=2_147_483_646;
 
-/// The kind of a value, which its token keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Kind {
-    /// Boolean values and placeholders, which stay.
-    Constant,
-    Ipv4,
-    Ipv6,
-    Email,
-    Uuid,
-    Mac,
-    Number,
-    Plain,
+/// Returns the format of a value, which its token keeps.
+fn token_format(text: &str) -> ValueFormat {
+    match text {
+        _ if text.parse::<Ipv4Addr>().is_ok() => ValueFormat::Ipv4,
+        _ if text.parse::<Ipv6Addr>().is_ok() => ValueFormat::Ipv6,
+        _ if is_decimal(text) => ValueFormat::Number,
+        _ if is_uuid(text) => ValueFormat::Uuid,
+        _ if mac_separator(text).is_some() => ValueFormat::Mac,
+        _ if is_email_address(text) => ValueFormat::Email,
+        _ => ValueFormat::Text,
+    }
 }
 
-impl Kind {
-    fn of(text: &str) -> Self {
-        match text {
-            "true" | "false" | "-" => Self::Constant,
-            _ if text.parse::<Ipv4Addr>().is_ok() => Self::Ipv4,
-            _ if text.parse::<Ipv6Addr>().is_ok() => Self::Ipv6,
-            _ if is_decimal(text) => Self::Number,
-            _ if is_uuid(text) => Self::Uuid,
-            _ if mac_separator(text).is_some() => Self::Mac,
-            _ if is_email_address(text) => Self::Email,
-            _ => Self::Plain,
+/// Returns a token for `text`, which has this format.
+fn new_token(format: ValueFormat, text: &str, digest: &[u8; 32]) -> String {
+    let [a, b, c, d, ..] = *digest;
+    match format {
+        // 240.0.0.0/4 is reserved and not used by any host.
+        ValueFormat::Ipv4 => Ipv4Addr::new(240 | (a & 15), b, c, d & 0xfe).to_string(),
+        ValueFormat::Ipv6 => {
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&digest[..16]);
+            // Unique local addresses.
+            bytes[0] = 0xfd;
+            Ipv6Addr::from(bytes).to_string()
         }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Constant => "Boolean",
-            Self::Ipv4 => "IPv4 address",
-            Self::Ipv6 => "IPv6 address",
-            Self::Email => "email address",
-            Self::Uuid => "UUID",
-            Self::Mac => "MAC address",
-            Self::Number => "number",
-            Self::Plain => "value",
+        ValueFormat::Email => format!("t_{}@mail.invalid", hex(&digest[..8])),
+        ValueFormat::Uuid => uuid(text, digest),
+        ValueFormat::Mac => mac(text, digest),
+        ValueFormat::Number => {
+            let size = NUMBERS.end() - NUMBERS.start() + 1;
+            let number = u64::from(u32::from_be_bytes([a, b, c, d])) % size;
+            (NUMBERS.start() + number).to_string()
         }
-    }
-
-    /// Returns the token for `text`, which is of this kind.
-    fn token(self, text: &str, digest: &[u8; 32]) -> String {
-        let [a, b, c, d, ..] = *digest;
-        match self {
-            Self::Constant => text.to_owned(),
-            // 240.0.0.0/4 is reserved and not used by any host.
-            Self::Ipv4 => Ipv4Addr::new(240 | (a & 15), b, c, d & 0xfe).to_string(),
-            Self::Ipv6 => {
-                let mut bytes = [0; 16];
-                bytes.copy_from_slice(&digest[..16]);
-                // Unique local addresses.
-                bytes[0] = 0xfd;
-                Ipv6Addr::from(bytes).to_string()
-            }
-            Self::Email => format!("t_{}@mail.invalid", hex(&digest[..8])),
-            Self::Uuid => uuid(text, digest),
-            Self::Mac => mac(text, digest),
-            Self::Number => {
-                let size = NUMBERS.end() - NUMBERS.start() + 1;
-                let number = u64::from(u32::from_be_bytes([a, b, c, d])) % size;
-                (NUMBERS.start() + number).to_string()
-            }
-            Self::Plain => format!("t_{}", hex(&digest[..8])),
-        }
+        _ => format!("t_{}", hex(&digest[..8])),
     }
 }
 
@@ -403,32 +373,31 @@ mod tests {
 
     #[test]
     fn token_has_the_format_of_its_value() {
-        for (text, kind) in [
-            ("true", Kind::Constant),
-            ("-", Kind::Constant),
-            ("10.1.2.3", Kind::Ipv4),
-            ("2001:db8::1", Kind::Ipv6),
-            ("anna@example.org", Kind::Email),
-            ("E0F5B9C2-6a1d-4c7b-9d3e-0123456789ab", Kind::Uuid),
-            ("00:0c:29:AA:bb:cc", Kind::Mac),
-            ("00-0c-29-aa-bb-cc", Kind::Mac),
-            ("404", Kind::Number),
-            ("-1.5", Kind::Number),
-            ("web-01", Kind::Plain),
-            ("CORP\\anna", Kind::Plain),
-            ("a b@c.d", Kind::Plain),
-            ("1.2.3", Kind::Plain),
-            ("", Kind::Plain),
+        for (text, format) in [
+            ("10.1.2.3", ValueFormat::Ipv4),
+            ("2001:db8::1", ValueFormat::Ipv6),
+            ("anna@example.org", ValueFormat::Email),
+            ("E0F5B9C2-6a1d-4c7b-9d3e-0123456789ab", ValueFormat::Uuid),
+            ("00:0c:29:AA:bb:cc", ValueFormat::Mac),
+            ("00-0c-29-aa-bb-cc", ValueFormat::Mac),
+            ("404", ValueFormat::Number),
+            ("-1.5", ValueFormat::Number),
+            ("web-01", ValueFormat::Text),
+            ("CORP\\anna", ValueFormat::Text),
+            ("a b@c.d", ValueFormat::Text),
+            ("1.2.3", ValueFormat::Text),
+            ("", ValueFormat::Text),
         ] {
-            assert_eq!(Kind::of(text), kind, "{text}");
+            assert_eq!(token_format(text), format, "{text}");
             for fill in [0, 1, 0x5a, 0xff] {
-                let token = kind.token(text, &[fill; 32]);
-                assert_eq!(Kind::of(&token), kind, "{token}");
-                if kind == Kind::Number {
+                let token = new_token(format, text, &[fill; 32]);
+                assert_eq!(token_format(&token), format, "{token}");
+                if format == ValueFormat::Number {
                     assert!(token.parse::<i32>().is_ok() && token.len() == 10, "{token}");
                 }
             }
         }
-        assert_eq!(Kind::Mac.token("AA-0C-29-AA-BB-CC", &[0xff; 32]), "FE-FF-FF-FF-FF-FF");
+        let token = new_token(ValueFormat::Mac, "AA-0C-29-AA-BB-CC", &[0xff; 32]);
+        assert_eq!(token, "FE-FF-FF-FF-FF-FF");
     }
 }

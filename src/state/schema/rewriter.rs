@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::form::{self, Elements, Rule, is_cue, is_numbers, is_tag};
 use super::value::{Change, Detector, ModelKind, OpenCategory, ValueKind, ValueLocation, Visitor};
 use crate::json::{Editor, Kind, Token, Tokenizer, quoted};
-use crate::state::chunks::UnknownForm;
+use crate::state::chunks::Cause;
 
 /// The kind of stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +24,6 @@ pub enum StateStream {
 /// [`Cause::Unknown`](crate::state::Cause::Unknown).
 pub struct StateRewriter<V, W: Write> {
     tokens: Tokenizer,
-    walk: Walk<V, W>,
-}
-
-const NO_NUMBER: &str = "a text that is not a number";
-const NO_LENGTH: &str = "a category whose lengths are not numbers or are repeated";
-
-struct Walk<V, W: Write> {
     visitor: V,
     stream: StateStream,
     editor: Editor<W>,
@@ -46,6 +39,9 @@ struct Walk<V, W: Write> {
     /// The number of dropped entries in the enclosing level.
     dropped: u64,
 }
+
+const NO_NUMBER: &str = "a text that is not a number";
+const NO_LENGTH: &str = "a category whose lengths are not numbers or are repeated";
 
 /// An enclosing object.
 struct Frame {
@@ -63,7 +59,8 @@ struct Frame {
 impl<V: Visitor, W: Write> StateRewriter<V, W> {
     /// Creates a rewriter.
     pub fn new(stream: StateStream, visitor: V, out: W) -> Self {
-        let walk = Walk {
+        Self {
+            tokens: Tokenizer::default(),
             visitor,
             stream,
             editor: Editor::new(out),
@@ -74,35 +71,19 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             category: OpenCategory::default(),
             drop_entry: false,
             dropped: 0,
-        };
-        let tokens = Tokenizer::default();
-        Self { tokens, walk }
+        }
     }
 
     /// Ends the state.
     ///
     /// # Errors
     /// An incomplete state, or an error of the sink.
-    pub fn finish(self) -> io::Result<(V, W)> {
-        let mut walk = self.walk;
-        let rest = self.tokens.finish(&mut |token| walk.token(&token))?;
-        Ok((walk.visitor, walk.editor.finish(&rest)?))
-    }
-}
-
-impl<V: Visitor, W: Write> Write for StateRewriter<V, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let walk = &mut self.walk;
-        self.tokens.push(bytes, &mut |token| walk.token(&token))?;
-        Ok(bytes.len())
+    pub fn finish(mut self) -> io::Result<(V, W)> {
+        let tokens = std::mem::take(&mut self.tokens);
+        let rest = tokens.finish(&mut |token| self.token(&token))?;
+        Ok((self.visitor, self.editor.finish(&rest)?))
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<V: Visitor, W: Write> Walk<V, W> {
     fn token(&mut self, token: &Token<'_>) -> io::Result<()> {
         match token.kind {
             Kind::Name => self.name(token),
@@ -377,8 +358,20 @@ impl<V: Visitor, W: Write> Walk<V, W> {
             true => "the outermost level".to_owned(),
             false => names.join("."),
         };
-        let why = why.to_owned();
-        io::Error::new(io::ErrorKind::InvalidData, UnknownForm { place, why })
+        io::Error::new(io::ErrorKind::InvalidData, Cause::Unknown(format!("at {place}: {why}")))
+    }
+}
+
+impl<V: Visitor, W: Write> Write for StateRewriter<V, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.push(bytes, &mut |token| self.token(&token))?;
+        self.tokens = tokens;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
