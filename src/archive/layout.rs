@@ -22,11 +22,12 @@ const SNAPSHOT_PREFIX: &str = "ml-anomalies-snapshot_doc_";
 const MANIFEST: &str = "esml_manifest.json";
 
 /// The endings of entry names after the safe job ID.
-pub(crate) const ENDINGS: [(&str, EntryKind); 9] = [
+pub(crate) const ENDINGS: [(&str, EntryKind); 10] = [
     ("_config.json", EntryKind::Config),
     ("_snapshot_docs.ndjson", EntryKind::State),
     ("_annotations.ndjson", EntryKind::Annotations),
     ("_notifications.ndjson", EntryKind::Notifications),
+    ("_input_1.ndjson", EntryKind::Inputs { number: 1 }),
     ("_input_mapping.json", EntryKind::InputMapping),
     ("_data_counts.json", EntryKind::DataCounts),
     ("_categories.ndjson", EntryKind::Categories),
@@ -371,11 +372,7 @@ mod tests {
     fn kinds() -> Vec<EntryKind> {
         let mut kinds = vec![EntryKind::Snapshot];
         kinds.extend(ENDINGS.iter().map(|(_, kind)| *kind));
-        kinds.extend([
-            EntryKind::Inputs { number: 1 },
-            EntryKind::Inputs { number: 12 },
-            EntryKind::Manifest,
-        ]);
+        kinds.extend([EntryKind::Inputs { number: 12 }, EntryKind::Manifest]);
         kinds
     }
 

@@ -159,9 +159,8 @@ impl Detector {
     }
 
     fn split_fields(&self) -> impl Iterator<Item = &str> {
-        [&self.by, &self.over, &self.partition]
-            .into_iter()
-            .filter_map(|name| name.as_deref())
+        let fields = [&self.by, &self.over, &self.partition].into_iter();
+        fields.filter_map(|name| name.as_deref())
     }
 
     /// Returns `detector_description`, or the function with its fields.
@@ -199,7 +198,7 @@ impl JobConfig {
         };
         let mut job = members(JOB, job.get())?;
         job.set(DATAFEED, datafeed);
-        Ok(job.to_json())
+        Ok(raw(&job))
     }
 
     /// Returns the job with the members of its datafeed as changed by `edit`; `None` keeps a member unchanged.
@@ -219,7 +218,7 @@ impl JobConfig {
             }
         }
         job.set(DATAFEED, &datafeed);
-        Self::parse(job.to_json().get().as_bytes())
+        Self::parse(raw(&job).get().as_bytes())
     }
 
     /// Returns the job without its datafeed.
@@ -229,7 +228,7 @@ impl JobConfig {
     pub fn without_datafeed(&self) -> Result<Self, Error> {
         let mut job = members(JOB, self.text.get())?;
         job.remove(&[DATAFEED]);
-        Self::parse(job.to_json().get().as_bytes())
+        Self::parse(raw(&job).get().as_bytes())
     }
 
     /// `job_id`.

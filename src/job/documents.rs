@@ -292,7 +292,7 @@ impl Filter {
     pub fn body(&self) -> Result<Box<RawValue>, Error> {
         let mut body = RawObject::parse(self.text.get())?;
         body.remove(&["filter_id"]);
-        Ok(body.to_json())
+        Ok(raw(&body))
     }
 }
 

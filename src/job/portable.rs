@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::config::{DATAFEED, GENERATED, JobConfig};
 use super::error::{Error, members};
 use super::id::{DatafeedId, IndexPattern, JobId};
-use crate::json::{Edit, ObjectMember, RawObject, edit_members};
+use crate::json::{Edit, ObjectMember, RawObject, edit_members, raw};
 
 /// Members that belong to other requests: the path contains the job ID, and the datafeed is created separately.
 const ELSEWHERE: [&str; 2] = ["job_id", DATAFEED];
@@ -76,7 +76,7 @@ impl PortableJob {
             set_analyzer(&mut analysis, &config.analysis.categorization_filters, analyzer.clone())?;
             job.set("analysis_config", &analysis);
         }
-        let job = job.to_json();
+        let job = raw(&job);
         Ok(Self { job, datafeed })
     }
 
@@ -92,7 +92,7 @@ impl PortableJob {
         // The datafeed contains the job ID, and both IDs must be equal.
         members.set("job_id", job.as_str());
         members.set(DATAFEED, datafeed);
-        Ok(members.to_json())
+        Ok(raw(&members))
     }
 }
 
@@ -123,7 +123,7 @@ fn datafeed_body(json: &RawValue, options: &PortableOptions<'_>) -> Result<Box<R
         datafeed.remove(&["indexes"]);
         datafeed.set("indices", indices);
     }
-    Ok(datafeed.to_json())
+    Ok(raw(&datafeed))
 }
 
 /// Elasticsearch refuses filters together with an analyzer. When it adds an analyzer to a job, it appends the filters

@@ -252,6 +252,12 @@ pub fn for_each_leaf(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>)) -> bool {
     read.is_ok()
 }
 
+/// Whether a path is that of an object, or of something in it.
+pub(crate) fn is_within(path: &str, object: &str) -> bool {
+    let below = path.strip_prefix(object);
+    below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
+}
+
 /// The path of a token.
 #[derive(Debug, Default)]
 pub(crate) struct Path {

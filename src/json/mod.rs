@@ -9,8 +9,8 @@ mod indent;
 mod object;
 mod tokenizer;
 
-pub(crate) use edit::Path;
 pub use edit::{Edit, Editor, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
+pub(crate) use edit::{Path, is_within};
 pub(crate) use indent::indented;
 pub use object::{Object, check_members, quoted, without_value};
 pub(crate) use object::{RawObject, for_each_member, nested_values, raw, unquoted};

@@ -79,11 +79,8 @@ pub(crate) struct RawObject(Vec<(String, Box<RawValue>)>);
 impl RawObject {
     pub(crate) fn parse(json: &str) -> serde_json::Result<Self> {
         let mut members = Vec::new();
-        for_each_member(
-            json,
-            |_| true,
-            |name, value| members.push((name.into_owned(), value.to_owned())),
-        )?;
+        let add = |name: Cow<'_, str>, value: &RawValue| members.push((name.into_owned(), value.to_owned()));
+        for_each_member(json, |_| true, add)?;
         Ok(Self(members))
     }
 
@@ -107,10 +104,6 @@ impl RawObject {
 
     pub(crate) fn remove(&mut self, names: &[&str]) {
         self.0.retain(|(name, _)| !names.contains(&name.as_str()));
-    }
-
-    pub(crate) fn to_json(&self) -> Box<RawValue> {
-        raw(self)
     }
 }
 

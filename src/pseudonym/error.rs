@@ -13,10 +13,8 @@ const REPORT: &str = "this is a bug in esml-state: please report it";
 impl Error {
     pub(super) fn not_a_key_file(path: &Path, why: impl Display) -> Self {
         let message = format!("{}: not a key file: {why}", path.display());
-        Self::failed(
-            message,
-            "specify the file next to the archive whose name ends with .key.json",
-        )
+        let hint = "specify the file next to the archive whose name ends with .key.json";
+        Self::failed(message, hint)
     }
 
     pub(super) fn too_many_values(most: usize) -> Self {
@@ -88,19 +86,15 @@ impl Error {
 
     pub(super) fn not_importable(finding: &archive::Finding) -> Self {
         let archive::Finding { place, what, .. } = finding;
-        Self::failed(
-            format!("the pseudonymized archive cannot be imported: {place}: {what}"),
-            REPORT,
-        )
+        let message = format!("the pseudonymized archive cannot be imported: {place}: {what}");
+        Self::failed(message, REPORT)
     }
 
     /// Converts an error of editing a document. Errors of this program are the source of an `io::Error`.
     pub(super) fn of_edit(cause: io::Error) -> Self {
         cause.downcast::<Self>().unwrap_or_else(|cause| {
-            Self::failed(
-                format!("a document cannot be read: {cause}"),
-                "list all findings with `esml-state inspect --verify ARCHIVE`",
-            )
+            let message = format!("a document cannot be read: {cause}");
+            Self::failed(message, "list all findings with `esml-state inspect --verify ARCHIVE`")
         })
     }
 

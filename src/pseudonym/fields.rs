@@ -9,7 +9,7 @@ use crate::job::{
     Detector, FieldReader, InputMappings, JobConfig, fields_read_by, includes, matches_wildcard, needed_fields,
     without_query,
 };
-use crate::json::nested_values;
+use crate::json::{is_within, nested_values};
 use crate::pseudonym::error::{Error, Result};
 use crate::values::{Content, Normalizers};
 
@@ -104,10 +104,9 @@ impl ReplacedFields {
         let is_known = |name: &String| known.contains(name.as_str()) || messages == Some(name);
         if let Some(unknown) = only.into_iter().flatten().find(|name| !is_known(name)) {
             let known: Vec<&str> = known.into_iter().chain(messages).collect();
-            return Err(Error::usage(
-                format!("`{unknown}` is not a field whose values can be replaced"),
-                format!("the fields of the job are {}", known.join(", ")),
-            ));
+            let message = format!("`{unknown}` is not a field whose values can be replaced");
+            let hint = format!("the fields of the job are {}", known.join(", "));
+            return Err(Error::usage(message, hint));
         }
         let is_chosen = |name: &&str| only.is_none_or(|only| only.iter().any(|chosen| chosen == name));
         let names: Vec<&str> = known.into_iter().filter(is_chosen).collect();
@@ -200,9 +199,8 @@ impl ReplacedFields {
 
     /// Whether a path of an input document is read by the job or its datafeed, or leads to such a path.
     pub(crate) fn is_known(&self, path: &str) -> bool {
-        let mut known = (self.places.keys().chain(&self.message_places))
-            .chain(&self.numbers)
-            .chain(&self.read);
+        let places = self.places.keys().chain(&self.message_places);
+        let mut known = places.chain(&self.numbers).chain(&self.read);
         known.any(|known| is_within(known, path))
     }
 
@@ -234,12 +232,6 @@ impl ReplacedFields {
     }
 }
 
-/// Whether a place is this path, or below it.
-fn is_within(place: &str, path: &str) -> bool {
-    let below = place.strip_prefix(path);
-    below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
-}
-
 /// `distinct_count` and `info_content` read texts; all other functions read numbers.
 fn counts_texts(detector: &Detector) -> bool {
     let mut counting = ["distinct_count", "info_content", "dc"].into_iter();
@@ -252,10 +244,8 @@ fn counts_texts(detector: &Detector) -> bool {
 /// Returns the names of the partition field and of the over or by field; empty if there is none.
 fn field_pair(detector: &Detector) -> (String, String) {
     let person = detector.over.clone().or(detector.by.clone());
-    (
-        detector.partition.clone().unwrap_or_default(),
-        person.unwrap_or_default(),
-    )
+    let partition = detector.partition.clone();
+    (partition.unwrap_or_default(), person.unwrap_or_default())
 }
 
 /// Returns fields by the names that the datafeed's aggregations give to their values.

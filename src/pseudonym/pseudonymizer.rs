@@ -14,8 +14,8 @@ use super::hashes::TimeShiftRules;
 use super::leak_search;
 use super::rewrite::Rewriter;
 use crate::archive::{
-    self, Archive, ArchiveWriter, CheckedArchive, Contents, Document, EntryBuilder, EntryKind, EntryName, EntrySummary,
-    Limits, Manifest, ManifestSource, Part, Progress, Target, UnpublishedArchive,
+    self, Archive, ArchiveWriter, CheckedArchive, Contents, Document, ENDINGS, EntryBuilder, EntryKind, EntryName,
+    EntrySummary, Limits, Manifest, ManifestSource, Part, Progress, Target, UnpublishedArchive,
 };
 use crate::job::JobConfig;
 use crate::pseudonym::error::{Error, Result};
@@ -27,21 +27,6 @@ use crate::util::timestamp::EpochMillis;
 
 /// The index of state documents. It is not used: the Python scripts and this tool determine the index themselves.
 const STATE_INDEX: &str = ".ml-state";
-
-/// The entries of an archive in order, input documents as one.
-const ENTRIES: [EntryKind; 11] = [
-    EntryKind::Snapshot,
-    EntryKind::Config,
-    EntryKind::State,
-    EntryKind::Annotations,
-    EntryKind::Notifications,
-    EntryKind::Inputs { number: 1 },
-    EntryKind::InputMapping,
-    EntryKind::DataCounts,
-    EntryKind::Categories,
-    EntryKind::Filters,
-    EntryKind::Calendars,
-];
 
 /// What is replaced.
 pub(crate) struct Options<'a> {
@@ -89,7 +74,7 @@ impl Pseudonymizer {
 
     /// Collects every value without writing anything.
     pub(crate) async fn collect_values(&mut self, progress: Progress<'_>) -> Result<()> {
-        for kind in ENTRIES {
+        for kind in entry_kinds() {
             let rewriter = &mut self.rewriter;
             match kind.part() {
                 None => drop(self.json_entry(kind, None)?),
@@ -167,7 +152,7 @@ impl Pseudonymizer {
         // The snapshot contains the number of state documents, but precedes them.
         let (state, documents) = self.write_state(level, progress).await?;
         let mut state = Some(state);
-        for kind in ENTRIES {
+        for kind in entry_kinds() {
             let mut entry = self.entry(kind, level);
             match kind.part() {
                 None => match self.json_entry(kind, Some(documents))? {
@@ -311,6 +296,12 @@ impl Pseudonymizer {
     }
 }
 
+/// Returns the kinds of entries in the order in which they are written.
+fn entry_kinds() -> impl Iterator<Item = EntryKind> {
+    let kinds = ENDINGS.into_iter().map(|(_, kind)| kind);
+    std::iter::once(EntryKind::Snapshot).chain(kinds)
+}
+
 /// Passes each document of a part to a function. Reports the average size of the documents in bytes for each.
 async fn for_each_document(
     archive: &CheckedArchive,
@@ -319,13 +310,8 @@ async fn for_each_document(
     take: &mut dyn FnMut(&Document) -> Result<()>,
 ) -> Result<()> {
     let of_part = |entry: &&EntrySummary| entry.kind.and_then(EntryKind::part) == Some(part);
-    let bytes: u64 = archive
-        .contents
-        .entries
-        .iter()
-        .filter(of_part)
-        .map(|entry| entry.bytes)
-        .sum();
+    let entries = archive.contents.entries.iter().filter(of_part);
+    let bytes: u64 = entries.map(|entry| entry.bytes).sum();
     let average = bytes / archive.contents.count(part).max(1);
     let mut stream = archive.documents(part);
     while let Some(batch) = stream.next().await? {

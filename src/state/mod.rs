@@ -37,9 +37,8 @@ impl StateDocId {
     /// contain `_model_state_`.
     pub fn parse(id: &str, job: &JobId, snapshot: &SnapshotId) -> Option<Self> {
         let (base, number) = split_number(id)?;
-        let kind = [StateKind::Model, StateKind::Categorizer]
-            .into_iter()
-            .find(|kind| base == kind.base(job, snapshot))?;
+        let mut kinds = [StateKind::Model, StateKind::Categorizer].into_iter();
+        let kind = kinds.find(|kind| base == kind.base(job, snapshot))?;
         Some(Self { kind, number })
     }
 

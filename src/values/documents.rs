@@ -5,6 +5,7 @@ use self::Content::{
 };
 use super::location::ArchivePart;
 use crate::job::GENERATED;
+use crate::json::is_within;
 
 /// The user that autodetect writes annotations as. No other user can have this name.
 pub(crate) const JOB_USER: &str = "_xpack";
@@ -188,14 +189,8 @@ impl DocumentKind {
     }
 
     fn covers(&self, known: &str, path: &str) -> bool {
-        known.split(' ').any(|known| {
-            let below = path.strip_prefix(known);
-            below.is_some_and(|below| below.is_empty() || (self.is_nested() && below.starts_with('.')))
-        })
-    }
-
-    /// Whether everything below a path has the content of the path.
-    fn is_nested(&self) -> bool {
-        self.part == ArchivePart::Configuration
+        let is_nested = self.part == ArchivePart::Configuration;
+        let mut known = known.split(' ');
+        known.any(|known| path == known || (is_nested && is_within(path, known)))
     }
 }

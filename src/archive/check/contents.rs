@@ -296,6 +296,14 @@ impl Findings {
         self.add(Severity::Warning, false, place, what.as_ref());
     }
 
+    /// Adds that something belongs to a different job than the configuration.
+    pub(super) fn other_job(&mut self, place: &Place, id: &str, job: &JobId) {
+        self.fatal(
+            place,
+            format!("belongs to job `{id}`, but the configuration belongs to `{job}`"),
+        );
+    }
+
     fn add(&mut self, severity: Severity, incomplete: bool, place: &Place, what: &str) {
         // A fatal finding must not be dropped because of many warnings.
         let max = match severity {

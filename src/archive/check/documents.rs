@@ -193,8 +193,8 @@ impl<'v> Checker<'v> {
     fn category(&mut self, id: &str, place: &Place) -> Result<()> {
         let parts = id.rsplit_once(CATEGORY);
         let Some((job, number)) = parts.filter(|(_, number)| is_category_number(number)) else {
-            self.findings
-                .fatal(place, format!("`{id}` is not the ID of a category"));
+            let what = format!("`{id}` is not the ID of a category");
+            self.findings.fatal(place, what);
             return Ok(());
         };
         self.categories.add(number).map_err(Error::temporary)?;
@@ -222,10 +222,8 @@ impl<'v> Checker<'v> {
         } else if indices.len() < MAX_INDICES {
             indices.insert(index.to_owned(), 1);
         } else {
-            findings.fatal(
-                place,
-                format!("the input documents are from more than {MAX_INDICES} source indices"),
-            );
+            let what = format!("the input documents are from more than {MAX_INDICES} source indices");
+            findings.fatal(place, what);
         }
         Ok(())
     }
@@ -234,10 +232,7 @@ impl<'v> Checker<'v> {
     pub(super) fn require_owner(&mut self, job: &JobId) {
         let findings = &mut self.findings;
         for (id, place) in self.owners.iter().filter(|(id, _)| *id != job.as_str()) {
-            findings.fatal(
-                place,
-                format!("belongs to job `{id}`, but the configuration belongs to `{job}`"),
-            );
+            findings.other_job(place, id, job);
         }
         let Some(snapshot) = self.contents.snapshot_id() else {
             return;
@@ -286,12 +281,8 @@ fn job_of(part: Part, source: &[u8]) -> Result<Option<String>, String> {
         return read.map(|_| None).map_err(not_an_object);
     }
     let mut job = None;
-    let read = for_each_member(
-        text,
-        |name| name == "job_id",
-        |_, value| job = Some(job_id_text(value.get())),
-    );
-    read.map_err(not_an_object)?;
+    let is_job = |name: &str| name == "job_id";
+    for_each_member(text, is_job, |_, value| job = Some(job_id_text(value.get()))).map_err(not_an_object)?;
     check_members(text).map_err(|cause| without_value(&cause))?;
     Ok(job)
 }

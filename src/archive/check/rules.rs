@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tar::EntryType;
 
@@ -182,16 +181,12 @@ impl Checker<'_> {
             let size = snapshot.model_size_stats.as_ref().and_then(|size| size.job_id.as_ref());
             let ids = [Some(&snapshot.job_id), quantiles, size].into_iter().flatten();
             for id in ids.filter(|id| *id != job.as_str()) {
-                findings.fatal(
-                    &place,
-                    format!("belongs to job `{id}`, but the configuration belongs to `{job}`"),
-                );
+                findings.other_job(&place, id, job);
             }
             if quantiles.is_none() {
-                findings.warning(
-                    &place,
-                    "the quantiles are missing: normalization of scores starts from the beginning after an import",
-                );
+                let what =
+                    "the quantiles are missing: normalization of scores starts from the beginning after an import";
+                findings.warning(&place, what);
             }
         }
         let counts = contents.data_counts.as_ref();
@@ -235,7 +230,7 @@ fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result
     }
     match kind {
         EntryKind::Config => contents.config = Some(JobConfig::parse(json.as_bytes()).map_err(why)?),
-        EntryKind::Manifest => contents.manifest = Some(parse(json)?),
+        EntryKind::Manifest => contents.manifest = Some(serde_json::from_str(json).map_err(unreadable)?),
         EntryKind::Snapshot => contents.snapshot = Some(Snapshot::parse(value).map_err(why)?),
         _ => {
             match kind {
@@ -261,13 +256,9 @@ fn unreadable(cause: serde_json::Error) -> String {
     format!("cannot be read: {}", without_value(&cause))
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
-    serde_json::from_str(text).map_err(unreadable)
-}
-
 /// Parses an array of elements with unique IDs.
 fn array_of<T>(text: &str, read: fn(&RawValue) -> Result<T, job::Error>, id: fn(&T) -> &str) -> Result<Vec<T>, String> {
-    let elements: Vec<&RawValue> = parse(text)?;
+    let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(unreadable)?;
     if elements.len() > MAX_ELEMENTS {
         return Err(format!("cannot be read: more than {MAX_ELEMENTS} elements"));
     }
@@ -344,10 +335,8 @@ fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) 
                 "its SHA-256 does not match the manifest: the entry was changed".to_owned()
             }
             Some(listed) if entry.kind.is_some() && listed.documents != entry.documents => {
-                format!(
-                    "has {} documents, but the manifest lists {}",
-                    entry.documents, listed.documents
-                )
+                let (archived, listed) = (entry.documents, listed.documents);
+                format!("has {archived} documents, but the manifest lists {listed}")
             }
             Some(_) => continue,
         };

@@ -58,21 +58,20 @@ impl DocumentReader {
 
     /// Reads the next document into `source`; `None` at the end of the entry.
     pub(in crate::archive) fn next(&mut self, tar: &mut TarReader<'_>) -> Result<Option<Action>, ReadError> {
-        let mut action = None;
-        if self.part.has_actions() {
+        let (has_actions, mut action) = (self.part.has_actions(), Action::default());
+        if has_actions {
             if !self.read_line(tar, MAX_ACTION)? {
                 return Ok(None);
             }
             let parsed = Action::parse(&self.source);
-            action = Some(parsed.map_err(|why| ReadError::malformed(format!("not an action line: {why}")))?);
+            action = parsed.map_err(|why| ReadError::malformed(format!("not an action line: {why}")))?;
         }
         if !self.read_line(tar, max_document(self.part))? {
-            return match action {
-                Some(_) => Err(ReadError::malformed("an action line without a document")),
-                None => Ok(None),
+            return match has_actions {
+                true => Err(ReadError::malformed("an action line without a document")),
+                false => Ok(None),
             };
         }
-        let action = action.unwrap_or_default();
         action.require_names(self.part)?;
         Ok(Some(action))
     }

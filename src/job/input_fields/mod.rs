@@ -262,9 +262,8 @@ impl<'a> Resolver<'a> {
         }
         // A composite defines fields below its name.
         let is_scripted = |(scripted, field): &(&String, &Value)| {
-            let below = name
-                .strip_prefix(scripted.as_str())
-                .and_then(|rest| rest.strip_prefix('.'));
+            let below = name.strip_prefix(scripted.as_str());
+            let below = below.and_then(|rest| rest.strip_prefix('.'));
             *scripted == name || below.is_some_and(|below| field["fields"].get(below).is_some())
         };
         if let Some((_, field)) = entries(self.runtime).find(is_scripted) {

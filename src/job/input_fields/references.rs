@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::job::mapping::matches_wildcard;
+use crate::json::is_within;
 
 #[derive(Debug, Default)]
 pub(super) struct FieldReferences {
@@ -63,8 +64,7 @@ impl FieldReferences {
 
     /// Whether a field of that name may be read.
     pub(super) fn reads(&self, scripted: &str) -> bool {
-        let inner = format!("{scripted}.");
-        let reads = |name: &String| name == scripted || name.starts_with(&inner) || matches_wildcard(name, scripted);
+        let reads = |name: &String| is_within(name, scripted) || matches_wildcard(name, scripted);
         self.by_default.is_some() || !self.warnings.is_empty() || self.names.iter().any(reads)
     }
 }

@@ -210,9 +210,8 @@ impl Mapping {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let fields = self.fields.iter().filter(|(_, field)| field.origin != Origin::Object);
         let runtime = entries(self.json.get("runtime"));
-        fields
-            .map(|(name, _)| name.as_str())
-            .chain(runtime.map(|(name, _)| name.as_str()))
+        let names = fields.map(|(name, _)| name.as_str());
+        names.chain(runtime.map(|(name, _)| name.as_str()))
     }
 
     /// Returns the types of fields, multi-fields and aliases in documents, by name.
@@ -235,18 +234,16 @@ pub(super) fn number(value: &Value) -> Option<u64> {
 
 /// Returns the objects and fields that may contain a dotted name, outermost first.
 fn parents(name: &str) -> impl Iterator<Item = &str> {
-    name.match_indices('.')
-        .take(MAX_NAME_PARTS)
-        .map(|(dot, _)| &name[..dot])
+    let dots = name.match_indices('.').take(MAX_NAME_PARTS);
+    dots.map(|(dot, _)| &name[..dot])
 }
 
 /// `above` is the length of the enclosing names, `all` that of the previous names.
 fn check(mapping: &Value, above: usize, all: &mut usize) -> Result<(), String> {
     for section in ["properties", "fields", "runtime"] {
         let Some(fields) = mapping.get(section) else { continue };
-        let fields = fields
-            .as_object()
-            .ok_or_else(|| format!("`{section}` is not an object"))?;
+        let invalid = || format!("`{section}` is not an object");
+        let fields = fields.as_object().ok_or_else(invalid)?;
         for (name, definition) in fields {
             if !definition.is_object() {
                 return Err(format!("the definition of field `{name}` is not an object"));
@@ -254,10 +251,8 @@ fn check(mapping: &Value, above: usize, all: &mut usize) -> Result<(), String> {
             let length = above + name.len();
             *all += length * (1 + one_or_many(definition.get("copy_to")).count());
             if *all > MAX_NAME_BYTES {
-                return Err(format!(
-                    "the names of its fields have more than {} MiB",
-                    MAX_NAME_BYTES >> 20
-                ));
+                let max = MAX_NAME_BYTES >> 20;
+                return Err(format!("the names of its fields have more than {max} MiB"));
             }
             check(definition, length, all)?;
         }

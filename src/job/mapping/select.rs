@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::job::config::{self, is_among};
+use crate::json::is_within;
 
 /// The fields to keep.
 #[derive(Clone, Copy)]
@@ -118,11 +119,7 @@ pub(super) fn one_or_many(value: Option<&Value>) -> impl Iterator<Item = &str> {
 
 /// Whether a field name or pattern includes a path: it is the path, an enclosing object, or a match.
 pub fn includes(name: &str, path: &str) -> bool {
-    name == path || is_inside(path, name) || matches_wildcard(name, path)
-}
-
-fn is_inside(path: &str, object: &str) -> bool {
-    path.strip_prefix(object).is_some_and(|rest| rest.starts_with('.'))
+    is_within(path, name) || matches_wildcard(name, path)
 }
 
 /// Whether a text matches a pattern with `*`. Takes linear time: each part between two `*` is matched at its first
@@ -161,9 +158,8 @@ pub(super) fn carried(index: &Map<String, Value>) -> Settings {
     let mut found: Settings = settings.filter(|(name, _)| is_among(CARRIED, name)).collect();
     // The default in this mode, in contrast to other modes.
     if mode == Some("logsdb") {
-        found
-            .entry("mapping.ignore_malformed".into())
-            .or_insert_with(|| "true".into());
+        let ignores = found.entry("mapping.ignore_malformed".into());
+        ignores.or_insert_with(|| "true".into());
     }
     found
 }

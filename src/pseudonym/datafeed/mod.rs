@@ -69,10 +69,8 @@ pub(crate) fn decide(config: &JobConfig, rewriter: &Rewriter, has_inputs: bool) 
         decided = without_scripted_field(&decided, name)?;
         left_out.push(name.clone());
     };
-    let scripts = scripts
-        .iter()
-        .map(|(name, why)| format!("the script of `{name}`: {why}"));
-    let mut problems: Vec<String> = scripts.collect();
+    let describe = |(name, why): &(String, String)| format!("the script of `{name}`: {why}");
+    let mut problems: Vec<String> = scripts.iter().map(describe).collect();
     problems.extend(mapped_script_problems(&decided, rewriter));
     problems.extend(aggregations::problems(&decided, rewriter));
     if !problems.is_empty() {
@@ -159,8 +157,7 @@ fn script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<(String, Stri
     let sections = [&feed.runtime_mappings, &feed.script_fields].into_iter().flatten();
     let fields = sections.filter_map(Value::as_object).flatten();
     let problems = fields.filter_map(|(name, field)| {
-        let why =
-            problem(name, field).or_else(|| matcher.is_in_texts(field).then(|| texts::CONTAINS_VALUE.to_owned()))?;
+        let why = problem(name, field).or_else(|| matcher.problem_in(field))?;
         Some((name.clone(), why))
     });
     problems.collect()
@@ -176,7 +173,7 @@ fn mapped_script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String
     let problems = runtime.flatten().filter_map(|(name, field)| {
         let script = field.get("script").filter(|_| reads_scripted_field(config, name))?;
         let why = rewriter.fields.replaced_by_script(name, Some(script), None);
-        let why = why.or_else(|| matcher.is_in_texts(field).then(|| texts::CONTAINS_VALUE.to_owned()))?;
+        let why = why.or_else(|| matcher.problem_in(field))?;
         Some(format!("the script of `{name}` in the mapping: {why}"))
     });
     problems.collect()

@@ -111,6 +111,11 @@ impl<'a> ValueMatcher<'a> {
     }
 
     /// Whether a text contains a value: the complete text, a string literal in it, or a part that is long enough.
+    /// Describes the problem if a value is in the texts.
+    pub(super) fn problem_in(&self, value: &Value) -> Option<String> {
+        self.is_in_texts(value).then(|| CONTAINS_VALUE.to_owned())
+    }
+
     fn is_in_text(&self, text: &str) -> bool {
         if self.names.contains(&text) {
             return false;
@@ -125,7 +130,7 @@ impl<'a> ValueMatcher<'a> {
     }
 
     fn is_known(&self, text: &str) -> bool {
-        self.tokens.is_or_contains_value(text)
+        self.tokens.replacement(text).is_some() || self.tokens.contains_value(text)
     }
 
     fn has_word(&self, text: &str) -> bool {

@@ -161,7 +161,7 @@ impl<'a> LeakMatcher<'a> {
             (TextLocation::Input, kind) => match self.fields.content(item.path) {
                 Content::Kept => false,
                 Content::Value(_) => kind == Kind::Text || value.number,
-                _ => kind == Kind::Text || (value.number && value.is_long()),
+                _ => kind == Kind::Text || (value.number && value.has(MIN_BOUNDED_CHARACTERS)),
             },
             (TextLocation::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
             (TextLocation::Document, Kind::Text) => name != CATEGORY && !self.vocabulary.contains(text),
@@ -311,11 +311,6 @@ impl ReplacedValue {
             true => MIN_DISTINCTIVE_DIGITS,
             false => MIN_BOUNDED_CHARACTERS,
         })
-    }
-
-    /// Whether it is unlikely to be another number by chance.
-    pub(super) fn is_long(self) -> bool {
-        self.has(MIN_BOUNDED_CHARACTERS)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::job::JobConfig;
 use crate::json::{Edit, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::StateLimits;
+use crate::state::schema::scaled;
 use crate::values::{
     ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, JOB_USER, NOTIFICATION, SNAPSHOT,
 };
@@ -181,8 +182,7 @@ impl Rewriter {
         if old == 0 || length == 0 {
             return Ok(None);
         }
-        let scaled = (u128::from(length) * u128::from(new)).div_ceil(u128::from(old));
-        Ok(Some(u64::try_from(scaled).unwrap_or(u64::MAX)))
+        Ok(Some(scaled(length, new, old)))
     }
 }
 

@@ -57,10 +57,8 @@ impl Rewriter {
     /// was too long is removed from the documents, and the limit is removed from the mapping.
     fn is_indexed(&mut self, field: &str, text: &str) -> bool {
         self.fields.normalizers.is_indexed(field, text).unwrap_or_else(|| {
-            self.note_irreplaceable(
-                field,
-                "the indices differ in `ignore_above`, and only some of them index the longer values",
-            );
+            let why = "the indices differ in `ignore_above`, and only some of them index the longer values";
+            self.note_irreplaceable(field, why);
             true
         })
     }

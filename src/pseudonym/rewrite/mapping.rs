@@ -114,13 +114,9 @@ impl Rewriter {
             return;
         }
         let matcher = ValueMatcher::new(&self.tokens, &self.datafeed_names);
-        let is_replaced = |name: &str, field: &Value| {
-            self.fields
-                .replaced_by_script(name, field.get("script"), None)
-                .is_some()
-        };
+        let problem = |name: &str, field: &Value| self.fields.replaced_by_script(name, field.get("script"), None);
         let before = runtime.len();
-        runtime.retain(|name, field| !is_replaced(name, field) && !matcher.is_in_texts(field));
+        runtime.retain(|name, field| problem(name, field).is_none() && !matcher.is_in_texts(field));
         if runtime.len() < before {
             self.notes.insert(
                 "a runtime field is removed from the mapping because its script reads or contains replaced values",

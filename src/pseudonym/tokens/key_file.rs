@@ -72,7 +72,7 @@ impl KeyFile {
         let file = AtomicFile::create(path, overwrite)?;
         let written = KeyFileDocument {
             esml_key_file: VERSION,
-            key: self.key.to_hex(),
+            key: hex(&self.key.0),
             tokens: &self.tokens,
         };
         let mut out = BufWriter::new(file.file.as_file());
@@ -168,11 +168,6 @@ impl Key {
         Some(Self(bytes))
     }
 
-    /// Returns the key as hexadecimal digits.
-    pub fn to_hex(&self) -> String {
-        hex(&self.0)
-    }
-
     /// Computes the HMAC-SHA256 of a text; `attempt` starts with 0 and increases if the previous result could not be
     /// used.
     pub(super) fn digest(&self, text: &str, attempt: u32) -> [u8; 32] {
@@ -230,7 +225,7 @@ mod tests {
     #[test]
     fn key_is_read_as_written() {
         let key = Key::random().unwrap();
-        assert_eq!(Key::parse(&key.to_hex()), Some(key.clone()));
+        assert_eq!(Key::parse(&hex(&key.0)), Some(key.clone()));
         assert_ne!(Key::random().unwrap(), key);
         for bad in ["", "00", &"g".repeat(64), &"ä".repeat(32)] {
             assert_eq!(Key::parse(bad), None);

@@ -98,9 +98,8 @@ impl TokenMap {
         self.substrings = SubstringIndex::new(searched);
         let known = self.file.tokens.iter();
         let known: HashMap<String, String> = known.map(|(token, text)| (text.clone(), token.clone())).collect();
-        let mut left: Vec<usize> = (0..self.entries.len())
-            .filter(|id| self.entries[*id].replaced && self.entries[*id].token.is_none())
-            .collect();
+        let is_new = |id: &usize| self.entries[*id].replaced && self.entries[*id].token.is_none();
+        let mut left: Vec<usize> = (0..self.entries.len()).filter(is_new).collect();
         // Which value gets a contested token must not depend on the order of the archive.
         left.sort_unstable_by(|a, b| self.entries[*a].text.cmp(&self.entries[*b].text));
         for id in left {
@@ -168,11 +167,6 @@ impl TokenMap {
     /// Whether a text contains a value, as found by [`find_value`](Self::find_value).
     pub fn contains_value(&self, text: &str) -> bool {
         self.find(text, false).is_some()
-    }
-
-    /// Whether a text is or contains a replaced value.
-    pub fn is_or_contains_value(&self, text: &str) -> bool {
-        self.original(text, false).is_some() || self.contains_value(text)
     }
 
     /// Finds a value of six characters or more in a text, except for numbers, and returns its position and its token.

@@ -84,9 +84,8 @@ fn escaped(text: &str) -> String {
 
 /// Returns the size of the word at the start in bytes.
 fn plain(text: &str) -> Option<usize> {
-    let run = text
-        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
-        .unwrap_or(text.len());
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let run = text.find(|c| !is_plain(c)).unwrap_or(text.len());
     let word = text[..run].trim_end_matches(['_', '-', '.']);
     (!word.is_empty()).then_some(word.len())
 }
@@ -94,10 +93,9 @@ fn plain(text: &str) -> Option<usize> {
 /// Returns the size of the address at the start in bytes.
 fn ipv6(text: &str) -> Option<usize> {
     // A longer sequence of such characters is not an address. It is not searched again from each of its characters.
-    let run = text.bytes().take(MAX_ADDRESS_BYTES + 1);
-    let run = run
-        .take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
-        .count();
+    let is_part = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+    let bytes = text.bytes().take(MAX_ADDRESS_BYTES + 1);
+    let run = bytes.take_while(is_part).count();
     let whole = text[run..].chars().next().is_none_or(|c| !c.is_alphanumeric());
     let address = text[..run].trim_end_matches('.');
     let colons = address.bytes().filter(|byte| *byte == b':').count();
@@ -146,14 +144,11 @@ impl<'a> Revealer<'a> {
     /// Returns the longest token at the start that is not followed by a letter or digit, since an address is more than
     /// its first word.
     fn token(&self, text: &str) -> Option<(&str, &str)> {
-        let run = text
-            .char_indices()
-            .take_while(|(at, c)| *at < self.longest && (c.is_alphanumeric() || "_-.:@".contains(*c)));
+        let may_be = |(at, c): &(usize, char)| *at < self.longest && (c.is_alphanumeric() || "_-.:@".contains(*c));
+        let run = text.char_indices().take_while(may_be);
         let ends: Vec<usize> = run.map(|(at, c)| at + c.len_utf8()).collect();
-        let mut ends = ends
-            .into_iter()
-            .rev()
-            .filter(|end| !text[*end..].starts_with(is_inside));
+        let is_end = |end: &usize| !text[*end..].starts_with(is_inside);
+        let mut ends = ends.into_iter().rev().filter(is_end);
         let (token, value) = ends.find_map(|end| self.tokens.get_key_value(&text[..end]))?;
         Some((token, value))
     }

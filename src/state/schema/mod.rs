@@ -17,7 +17,7 @@ use base64::{engine::general_purpose::STANDARD, write::EncoderStringWriter};
 use flate2::{Compression, write::GzEncoder};
 
 pub use rewriter::{StateRewriter, StateStream};
-pub use value::{Change, Detector, Lengths, ValueKind, ValueLocation, Visitor};
+pub use value::{Change, Detector, Lengths, ValueKind, ValueLocation, Visitor, scaled};
 
 use crate::state::chunks::{Cause, Error, StateLimits, TextDecoder};
 

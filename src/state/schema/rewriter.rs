@@ -289,11 +289,8 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             Some(ModelKind::Population | ModelKind::Individual) => (by.as_str(), ValueKind::By),
         };
         if field.is_empty() {
-            let is_unnamed = matches!(text, "" | "-");
-            return Ok(keep_if(
-                is_unnamed,
-                "a name although the detector does not have such a field",
-            ));
+            let otherwise = "a name although the detector does not have such a field";
+            return Ok(keep_if(matches!(text, "" | "-"), otherwise));
         }
         let location = ValueLocation {
             kind,
@@ -326,10 +323,8 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             _ => None,
         });
         if field == Some("") && kind != ValueKind::ValueHash {
-            return keep_if(
-                text.is_empty(),
-                "a value although the detector does not have such a field",
-            );
+            let otherwise = "a value although the detector does not have such a field";
+            return keep_if(text.is_empty(), otherwise);
         }
         let location = ValueLocation {
             kind,

@@ -183,7 +183,7 @@ impl OpenCategory {
 }
 
 /// Returns `length * new / old`, rounded up.
-fn scaled(length: u64, new: u64, old: u64) -> u64 {
+pub fn scaled(length: u64, new: u64, old: u64) -> u64 {
     if old == 0 || new == old {
         return length;
     }
