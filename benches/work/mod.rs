@@ -7,7 +7,7 @@ use bytes::Bytes;
 use esml_state::archive::{self, EntryBuilder, EntryKind, EntryName, Limits};
 use esml_state::cluster::Page;
 use esml_state::job::{JobId, SnapshotId};
-use esml_state::state::{ChunkDecoder, StateLimits};
+use esml_state::state::ChunkDecoder;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -92,7 +92,7 @@ impl TestData {
 
     /// Decodes the state; returns the decoded size.
     pub fn decode(&self) -> u64 {
-        let mut decoder = ChunkDecoder::new(std::io::sink(), StateLimits { decoded: u64::MAX });
+        let mut decoder = ChunkDecoder::new(std::io::sink(), u64::MAX);
         for line in &self.state {
             decoder.document(&line.id, line.source.as_bytes()).expect("state");
         }

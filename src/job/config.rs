@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::error::{Error, members, parse_object};
 use super::id::{DatafeedId, FilterId, JobId, SnapshotId};
 use crate::json::{Object, raw, without_value};
-use crate::util::format::{parse_duration, parse_size};
+use crate::util::format::{is_among, parse_duration, parse_size};
 
 /// Members of a job that Elasticsearch generates.
 pub(crate) const GENERATED: [&str; 9] = [
@@ -350,11 +350,6 @@ fn query<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> 
 
 fn match_all() -> Value {
     json!({"match_all": {}})
-}
-
-/// Whether a name is in a list of names that are separated by spaces.
-pub(super) fn is_among(names: &str, name: &str) -> bool {
-    names.split(' ').any(|known| known == name)
 }
 
 /// Returns the items of a list, or a value that is not a list.

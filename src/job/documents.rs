@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::config::is_among;
 use super::error::{Error, parse_object};
 use super::id::{CalendarId, FilterId, JobId, SnapshotId, Version};
 use crate::json::{Object, RawObject, raw};
+use crate::util::format::is_among;
 use crate::util::timestamp::{EpochMillis, date_field};
 
 /// The members of a snapshot document that Elasticsearch or an import uses, with the required types.

@@ -76,15 +76,15 @@ pub struct Tokenizer {
     /// The enclosing containers; true for objects.
     objects: Vec<bool>,
     expected: Expected,
+    /// Whether the enclosing container is empty so far.
+    empty: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Expected {
     #[default]
     Value,
-    ValueOrEnd,
     Name,
-    NameOrEnd,
     Colon,
     CommaOrEnd,
     Nothing,
@@ -244,29 +244,30 @@ impl Tokenizer {
                     };
                 }
                 b':' if self.expected == Expected::Colon => self.expected = Expected::Value,
-                b'{' | b'[' if self.takes_value() => {
+                b'{' | b'[' if self.expected == Expected::Value => {
                     if self.objects.len() >= DEEPEST {
                         return Err(self.wrong(at, "nested too deeply"));
                     }
                     self.objects.push(byte == b'{');
                     let kind;
                     (kind, self.expected) = match byte {
-                        b'{' => (Kind::BeginObject, Expected::NameOrEnd),
-                        _ => (Kind::BeginArray, Expected::ValueOrEnd),
+                        b'{' => (Kind::BeginObject, Expected::Name),
+                        _ => (Kind::BeginArray, Expected::Value),
                     };
+                    self.empty = true;
                     return Ok(Some((kind, at..self.at)));
                 }
                 b'}' | b']' if self.takes_end(byte == b'}') => {
                     self.objects.pop();
-                    self.expected = self.after_value();
+                    (self.expected, self.empty) = (self.after_value(), false);
                     let kind = match byte {
                         b'}' => Kind::EndObject,
                         _ => Kind::EndArray,
                     };
                     return Ok(Some((kind, at..self.at)));
                 }
-                b'"' if self.takes_name() || self.takes_value() => self.open = Some(at),
-                b'-' | b'0'..=b'9' | b't' | b'f' | b'n' if self.takes_value() => self.open = Some(at),
+                b'"' if matches!(self.expected, Expected::Name | Expected::Value) => self.open = Some(at),
+                b'-' | b'0'..=b'9' | b't' | b'f' | b'n' if self.expected == Expected::Value => self.open = Some(at),
                 _ => return Err(self.wrong(at, "unexpected character")),
             }
         }
@@ -283,11 +284,11 @@ impl Tokenizer {
         };
         let Some(end) = end else { return Ok(None) };
         let kind = match is_string {
-            true if self.takes_name() => Kind::Name,
+            true if self.expected == Expected::Name => Kind::Name,
             true => Kind::Text,
             false => Kind::Literal,
         };
-        self.open = None;
+        (self.open, self.empty) = (None, false);
         self.at = end;
         self.expected = match kind {
             Kind::Name => Expected::Colon,
@@ -331,19 +332,8 @@ impl Tokenizer {
         }
     }
 
-    fn takes_value(&self) -> bool {
-        matches!(self.expected, Expected::Value | Expected::ValueOrEnd)
-    }
-
-    fn takes_name(&self) -> bool {
-        matches!(self.expected, Expected::Name | Expected::NameOrEnd)
-    }
-
     fn takes_end(&self, object: bool) -> bool {
-        let may_end = matches!(
-            self.expected,
-            Expected::CommaOrEnd | Expected::NameOrEnd | Expected::ValueOrEnd
-        );
+        let may_end = self.empty || self.expected == Expected::CommaOrEnd;
         may_end && self.objects.last() == Some(&object)
     }
 

@@ -11,6 +11,7 @@ use crate::job::{
 };
 use crate::json::{is_within, nested_values};
 use crate::pseudonym::error::{Error, Result};
+use crate::util::format::is_among;
 use crate::values::{Content, Normalizers};
 
 /// The field of categories. Its values are numbers of categories, which must stay.
@@ -193,7 +194,7 @@ impl ReplacedFields {
             return Some("the job also reads them as numbers".to_owned());
         }
         let kind = self.types.get(path)?;
-        let is_composite = COMPOSITE_TYPES.split(' ').any(|composite| composite == kind) || kind.ends_with("_range");
+        let is_composite = is_among(COMPOSITE_TYPES, kind) || kind.ends_with("_range");
         is_composite.then(|| format!("their type is `{kind}`, which cannot hold tokens"))
     }
 

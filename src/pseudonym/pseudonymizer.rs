@@ -21,7 +21,7 @@ use crate::job::JobConfig;
 use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::tokens::{KeyFile, TokenMap};
 use crate::state::schema::{StateRewriter, StateStream};
-use crate::state::{self, ChunkDecoder, ChunkEncoder, StateDocId, StateKind, StateLimits};
+use crate::state::{self, ChunkDecoder, ChunkEncoder, StateDocId, StateKind};
 use crate::util::process::{self, Cancellable};
 use crate::util::timestamp::EpochMillis;
 
@@ -40,7 +40,8 @@ pub(crate) struct Options<'a> {
 /// An archive whose values are replaced.
 pub(crate) struct Pseudonymizer {
     archive: CheckedArchive,
-    limits: StateLimits,
+    /// The maximum number of bytes of decompressed state.
+    max_state: u64,
     /// The job, without its datafeed if that is skipped.
     config: JobConfig,
     pub(crate) datafeed: DatafeedDecision,
@@ -66,7 +67,7 @@ impl Pseudonymizer {
         Ok(Self {
             datafeed: datafeed::decide(&config, &rewriter, archive.contents.count(Part::Inputs) > 0)?,
             archive,
-            limits: StateLimits { decoded: limits.state },
+            max_state: limits.state,
             config,
             rewriter,
         })
@@ -79,8 +80,8 @@ impl Pseudonymizer {
             match kind.part() {
                 None => drop(self.json_entry(kind, None)?),
                 Some(Part::State) => {
-                    let limits = self.limits;
-                    rewrite_state(&self.archive, limits, rewriter, progress, |_| io::sink(), |_, _| Ok(())).await?;
+                    let max = self.max_state;
+                    rewrite_state(&self.archive, max, rewriter, progress, |_| io::sink(), |_, _| Ok(())).await?;
                 }
                 Some(part) => {
                     let mut note = |document: &Document| rewriter.document(part, &document.source).map(drop);
@@ -187,7 +188,9 @@ impl Pseudonymizer {
         let (contents, config) = (&self.archive.contents, &self.datafeed.config);
         let rewriter = &mut self.rewriter;
         Ok(Some(match (kind, contents.texts.get(&kind)) {
-            (EntryKind::Snapshot, _) => rewriter.snapshot(&self.archive.snapshot.text, state_documents, self.limits)?,
+            (EntryKind::Snapshot, _) => {
+                rewriter.snapshot(&self.archive.snapshot.text, state_documents, self.max_state)?
+            }
             (EntryKind::Config, _) => rewriter.configuration(config)?,
             (EntryKind::InputMapping, Some(_)) => rewriter.mapping(&contents.mappings)?,
             (EntryKind::Filters, Some(text)) => rewriter.filters(text, config)?,
@@ -223,7 +226,7 @@ impl Pseudonymizer {
             }
             Ok(())
         };
-        let written = rewrite_state(&self.archive, self.limits, &mut self.rewriter, progress, open, close).await;
+        let written = rewrite_state(&self.archive, self.max_state, &mut self.rewriter, progress, open, close).await;
         // An error of a document is more specific than the failure to write the state.
         match shared.into_inner() {
             (_, Some(error)) => Err(error.into()),
@@ -326,7 +329,7 @@ async fn for_each_document(
 /// the state of its kind has ended.
 async fn rewrite_state<W: Write>(
     archive: &CheckedArchive,
-    limits: StateLimits,
+    max_bytes: u64,
     rewriter: &mut Rewriter,
     progress: Progress<'_>,
     mut open: impl FnMut(StateKind) -> W,
@@ -353,7 +356,7 @@ async fn rewrite_state<W: Write>(
                 StateKind::Categorizer => StateStream::Categorizer,
             };
             let texts = StateRewriter::new(stream, rewriter, open(kind));
-            current = Some((kind, ChunkDecoder::new(Cancellable(texts), limits)));
+            current = Some((kind, ChunkDecoder::new(Cancellable(texts), max_bytes)));
         }
         if let Some((_, decoder)) = &mut current {
             decoder.document(id, &document.source)?;
@@ -413,8 +416,8 @@ mod tests {
             cancelled: interrupted.then(|| Arc::clone(&cancelled)),
             written: Arc::clone(&counted),
         };
-        let (archive, limits, rewriter) = (&source.archive, source.limits, &mut source.rewriter);
-        let walk = rewrite_state(archive, limits, rewriter, &|_| {}, open, |_, _| Ok(()));
+        let (archive, max_bytes, rewriter) = (&source.archive, source.max_state, &mut source.rewriter);
+        let walk = rewrite_state(archive, max_bytes, rewriter, &|_| {}, open, |_, _| Ok(()));
         let is_cancelled = Arc::clone(&cancelled);
         let outcome = cancellable(move || is_cancelled.load(Ordering::Relaxed), walk).await;
         (counted.load(Ordering::Relaxed), outcome)

@@ -17,13 +17,6 @@ use crate::json::{self, without_value};
 /// Base64 characters decoded at a time; a multiple of four.
 const STEP: usize = 4096;
 
-/// Limits for decoding state.
-#[derive(Clone, Copy, Debug)]
-pub struct StateLimits {
-    /// The maximum size of the decompressed state in bytes.
-    pub decoded: u64,
-}
-
 /// Decodes the documents of one kind, given in numeric order, and writes the result to a sink. Memory use is constant.
 pub struct ChunkDecoder<W: Write> {
     decoder: TextDecoder<W>,
@@ -32,10 +25,10 @@ pub struct ChunkDecoder<W: Write> {
 }
 
 impl<W: Write> ChunkDecoder<W> {
-    /// Creates a decoder.
-    pub fn new(sink: W, limits: StateLimits) -> Self {
+    /// Creates a decoder that accepts this many bytes of decompressed state.
+    pub fn new(sink: W, max_bytes: u64) -> Self {
         Self {
-            decoder: TextDecoder::new(sink, limits),
+            decoder: TextDecoder::new(sink, max_bytes),
             last_id: String::new(),
             eos: false,
         }
@@ -180,11 +173,11 @@ struct Bounded<W> {
 }
 
 impl<W: Write> TextDecoder<W> {
-    pub(crate) fn new(sink: W, limits: StateLimits) -> Self {
+    pub(crate) fn new(sink: W, max_bytes: u64) -> Self {
         let bounded = Bounded {
             sink,
             taken: 0,
-            limit: limits.decoded,
+            limit: max_bytes,
             failed: None,
         };
         Self {
@@ -460,7 +453,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: StateLimits = StateLimits { decoded: 1 << 20 };
+    const MAX_BYTES: u64 = 1 << 20;
 
     fn encoded(bytes: &[u8]) -> String {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
@@ -469,7 +462,7 @@ mod tests {
     }
 
     fn decode(documents: &[String]) -> Result<(u64, Vec<u8>), Error> {
-        let mut decoder = ChunkDecoder::new(Vec::new(), LIMITS);
+        let mut decoder = ChunkDecoder::new(Vec::new(), MAX_BYTES);
         for (n, document) in documents.iter().enumerate() {
             decoder.document(&format!("a#{}", n + 1), document.as_bytes())?;
         }
@@ -501,7 +494,7 @@ mod tests {
                 let base = id.rsplit_once('#').unwrap().0.to_owned();
                 let decoder = decoders
                     .entry(base)
-                    .or_insert_with(|| ChunkDecoder::new(std::io::sink(), StateLimits { decoded: u64::MAX }));
+                    .or_insert_with(|| ChunkDecoder::new(std::io::sink(), u64::MAX));
                 decoder.document(id, pair[1].as_bytes()).unwrap();
             }
             assert!(!decoders.is_empty());
@@ -630,7 +623,7 @@ mod tests {
     }
 
     fn decoded(documents: &[String]) -> Vec<u8> {
-        let mut decoder = ChunkDecoder::new(Vec::new(), StateLimits { decoded: 1 << 30 });
+        let mut decoder = ChunkDecoder::new(Vec::new(), 1 << 30);
         for (n, document) in documents.iter().enumerate() {
             let eos = decoder.document(&format!("a#{}", n + 1), document.as_bytes()).unwrap();
             assert_eq!(eos, n + 1 == documents.len());

@@ -5,7 +5,7 @@ pub mod hash;
 pub mod schema;
 
 pub(crate) use chunks::TextDecoder;
-pub use chunks::{Cause, ChunkDecoder, ChunkEncoder, Error, StateLimits};
+pub use chunks::{Cause, ChunkDecoder, ChunkEncoder, Error};
 
 use crate::job::{JobId, SnapshotId};
 

@@ -77,6 +77,11 @@ pub(crate) fn truncated(text: &str, max: usize) -> String {
     }
 }
 
+/// Whether a name is in a list of names that are separated by spaces.
+pub(crate) fn is_among(names: &str, name: &str) -> bool {
+    names.split(' ').any(|known| known == name)
+}
+
 /// Formats bytes as lowercase hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;

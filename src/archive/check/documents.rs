@@ -11,7 +11,7 @@ use crate::archive::layout::{EntryKind, Limits, MAX_INDICES, MAX_STATE_DOCUMENTS
 use crate::archive::read::{DocumentOrder, DocumentReader, Position, TarReader};
 use crate::job::{JobConfig, JobId};
 use crate::json::{Object, check_members, for_each_member, replace_lone_surrogates, without_value};
-use crate::state::{ChunkDecoder, StateDocId, StateKind, StateLimits, split_number};
+use crate::state::{ChunkDecoder, StateDocId, StateKind, split_number};
 use crate::util::spool::Repetitions;
 
 /// The maximum size of the name of a source index in bytes, including the remote cluster.
@@ -75,12 +75,11 @@ pub(super) struct Checker<'v> {
 
 impl<'v> Checker<'v> {
     pub(super) fn new(limits: Limits, visitor: &'v mut dyn DocumentVisitor) -> Self {
-        let state_limits = StateLimits { decoded: limits.state };
         let state = [StateKind::Model, StateKind::Categorizer].map(|kind| KindChecker {
             kind,
             bases: Vec::new(),
             order: DocumentOrder::default(),
-            decoder: Some(ChunkDecoder::new(visitor.decoded(kind), state_limits)),
+            decoder: Some(ChunkDecoder::new(visitor.decoded(kind), limits.state)),
         });
         Self {
             limits,

@@ -10,13 +10,10 @@ use super::plan::Export;
 use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind};
 use crate::cluster::{Hit, Search, Sort, is_newer_index, time_range};
 use crate::error::{Error, Result};
-use crate::state::{self, ChunkDecoder, STATE_INDICES, StateDocId, StateKind, StateLimits};
+use crate::state::{self, ChunkDecoder, STATE_INDICES, StateDocId, StateKind};
 use crate::terminal::Stage;
 use crate::util::format::{amount, count};
 use crate::util::process::Cancellable;
-
-/// The decoded size of state from a cluster is not limited.
-const LIMITS: StateLimits = StateLimits { decoded: u64::MAX };
 
 /// Documents that one request locates.
 const LOCATED_AT_ONCE: u64 = 100;
@@ -178,7 +175,8 @@ impl<'a> StateReader<'a> {
             export,
             kind,
             expected,
-            decoder: ChunkDecoder::new(Cancellable(std::io::sink()), LIMITS),
+            // The decoded size of state from a cluster is not limited.
+            decoder: ChunkDecoder::new(Cancellable(std::io::sink()), u64::MAX),
             located: BTreeMap::new(),
         }
     }

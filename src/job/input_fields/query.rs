@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::references::FieldReferences;
 use super::script;
-use crate::job::config::{entries, is_among, one_or_many};
+use crate::job::config::{entries, one_or_many};
+use crate::util::format::is_among;
 
 /// Queries with the name of the field as a key.
 const KEYED: &str = "term terms terms_set range match match_phrase match_phrase_prefix match_bool_prefix prefix wildcard \

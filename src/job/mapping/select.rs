@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::job::config::{self, is_among};
+use crate::job::config;
 use crate::json::is_within;
+use crate::util::format::is_among;
 
 /// The fields to keep.
 #[derive(Clone, Copy)]

@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 use super::mappings::{Definition, InputMappings, Mapping};
 use super::select::{ALL, merged_settings, select};
-use crate::job::config::{JobConfig, is_among};
+use crate::job::config::JobConfig;
 use crate::job::error::Error;
 use crate::job::id::{IndexName, JobId};
 use crate::json::{raw, unquoted};
-use crate::util::format::hex;
+use crate::util::format::{hex, is_among};
 
 const MARK: &str = "esml_state";
 /// Elasticsearch's limit for the name of an index or alias in bytes.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::texts::{self, ValueMatcher};
 use crate::job::{FieldReader, JobConfig};
 use crate::pseudonym::rewrite::Rewriter;
+use crate::util::format::is_among;
 
 /// Kinds whose buckets or counts are the same with tokens, on any field.
 const KEY_AGGREGATIONS: &str = "terms multi_terms rare_terms cardinality value_count missing";
@@ -49,15 +50,14 @@ impl Check<'_> {
     fn all(&mut self, aggregations: &Value) {
         for (name, aggregation) in aggregations.as_object().into_iter().flatten() {
             for (kind, body) in aggregation.as_object().into_iter().flatten() {
-                let is_in = |kinds: &str| kinds.split(' ').any(|known| known == kind);
                 match kind.as_str() {
                     "aggs" | "aggregations" => self.all(body),
                     "meta" => {}
                     "filter" => self.query(kind, name, body),
                     "filters" | "adjacency_matrix" => self.filters(kind, name, body),
                     "composite" => self.composite(name, body),
-                    _ if is_in(KEY_AGGREGATIONS) => self.by_key(kind, name, body),
-                    _ if is_in(FIELD_AGGREGATIONS) => {
+                    _ if is_among(KEY_AGGREGATIONS, kind) => self.by_key(kind, name, body),
+                    _ if is_among(FIELD_AGGREGATIONS, kind) => {
                         let aggregation = json!({name: {kind: body}});
                         self.reads(FieldReader::Aggregations(&aggregation), kind, name);
                     }

@@ -7,8 +7,8 @@ use super::matcher::{FoundHashes, LeakMatcher, TextLocation};
 use crate::archive::EntryKind;
 use crate::json::Kind;
 use crate::pseudonym::error::{Error, Result};
+use crate::state::TextDecoder;
 use crate::state::schema::StateStream;
-use crate::state::{StateLimits, TextDecoder};
 use crate::util::process;
 
 /// The start of base64-encoded gzip.
@@ -151,7 +151,7 @@ impl<'s> EntrySearch<'s> {
     }
 
     fn decoder(&mut self, stream: StateStream) -> TextDecoder<StateSearch<'s>> {
-        TextDecoder::new(self.state_search(stream), StateLimits { decoded: u64::MAX })
+        TextDecoder::new(self.state_search(stream), u64::MAX)
     }
 
     fn state_search(&mut self, stream: StateStream) -> StateSearch<'s> {

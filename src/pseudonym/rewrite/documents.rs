@@ -10,8 +10,8 @@ use crate::archive::Part;
 use crate::job::JobConfig;
 use crate::json::{Edit, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
 use crate::pseudonym::error::{Error, Result};
-use crate::state::StateLimits;
 use crate::state::schema::scaled;
+use crate::util::format::is_among;
 use crate::values::{
     ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, JOB_USER, NOTIFICATION, SNAPSHOT,
 };
@@ -34,7 +34,7 @@ impl Rewriter {
     pub(crate) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
         let edited = edit_members(config.text.get().as_bytes(), &mut |member| match member {
             ObjectMember::Name { path, name } => {
-                let is_own = path.starts_with("custom_settings.") && !is_word_of(CUSTOM_SETTINGS, name);
+                let is_own = path.starts_with("custom_settings.") && !is_among(CUSTOM_SETTINGS, name);
                 Ok(self.edit_name(name, is_own))
             }
             ObjectMember::Value(leaf) => self.configuration_value(leaf, config),
@@ -64,11 +64,11 @@ impl Rewriter {
     }
 
     /// Rewrites a snapshot document, and sets its number of state documents.
-    pub(crate) fn snapshot(&mut self, json: &RawValue, documents: Option<u64>, limits: StateLimits) -> Result<Vec<u8>> {
+    pub(crate) fn snapshot(&mut self, json: &RawValue, documents: Option<u64>, max_bytes: u64) -> Result<Vec<u8>> {
         let edited = edit_leaves(json.get().as_bytes(), &mut |leaf| match leaf.path {
             "snapshot_doc_count" => Ok(documents.map_or(Edit::Keep, |documents| Edit::Json(documents.to_string()))),
             "quantiles.quantile_state" if leaf.quoted && !leaf.text.is_empty() => {
-                let quantiles = self.quantiles(&leaf.text, limits).map_err(Error::from);
+                let quantiles = self.quantiles(&leaf.text, max_bytes).map_err(Error::from);
                 quantiles.map(Edit::Text).map_err(io::Error::other)
             }
             "description" if SNAPSHOT_DESCRIPTIONS.iter().any(|begin| leaf.text.starts_with(begin)) => Ok(Edit::Keep),
@@ -209,13 +209,9 @@ fn content_of<'a>(document: &DocumentKind, path: &str, about: &'a BTreeMap<Strin
     }
 }
 
-fn is_word_of(words: &str, word: &str) -> bool {
-    words.split(' ').any(|known| known == word)
-}
-
 fn is_wizard(text: &str) -> bool {
     let kind = text.strip_suffix("-wizard");
-    kind.is_some_and(|kind| is_word_of(KIBANA_WIZARDS, kind))
+    kind.is_some_and(|kind| is_among(KIBANA_WIZARDS, kind))
 }
 
 /// Whether a text is `auto` or a duration such as `1h`.
@@ -228,7 +224,7 @@ fn is_duration(text: &str) -> bool {
 fn consists_of_names(text: &str, config: &JobConfig) -> bool {
     let known = |word: &str| {
         let mut detectors = config.analysis.detectors.iter();
-        is_word_of(DETECTOR_WORDS, word)
+        is_among(DETECTOR_WORDS, word)
             || detectors.any(|detector| detector.function == word || detector.fields().any(|field| field == word))
     };
     let words = text.split(|c: char| c.is_whitespace() || "()=,\"".contains(c));

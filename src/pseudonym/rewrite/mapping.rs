@@ -11,6 +11,7 @@ use crate::json::{nested_values, unquoted};
 use crate::pseudonym::datafeed::ValueMatcher;
 use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::fields::ReplacedFields;
+use crate::util::format::is_among;
 use crate::values::Content;
 
 /// Types of fields that accept any token.
@@ -55,7 +56,7 @@ impl Rewriter {
             }
             self.constants(fields.content(&path), definition)?;
             let kind = definition.get("type").and_then(Value::as_str);
-            let takes_tokens = kind.is_none_or(|kind| TAKES_TOKENS.split(' ').any(|known| known == kind));
+            let takes_tokens = kind.is_none_or(|kind| is_among(TAKES_TOKENS, kind));
             if kind == Some("token_count") {
                 // This type requires an analyzer.
                 definition.insert("analyzer".to_owned(), "standard".into());

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::rewriter::Rewriter;
 use crate::pseudonym::tokens::TokenUse;
+use crate::state;
 use crate::state::hash::value_hash;
 use crate::state::schema::{Change, Lengths, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
-use crate::state::{self, StateLimits};
 use crate::util::process;
 use crate::values::Content;
 
@@ -63,10 +63,10 @@ impl Visitor for &mut Rewriter {
 
 impl Rewriter {
     /// Rewrites a `quantile_state` with the hashes of tokens.
-    pub(super) fn quantiles(&mut self, text: &str, limits: StateLimits) -> Result<String, state::Error> {
+    pub(super) fn quantiles(&mut self, text: &str, max_bytes: u64) -> Result<String, state::Error> {
         match self.writing {
-            true => rewrite_quantiles(text, limits, self),
-            false => read_quantiles(text, limits, self).map(|_| text.to_owned()),
+            true => rewrite_quantiles(text, max_bytes, self),
+            false => read_quantiles(text, max_bytes, self).map(|_| text.to_owned()),
         }
     }
 

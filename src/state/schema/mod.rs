@@ -19,14 +19,14 @@ use flate2::{Compression, write::GzEncoder};
 pub use rewriter::{StateRewriter, StateStream};
 pub use value::{Change, Detector, Lengths, ValueKind, ValueLocation, Visitor, scaled};
 
-use crate::state::chunks::{Cause, Error, StateLimits, TextDecoder};
+use crate::state::chunks::{Cause, Error, TextDecoder};
 
 /// Passes the texts of a `quantile_state` to a visitor.
 ///
 /// # Errors
 /// The same as for [`rewrite_quantiles`].
-pub fn read_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -> Result<V, Error> {
-    let rewritten = rewrite(text, limits, visitor, io::sink());
+pub fn read_quantiles<V: Visitor>(text: &str, max_bytes: u64, visitor: V) -> Result<V, Error> {
+    let rewritten = rewrite(text, max_bytes, visitor, io::sink());
     rewritten.map(|(visitor, _)| visitor).map_err(of_quantiles)
 }
 
@@ -34,13 +34,13 @@ pub fn read_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -
 ///
 /// # Errors
 /// [`Cause::Undecodable`], [`Cause::TooLarge`], or [`Cause::Unknown`] for an unknown form.
-pub fn rewrite_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -> Result<String, Error> {
+pub fn rewrite_quantiles<V: Visitor>(text: &str, max_bytes: u64, visitor: V) -> Result<String, Error> {
     if is_plain(text) {
-        let (_, plain) = rewrite(text, limits, visitor, Vec::new()).map_err(of_quantiles)?;
+        let (_, plain) = rewrite(text, max_bytes, visitor, Vec::new()).map_err(of_quantiles)?;
         return String::from_utf8(plain).map_err(|cause| of_quantiles(Cause::Undecodable(cause.to_string())));
     }
     let gzip = GzEncoder::new(EncoderStringWriter::new(&STANDARD), Compression::default());
-    let (_, gzip) = rewrite(text, limits, visitor, gzip).map_err(of_quantiles)?;
+    let (_, gzip) = rewrite(text, max_bytes, visitor, gzip).map_err(of_quantiles)?;
     let base64 = gzip.finish().map_err(|cause| of_quantiles(cause.into()))?;
     Ok(base64.into_inner())
 }
@@ -49,13 +49,13 @@ fn of_quantiles(cause: Cause) -> Error {
     cause.of("quantiles")
 }
 
-fn rewrite<V: Visitor, W: Write>(text: &str, limits: StateLimits, visitor: V, out: W) -> Result<(V, W), Cause> {
+fn rewrite<V: Visitor, W: Write>(text: &str, max_bytes: u64, visitor: V, out: W) -> Result<(V, W), Cause> {
     let mut rewriter = StateRewriter::new(StateStream::Quantiles, visitor, out);
     if is_plain(text) {
         rewriter.write_all(text.as_bytes())?;
         return Ok(rewriter.finish()?);
     }
-    let mut decoder = TextDecoder::new(rewriter, limits);
+    let mut decoder = TextDecoder::new(rewriter, max_bytes);
     decoder.push(text.as_bytes())?;
     Ok(decoder.finish()?.1.finish()?)
 }

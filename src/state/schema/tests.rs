@@ -8,7 +8,7 @@ use std::io::Write;
 use super::*;
 use crate::state::ChunkDecoder;
 
-const LIMITS: StateLimits = StateLimits { decoded: 1 << 30 };
+const MAX_BYTES: u64 = 1 << 30;
 const JOBS: [&str; 4] = [
     "log-categories",
     "log-categories-multisnap",
@@ -33,7 +33,7 @@ fn states(job: &str) -> Vec<(StateStream, Vec<u8>)> {
             continue;
         }
         assert!(id.ends_with("#1"), "the fixtures' states have one document each");
-        let mut decoder = ChunkDecoder::new(Vec::new(), LIMITS);
+        let mut decoder = ChunkDecoder::new(Vec::new(), MAX_BYTES);
         decoder.document(id, pair[1].as_bytes()).unwrap();
         let stream = match id.contains("_categorizer_state") {
             true => StateStream::Categorizer,

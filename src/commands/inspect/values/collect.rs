@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use crate::archive::{Contents, Limits, Part};
 use crate::job::JobConfig;
+use crate::state::StateKind;
 use crate::state::hash::scope_hash;
 use crate::state::schema::{Change, StateRewriter, StateStream, ValueKind, ValueLocation, read_quantiles};
-use crate::state::{StateKind, StateLimits};
 use crate::values::{
     ArchivePart, FieldRole, FieldRoles, ValueFormat, ValueSource, config_values, document_values, entry_values,
     input_values,
@@ -177,14 +177,13 @@ impl ValueCollector {
         entry_values(contents, &mut |source, part, text| self.add(source, part, text));
         let snapshot = contents.snapshot.as_ref();
         if let Some(quantiles) = snapshot.and_then(|snapshot| snapshot.quantiles.as_ref()) {
-            let limits = StateLimits { decoded: limits.state };
             let visitor = |location: &ValueLocation<'_>, text: &str| {
                 if location.kind == ValueKind::ScopeHash {
                     self.hash(location.kind, text);
                 }
                 Change::Keep
             };
-            if let Err(why) = read_quantiles(&quantiles.state, limits, visitor) {
+            if let Err(why) = read_quantiles(&quantiles.state, limits.state, visitor) {
                 self.add_unreadable("quantiles", why.to_string());
             }
         }

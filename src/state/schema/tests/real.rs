@@ -40,7 +40,7 @@ fn of<'a>(found: &'a Found, kind: ValueKind, field: &str) -> &'a BTreeSet<String
 }
 
 fn decode(quantiles: &str, out: &mut Vec<u8>) {
-    let mut decoder = TextDecoder::new(out, LIMITS);
+    let mut decoder = TextDecoder::new(out, MAX_BYTES);
     decoder.push(quantiles.as_bytes()).unwrap();
     decoder.finish().unwrap();
 }
@@ -55,12 +55,13 @@ fn real_state_is_recognized_and_unchanged() {
         for text in quantiles(job) {
             let mut old = Vec::new();
             decode(&text, &mut old);
-            let rewritten = rewrite_quantiles(&text, LIMITS, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
+            let rewritten = rewrite_quantiles(&text, MAX_BYTES, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
             let mut new = Vec::new();
             decode(&rewritten, &mut new);
             assert!(old == new, "{job} quantiles");
             let plain = String::from_utf8(old).unwrap();
-            let rewritten = rewrite_quantiles(&plain, LIMITS, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
+            let rewritten =
+                rewrite_quantiles(&plain, MAX_BYTES, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
             assert!(plain == rewritten, "{job} plain quantiles");
         }
     }
@@ -79,7 +80,7 @@ fn rewritten_real_state_decodes_to_the_same_bytes() {
             texts.write_all(&state).unwrap();
             let (_, encoder) = texts.finish().unwrap();
             encoder.finish().unwrap().finish().unwrap();
-            let mut decoder = ChunkDecoder::new(Vec::new(), LIMITS);
+            let mut decoder = ChunkDecoder::new(Vec::new(), MAX_BYTES);
             for document in &documents {
                 decoder.document("a#1", document).unwrap();
             }
@@ -142,7 +143,7 @@ fn every_normalizer_key_has_a_known_value() {
                 }
                 Change::Keep
             };
-            let _ = read_quantiles(&text, LIMITS, count).unwrap();
+            let _ = read_quantiles(&text, MAX_BYTES, count).unwrap();
         }
         assert!(keys > 10, "{job}");
         // Values of fields that are only influencers are dropped with their bucket.

@@ -81,7 +81,7 @@ fn dropped_scope_key_includes_its_score() {
         "3",
         r#","a":{"a":"1","b":{"a":"0.5","b":"0"}},"a":{"a":"2","b":{}},"a":{"a":"3","b":{}}"#,
     );
-    let new = rewrite_quantiles(&old, LIMITS, |location: &ValueLocation<'_>, text: &str| {
+    let new = rewrite_quantiles(&old, MAX_BYTES, |location: &ValueLocation<'_>, text: &str| {
         match (location.kind, text) {
             (ValueKind::ScopeHash, "2") => Change::Drop,
             (ValueKind::ScopeHash, "3") => Change::Replace("4".to_owned()),
@@ -181,7 +181,7 @@ fn sink_errors_are_returned_unchanged() {
             Ok(())
         }
     }
-    let mut decoder = ChunkDecoder::new(Full, LIMITS);
+    let mut decoder = ChunkDecoder::new(Full, MAX_BYTES);
     let text = fixture("web-latency", "state.ndjson");
     let error = decoder
         .document("a#1", text.lines().nth(1).unwrap().as_bytes())
