@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::archive::origin;
 use super::context::{BulkDocument, Import};
-use super::journal::{DerivedId, Entry, Ids, WriteStatus, WrittenDocuments};
+use super::journal::{Entry, WriteStatus, WrittenDocuments, derived_id};
 use super::ownership::{Ownership, value};
 use super::plan::{self, TargetPlan, documents_of_job, missing_events};
 use crate::archive::{Document, Part};
@@ -191,10 +191,11 @@ async fn delete_state(import: &Import, ids: &[String]) -> Result<bool> {
 /// Records the intent and creates an object. If the outcome is unknown, reads back whether the object exists and is ours.
 /// An object that the cluster rejects, or that another client created at the same time, is never undone. Returns the
 /// response; `None` if it was lost.
-async fn create_once<T, C>(import: &Import, entry: Entry, mut create: impl FnMut() -> C) -> Result<Option<T>>
-where
-    C: Future<Output = cluster::Result<T>>,
-{
+async fn create_once<T>(
+    import: &Import,
+    entry: Entry,
+    mut create: impl AsyncFnMut() -> cluster::Result<T>,
+) -> Result<Option<T>> {
     let handle = import.journal.entries.record_intent(entry.clone());
     let mut backoff = import.cluster().backoff();
     let mut open = false;
@@ -424,7 +425,6 @@ async fn write_state(import: &Import, index: String) -> Result<()> {
         |kind, count| (1..=count).map(move |number| StateDocId { kind, number }.format(job, &plan.snapshot_id));
     let ids = numbered(StateKind::Model, plan.counts.model_state)
         .chain(numbered(StateKind::Categorizer, plan.counts.categorizer_state));
-    let ids = Ids::Text(ids.collect());
     let documents = WrittenDocuments::new("state documents", Some(Part::State), ids, &STATE_INDICES, index);
     let bulk = import.cluster().bulk_alias(STATE_ALIAS, import.options.bulk());
     write(import, "Model state", Part::State, documents, bulk).await
@@ -433,7 +433,7 @@ async fn write_state(import: &Import, index: String) -> Result<()> {
 /// Writes the snapshot document under its own ID, and the data counts, which determine where a datafeed continues.
 async fn write_snapshot_and_data_counts(import: &Import) -> Result<()> {
     let documents = import.snapshot_and_data_counts()?;
-    let ids = Ids::Text(documents.iter().map(|document| document.id.clone()).collect());
+    let ids = documents.iter().map(|document| document.id.clone());
     let alias = import.job().results_write_alias();
     let mut bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
     let what = "snapshot document and data counts";
@@ -461,7 +461,7 @@ async fn write_categories(import: &Import) -> Result<()> {
         ids.extend(batch.iter().map(|document| plan.renamer.document_id(document.own_id())));
     }
     let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
-    let documents = WrittenDocuments::new("categories", Some(part), Ids::Text(ids), RESULTS_INDICES, alias);
+    let documents = WrittenDocuments::new("categories", Some(part), ids, RESULTS_INDICES, alias);
     write(import, "Categories", part, documents, bulk).await
 }
 
@@ -481,7 +481,7 @@ async fn write_new_documents(import: &Import, part: Part) -> Result<()> {
         return Ok(());
     }
     let (index, bulk) = wait_for_index(import, part, title).await?;
-    let ids = Ids::Derived(new_ids(import, part, patterns).await?);
+    let ids = new_ids(import, part, patterns).await?;
     let documents = WrittenDocuments::new(what, Some(part), ids, patterns, index);
     write(import, title, part, documents, bulk).await
 }
@@ -523,16 +523,15 @@ async fn wait_for_index(import: &Import, part: Part, title: &str) -> Result<(Str
 
 /// The IDs of annotations or notifications that do not exist yet: only those are written, and deleted in a rollback.
 /// Existing ones have the same content, or were edited after an earlier import.
-async fn new_ids(import: &Import, part: Part, indices: &[&str]) -> Result<Vec<DerivedId>> {
+async fn new_ids(import: &Import, part: Part, indices: &[&str]) -> Result<Vec<String>> {
     let mut stream = import.archive.documents(part);
     let mut new = Vec::new();
     while let Some(batch) = stream.next().await? {
-        let derived = batch.iter().map(|document| DerivedId::of(import.job(), part, document));
-        let derived: Vec<DerivedId> = derived.collect();
-        let ids: Vec<String> = derived.iter().map(DerivedId::to_string).collect();
+        let ids = batch.iter().map(|document| derived_id(import.job(), part, document));
+        let ids: Vec<String> = ids.collect();
         let existing = import.cluster().locate(indices, &ids).await?;
-        let existing: BTreeSet<Option<DerivedId>> = existing.iter().map(|hit| DerivedId::parse(&hit.id)).collect();
-        new.extend(derived.into_iter().filter(|id| !existing.contains(&Some(*id))));
+        let existing: BTreeSet<&str> = existing.iter().map(|hit| hit.id.as_str()).collect();
+        new.extend(ids.into_iter().filter(|id| !existing.contains(id.as_str())));
     }
     Ok(new)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::journal::{DerivedId, Journal};
+use super::journal::{Journal, derived_id};
 use super::options::ImportOptions;
 use super::plan::Plan;
 use crate::archive::{CheckedArchive, Document, Part};
@@ -52,7 +52,7 @@ impl Import {
                 .ok_or_else(|| state::Cause::ForeignId.of(document.own_id()))?
                 .format(self.job(), &plan.snapshot_id),
             Part::Categories => plan.renamer.document_id(document.own_id()),
-            _ => DerivedId::of(self.job(), part, document).to_string(),
+            _ => derived_id(self.job(), part, document),
         };
         // State documents name their job only in their IDs.
         if part != Part::State

@@ -1,8 +1,7 @@
 //! The journal of an import: every write is recorded before it is sent, so that all of them can be undone in reverse
 //! order, and so are the IDs of the written documents.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -185,71 +184,22 @@ impl Journal {
     }
 }
 
-/// An ID for a document that has none in the archive, derived from job, line and content, so that every import uses the
-/// same one. Not a string, because many of them are kept until the import ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct DerivedId(u128);
-
-impl DerivedId {
-    /// The ID of an annotation or notification.
-    pub(super) fn of(job: &JobId, part: Part, document: &Document) -> Self {
-        let kind: &[u8] = match part {
-            Part::Annotations => b"annotation",
-            _ => b"notification",
-        };
-        let line = document.line.to_be_bytes();
-        let mut hash = Sha256::new();
-        for piece in [kind, job.as_str().as_bytes(), &line, &document.source] {
-            hash.update((piece.len() as u64).to_be_bytes());
-            hash.update(piece);
-        }
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash.finalize()[..16]);
-        Self(u128::from_be_bytes(id))
+/// The ID of an annotation or notification, which has none in the archive. It is derived from job, line and content, so
+/// that every import uses the same one.
+pub(super) fn derived_id(job: &JobId, part: Part, document: &Document) -> String {
+    let kind: &[u8] = match part {
+        Part::Annotations => b"annotation",
+        _ => b"notification",
+    };
+    let line = document.line.to_be_bytes();
+    let mut hash = Sha256::new();
+    for piece in [kind, job.as_str().as_bytes(), &line, &document.source] {
+        hash.update((piece.len() as u64).to_be_bytes());
+        hash.update(piece);
     }
-
-    /// Parses the output of `Display`; `None` for any other ID.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix("esml-")?;
-        let is_hex = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        u128::from_str_radix(digits, 16).ok().filter(|_| is_hex).map(Self)
-    }
-}
-
-impl fmt::Display for DerivedId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "esml-{:032x}", self.0)
-    }
-}
-
-/// Sorted IDs.
-#[derive(Debug)]
-pub(super) enum Ids {
-    Text(Vec<String>),
-    Derived(Vec<DerivedId>),
-}
-
-impl Ids {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Text(ids) => ids.len(),
-            Self::Derived(ids) => ids.len(),
-        }
-    }
-
-    fn position(&self, id: &str) -> Option<usize> {
-        match self {
-            Self::Text(ids) => ids.binary_search_by(|known| known.as_str().cmp(id)).ok(),
-            Self::Derived(ids) => ids.binary_search(&DerivedId::parse(id)?).ok(),
-        }
-    }
-
-    fn text(&self, n: usize) -> String {
-        match self {
-            Self::Text(ids) => ids[n].clone(),
-            Self::Derived(ids) => ids[n].to_string(),
-        }
-    }
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.finalize()[..16]);
+    format!("esml-{:032x}", u128::from_be_bytes(id))
 }
 
 /// The documents of one kind that a rollback deletes, by ID. The index of each document is recorded, because the cluster
@@ -260,67 +210,47 @@ pub(super) struct WrittenDocuments {
     pub(super) what: &'static str,
     /// `None` for the snapshot document and the data counts.
     pub(super) part: Option<Part>,
-    ids: Ids,
+    /// The index that each document was written to, by ID; `None` until the cluster confirms the document.
+    indices: Mutex<BTreeMap<String, Option<String>>>,
     /// The indices to search for them.
     patterns: &'static [&'static str],
     /// The assumed index of documents that the cluster did not confirm.
     presumed: String,
-    locations: Mutex<Locations>,
-}
-
-/// Indices, and for each document the number of its index starting with 1, or 0 if it is not known.
-#[derive(Debug, Default)]
-struct Locations {
-    indices: Vec<String>,
-    of: Vec<u16>,
 }
 
 impl WrittenDocuments {
     pub(super) fn new(
         what: &'static str,
         part: Option<Part>,
-        mut ids: Ids,
+        ids: impl IntoIterator<Item = String>,
         patterns: &'static [&'static str],
         presumed: String,
     ) -> Self {
-        match &mut ids {
-            Ids::Text(ids) => ids.sort_unstable(),
-            Ids::Derived(ids) => ids.sort_unstable(),
-        }
-        let locations = Locations {
-            indices: Vec::new(),
-            of: vec![0; ids.len()],
-        };
         Self {
             what,
             part,
-            ids,
+            indices: Mutex::new(ids.into_iter().map(|id| (id, None)).collect()),
             patterns,
             presumed,
-            locations: Mutex::new(locations),
         }
     }
 
+    /// All IDs, sorted.
+    pub(super) fn ids(&self) -> Vec<String> {
+        lock(&self.indices).keys().cloned().collect()
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.ids.len()
+        lock(&self.indices).len()
     }
 
     pub(super) fn contains(&self, id: &str) -> bool {
-        self.ids.position(id).is_some()
-    }
-
-    /// The IDs in batches of this size.
-    pub(super) fn batches(&self, size: usize) -> impl Iterator<Item = Vec<String>> + '_ {
-        let all = self.ids.len();
-        let batch = move |from| (from..all.min(from + size)).map(|n| self.ids.text(n)).collect();
-        (0..all).step_by(size).map(batch)
+        lock(&self.indices).contains_key(id)
     }
 
     /// The index that the document was written to; `None` if the cluster did not confirm it.
     pub(super) fn index_of(&self, id: &str) -> Option<String> {
-        let locations = lock(&self.locations);
-        let number = *locations.of.get(self.ids.position(id)?)?;
-        locations.indices.get(usize::from(number).checked_sub(1)?).cloned()
+        lock(&self.indices).get(id).cloned().flatten()
     }
 
     /// The patterns, and every other index that the cluster reported.
@@ -329,35 +259,27 @@ impl WrittenDocuments {
             let mut prefixes = self.patterns.iter().map(|pattern| pattern.trim_end_matches('*'));
             prefixes.any(|prefix| index.starts_with(prefix))
         };
-        let mut searched: Vec<String> = self.patterns.iter().map(|&pattern| pattern.to_owned()).collect();
-        let locations = lock(&self.locations);
-        searched.extend(locations.indices.iter().filter(|index| !matched(index)).cloned());
-        searched
+        let indices = lock(&self.indices);
+        let reported: BTreeSet<&str> = indices.values().flatten().map(String::as_str).collect();
+        let others = reported.into_iter().filter(|index| !matched(index));
+        self.patterns.iter().copied().chain(others).map(str::to_owned).collect()
     }
 
     /// The request that deletes them.
     pub(super) fn deletion_request(&self) -> String {
-        let delete = |n| {
-            let id = self.ids.text(n);
-            let index = self.index_of(&id).unwrap_or_else(|| self.presumed.clone());
+        let indices = lock(&self.indices);
+        let lines = indices.iter().map(|(id, index)| {
+            let index = index.as_ref().unwrap_or(&self.presumed);
             json!({"delete": {"_index": index, "_id": id}}).to_string()
-        };
-        let lines: Vec<String> = (0..self.ids.len()).map(delete).collect();
-        format!("POST /_bulk\n{}", lines.join("\n"))
+        });
+        format!("POST /_bulk\n{}", lines.collect::<Vec<_>>().join("\n"))
     }
 }
 
 impl WriteObserver for WrittenDocuments {
     fn written(&self, id: &str, index: &str) {
-        let Some(position) = self.ids.position(id) else { return };
-        let mut locations = lock(&self.locations);
-        let known = locations.indices.iter().position(|known| known == index);
-        let number = known.unwrap_or_else(|| {
-            locations.indices.push(index.to_owned());
-            locations.indices.len() - 1
-        });
-        if let Ok(number) = u16::try_from(number + 1) {
-            locations.of[position] = number;
+        if let Some(known) = lock(&self.indices).get_mut(id) {
+            *known = Some(index.to_owned());
         }
     }
 }
@@ -403,16 +325,13 @@ mod tests {
             action: Action::default(),
             source: Bytes::from(text),
         };
-        let id = |job: &str, line, text| {
-            DerivedId::of(&job.parse().expect("valid"), Part::Annotations, &document(line, text))
-        };
+        let id =
+            |job: &str, line, text| derived_id(&job.parse().expect("valid"), Part::Annotations, &document(line, text));
         assert_eq!(id("a", 1, "{}"), id("a", 1, "{}"));
         assert_ne!(id("a", 1, "{}"), id("a", 2, "{}"));
         assert_ne!(id("a", 1, "{}"), id("b", 1, "{}"));
         assert_ne!(id("a", 1, "{}"), id("a", 1, "{ }"));
-        assert_eq!(id("a", 1, "{}").to_string().len(), "esml-".len() + 32);
-        assert_eq!(DerivedId::parse(&id("a", 1, "{}").to_string()), Some(id("a", 1, "{}")));
-        assert_eq!(DerivedId::parse("esml-+1"), None);
+        assert_eq!(id("a", 1, "{}").len(), "esml-".len() + 32);
     }
 
     #[test]
@@ -420,7 +339,7 @@ mod tests {
         let documents = WrittenDocuments::new(
             "state documents",
             Some(Part::State),
-            Ids::Text(vec!["b".to_owned(), "a".to_owned(), "c".to_owned()]),
+            ["b", "a", "c"].map(str::to_owned),
             &[".ml-state*"],
             ".ml-state-write".to_owned(),
         );

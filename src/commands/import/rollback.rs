@@ -263,8 +263,8 @@ impl<'a> Rollback<'a> {
         let searched = documents.searched_indices();
         cluster.refresh(&searched).await?;
         let mut any = false;
-        for ids in documents.batches(BATCH) {
-            match self.delete_found(cluster.locate(&searched, &ids).await?).await? {
+        for ids in documents.ids().chunks(BATCH) {
+            match self.delete_found(cluster.locate(&searched, ids).await?).await? {
                 foreign @ Ownership::Foreign(_) => return Ok(foreign),
                 found => any |= found == Ownership::Ours,
             }
