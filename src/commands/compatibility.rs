@@ -72,10 +72,9 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
         parts.push(MissingPart { what, consequence });
     };
     let has = |part| contents.count(part) > 0;
-    let config = contents.config.as_ref();
     if contents.is_missing_categorizer() {
-        let consequence = "the job starts without categories and learns them again";
-        add("categorizer_state", &format!("Categorizer state: {consequence}"));
+        let consequence = "Categorizer state: the job starts without categories and learns them again";
+        add("categorizer_state", consequence);
     }
     if contents.categorizes() && !has(Part::Categories) {
         let consequence = "existing categories have no examples until they match again";
@@ -103,13 +102,10 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
         add("remote_clusters", &consequence);
     }
     if has(Part::Inputs) && !contents.texts.contains_key(&EntryKind::InputMapping) {
-        let consequence = "field types are derived from the job and the data";
-        add(
-            "input_mapping",
-            &format!("Mapping of the input documents: {consequence}"),
-        );
+        let consequence = "Mapping of the input documents: field types are derived from the job and the data";
+        add("input_mapping", consequence);
     }
-    let Some(config) = config else {
+    let Some(config) = &contents.config else {
         return parts;
     };
     if config.datafeed().is_none() {
@@ -118,13 +114,14 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
     for filter in config.filters() {
         if !contents.filters.iter().any(|archived| archived.id == *filter) {
             let consequence = "in 8.6 and later, the job cannot be opened without it";
-            let missing = format!("Filter `{filter}`, which is used in a rule: {consequence}");
-            add("filter", &missing);
+            add(
+                "filter",
+                &format!("Filter `{filter}`, which is used in a rule: {consequence}"),
+            );
         }
     }
     if !contents.texts.contains_key(&EntryKind::Calendars) {
-        let consequence = "scheduled events are not imported";
-        add("calendars", &format!("Calendars: {consequence}"));
+        add("calendars", "Calendars: scheduled events are not imported");
     }
     if !has(Part::Annotations) {
         add("annotations", "Annotations");

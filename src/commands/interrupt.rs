@@ -62,10 +62,8 @@ impl Signals {
                 second = signals.next().await;
             }
             let _ = second_sender.send(Some(second.into()));
-            if tokio::time::timeout(MAX_EXIT_TIME, second_sender.closed())
-                .await
-                .is_err()
-            {
+            let ended = tokio::time::timeout(MAX_EXIT_TIME, second_sender.closed()).await;
+            if ended.is_err() {
                 atomic_file::remove_temporary_files();
                 std::process::exit(second as i32);
             }

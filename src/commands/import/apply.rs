@@ -39,7 +39,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Writes everything.
 pub(super) async fn apply(import: &Import) -> Result<()> {
     delete_existing(import).await?;
-    let creating = import.session.stage("Creating the job", None);
+    let creating = import.stage("Creating the job", None);
     // If two imports run at the same time, one of them is rejected here, before it has written anything.
     create_job(import).await?;
     create_filters(import).await?;
@@ -54,7 +54,7 @@ pub(super) async fn apply(import: &Import) -> Result<()> {
         Box::pin(write_model_and_results(import, inputs)),
     )
     .await?;
-    let _stage = import.session.stage("Creating the datafeed", None);
+    let _stage = import.stage("Creating the datafeed", None);
     import.require_our_job().await?;
     create_datafeed(import).await?;
     add_job_to_calendars(import).await
@@ -103,7 +103,7 @@ async fn delete_existing(import: &Import) -> Result<()> {
     let existing = &plan.existing;
     if plan.replace && (existing.job || existing.leftovers) {
         let title = format!("Deleting existing data of job {job}");
-        let stage = import.session.stage(&title, None);
+        let stage = import.stage(&title, None);
         let snapshots = snapshots(import).await?;
         if let Some(datafeed) = &existing.datafeed {
             let entry = Entry::Datafeed(datafeed.clone());
@@ -274,16 +274,14 @@ async fn create_job(import: &Import) -> Result<()> {
 /// blocked.
 async fn revert_job(import: &Import) -> Result<()> {
     let (cluster, job, snapshot) = (import.cluster(), import.job(), &import.plan.snapshot_id);
-    let _stage = import.session.stage("Reverting the job to its snapshot", None);
+    let _stage = import.stage("Reverting the job to its snapshot", None);
     let listed = cluster.snapshots(job).await?;
     if !listed.iter().any(|listed| listed.id == *snapshot) {
         let message = format!("snapshot {snapshot} was written, but job {job} does not list it");
         return Err(Error::mismatch(message));
     }
-    import
-        .journal
-        .write(Entry::Reverted, cluster.revert(job, snapshot))
-        .await?;
+    let revert = cluster.revert(job, snapshot);
+    import.journal.write(Entry::Reverted, revert).await?;
     import.print(&format!("Reverted job {job} to snapshot {snapshot}"));
     Ok(())
 }
@@ -322,10 +320,8 @@ async fn create_filters(import: &Import) -> Result<()> {
         match created.await {
             Ok(_) => import.session.terminal.detail(&format!("created filter {id}")),
             // A filter that another client created is used if it is the same.
-            Err(error) => match plan.is_on(cluster).await {
-                Ok(true) => {}
-                Ok(false) | Err(_) => return Err(error),
-            },
+            Err(_) if matches!(plan.is_on(cluster).await, Ok(true)) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -339,10 +335,8 @@ async fn create_calendars(import: &Import) -> Result<()> {
             create_calendar(import, calendar).await?;
         } else if !missing.is_empty() {
             let entry = Entry::Events(calendar.calendar_id.clone(), missing.clone());
-            import
-                .journal
-                .write(entry, add_events(import, calendar, missing))
-                .await?;
+            let adding = add_events(import, calendar, missing);
+            import.journal.write(entry, adding).await?;
         }
     }
     Ok(())
@@ -392,11 +386,8 @@ async fn add_job_to_calendars(import: &Import) -> Result<()> {
             // Another import had created it, and has deleted it in the meantime.
             None => create_calendar(import, &planned.calendar).await?,
         }
-        let entry = Entry::Membership(id.clone());
-        import
-            .journal
-            .write(entry, cluster.add_job_to_calendar(id, job))
-            .await?;
+        let adding = cluster.add_job_to_calendar(id, job);
+        import.journal.write(Entry::Membership(id.clone()), adding).await?;
         import.print(&format!("Added job {job} to calendar {id}"));
     }
     Ok(())
@@ -427,7 +418,7 @@ async fn write_state(import: &Import, index: String) -> Result<()> {
         .chain(numbered(StateKind::Categorizer, plan.counts.categorizer_state));
     let documents = WrittenDocuments::new("state documents", Some(Part::State), ids, &STATE_INDICES, index);
     let bulk = import.cluster().bulk_alias(STATE_ALIAS, import.options.bulk());
-    write(import, "Model state", Part::State, documents, bulk).await
+    write(import, "model state", Part::State, documents, bulk).await
 }
 
 /// Writes the snapshot document under its own ID, and the data counts, which determine where a datafeed continues.
@@ -462,20 +453,19 @@ async fn write_categories(import: &Import) -> Result<()> {
     }
     let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
     let documents = WrittenDocuments::new("categories", Some(part), ids, RESULTS_INDICES, alias);
-    write(import, "Categories", part, documents, bulk).await
+    write(import, "categories", part, documents, bulk).await
 }
 
 /// Writes annotations or notifications to the index that the cluster itself uses for them.
 async fn write_new_documents(import: &Import, part: Part) -> Result<()> {
     let counts = &import.plan.counts;
-    let (count, title, what, patterns): (_, _, _, &[_]) = match part {
-        Part::Annotations => (counts.annotations, "Annotations", "annotations", &[".ml-annotations*"]),
-        _ => (
-            counts.notifications,
-            "Notifications",
-            "imported notifications",
-            &[".ml-notifications*"],
-        ),
+    let (count, title, what) = match part {
+        Part::Annotations => (counts.annotations, "annotations", "annotations"),
+        _ => (counts.notifications, "notifications", "imported notifications"),
+    };
+    let patterns: &[_] = match part {
+        Part::Annotations => &[".ml-annotations*"],
+        _ => &[".ml-notifications*"],
     };
     if count == 0 {
         return Ok(());
@@ -495,9 +485,8 @@ async fn wait_for_index(import: &Import, part: Part, title: &str) -> Result<(Str
     };
     let (cluster, options, clock) = (import.cluster(), import.options.bulk(), import.cluster().clock());
     let deadline = clock.now() + MAX_WAIT;
-    let _stage = import
-        .session
-        .stage(&format!("Waiting for {}", pattern.unwrap_or(alias)), None);
+    let what = pattern.unwrap_or(alias);
+    let _stage = import.stage(&format!("Waiting for {what}"), None);
     loop {
         if let Some(index) = cluster.write_index(alias).await? {
             return Ok((index, cluster.bulk_alias(alias, options)));
@@ -508,13 +497,9 @@ async fn wait_for_index(import: &Import, part: Part, title: &str) -> Result<(Str
             return Ok((index.clone(), cluster.bulk_index_without_alias(index, options)));
         }
         if clock.now() >= deadline {
-            let (what, seconds) = (pattern.unwrap_or(alias), MAX_WAIT.as_secs());
             return Err(Error::failed(
-                format!("Elasticsearch did not create {what} within {seconds} s"),
-                format!(
-                    "import again, or leave this part out with --skip-{}",
-                    title.to_lowercase()
-                ),
+                format!("Elasticsearch did not create {what} within {} s", MAX_WAIT.as_secs()),
+                format!("import again, or leave this part out with --skip-{title}"),
             ));
         }
         clock.pause(POLL_INTERVAL).await;
@@ -547,16 +532,13 @@ async fn create_input_indices(import: &Import) -> Result<()> {
         .await?;
         // From now on, the UUID identifies our index, even if another index gets its name.
         let mut definitions = cluster.index_definitions(&[name.to_string()]).await?;
-        match definitions.remove(name.as_str()) {
-            Some(created) if marked_by_run(&created["mappings"], run) => {
-                import.journal.record_index(name.clone(), created);
-            }
-            _ => {
-                return Err(Error::mismatch(format!(
-                    "another client deleted or replaced index {name} right after its creation"
-                )));
-            }
-        }
+        let created = definitions.remove(name.as_str());
+        let created = created.filter(|created| marked_by_run(&created["mappings"], run));
+        let created = created.ok_or_else(|| {
+            let what = format!("another client deleted or replaced index {name} right after its creation");
+            Error::mismatch(what)
+        })?;
+        import.journal.record_index(name.clone(), created);
     }
     Ok(())
 }
@@ -566,9 +548,7 @@ async fn create_input_indices(import: &Import) -> Result<()> {
 async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()> {
     let (cluster, targets) = (import.cluster(), &import.plan.targets);
     if !targets.is_empty() {
-        let stage = import
-            .session
-            .stage("Writing input documents", Some(import.plan.counts.inputs));
+        let stage = import.stage("Writing input documents", Some(import.plan.counts.inputs));
         let mut documents = 0;
         // One pass through the input documents per index; there are several only if mappings conflict.
         for TargetPlan { index, .. } in targets {
@@ -583,7 +563,7 @@ async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()
         stage.done(&format!("Wrote input documents: {}", count(documents)));
     }
     let _ = written.send(());
-    let _stage = import.session.stage("Refreshing the input documents", None);
+    let _stage = import.stage("Refreshing the input documents", None);
     for target in targets {
         // Through the alias, so that an index that replaced ours is not changed.
         let alias = loading_alias(&target.index.name, &import.journal.run);
@@ -598,18 +578,15 @@ async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()
 
 /// Records the documents, sends them, and refreshes their index.
 async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocuments, mut bulk: Bulk) -> Result<()> {
-    let stage_title = format!("Writing {}", title.to_lowercase());
-    let stage = import.session.stage(&stage_title, Some(documents.len() as u64));
+    let stage = import.stage(&format!("Writing {title}"), Some(documents.len() as u64));
     let documents = Arc::new(documents);
     bulk.observer = Some(documents.clone());
     let writing = send(import, part, bulk, &stage, |document| {
         let document = import.document(part, document)?;
         Ok(documents.contains(&document.id).then_some(document))
     });
-    let written = import
-        .journal
-        .write(Entry::Documents(documents.clone()), writing)
-        .await?;
+    let entry = Entry::Documents(documents.clone());
+    let written = import.journal.write(entry, writing).await?;
     let refreshed = match part {
         Part::State => vec![STATE_ALIAS.to_owned()],
         Part::Categories => vec![import.job().results_alias()],
@@ -620,7 +597,7 @@ async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocum
         Part::State => amount(written, "document", "documents"),
         _ => count(written),
     };
-    stage.done(&format!("Wrote {}: {written}", title.to_lowercase()));
+    stage.done(&format!("Wrote {title}: {written}"));
     Ok(())
 }
 

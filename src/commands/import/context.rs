@@ -13,6 +13,7 @@ use crate::commands::session::Session;
 use crate::error::Result;
 use crate::job::{JobId, TargetIndex, target_document_id};
 use crate::state::{self, StateDocId};
+use crate::terminal::Stage;
 use crate::util::timestamp::EpochMillis;
 
 /// The state that all steps of an import share.
@@ -37,6 +38,11 @@ impl Import {
 
     pub(super) fn print(&self, text: &str) {
         self.session.terminal.print(text);
+    }
+
+    /// Starts a stage that counts documents or requests.
+    pub(super) fn stage(&self, title: &str, total: Option<u64>) -> Stage {
+        self.session.stage(title, total)
     }
 
     /// The ID of the job on the cluster.

@@ -54,13 +54,12 @@ pub async fn run(
         }
         plan.refuse_conflicts()?;
         signals.or(outcome::confirm(&session, &options, &plan)).await?;
-        let journal = Journal::new();
         let import = Import {
             session,
             options,
             archive,
             plan,
-            journal,
+            journal: Journal::new(),
         };
         let work = async {
             apply::apply(&import).await?;

@@ -102,10 +102,7 @@ impl<'a> Rollback<'a> {
 
     /// Undoes as much as possible.
     pub(super) async fn run(&mut self) {
-        let stage = self
-            .import
-            .session
-            .stage("Rolling back", Some(self.pending.len() as u64));
+        let stage = self.import.stage("Rolling back", Some(self.pending.len() as u64));
         // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
         self.import.cluster().wait_for_tasks().await;
         self.deadline = self.import.cluster().clock().now() + MAX_TIME;

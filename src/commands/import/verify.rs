@@ -27,9 +27,7 @@ pub(super) async fn verify(import: &Import) -> Result<()> {
     let counts = &import.plan.counts;
     let documents = counts.model_state + counts.categorizer_state + counts.categories + counts.inputs;
     let documents = documents + counts.annotations + counts.notifications;
-    let stage = import
-        .session
-        .stage("Verifying the imported documents", Some(documents));
+    let stage = import.stage("Verifying the imported documents", Some(documents));
     // Sequentially: if the job is deleted at the same time, its documents might be reported as missing first, and the
     // error would not state the cause.
     let mut compared = import.verify_documents(Part::State, &stage).await?;
@@ -84,6 +82,7 @@ impl Import {
         let Some(written) = self.journal.documents(part) else {
             return Ok(0);
         };
+        let searched = written.searched_indices();
         let mut stream = self.archive.documents(part);
         let mut compared = 0;
         while let Some(batch) = stream.next().await? {
@@ -92,7 +91,7 @@ impl Import {
                 let document = self.document(part, document)?;
                 if written.contains(&document.id) {
                     let known = written.index_of(&document.id).map(|index| vec![index]);
-                    let indices = known.unwrap_or_else(|| written.searched_indices());
+                    let indices = known.unwrap_or_else(|| searched.clone());
                     by_indices.entry(indices).or_default().push(document);
                 }
             }
@@ -145,9 +144,8 @@ impl Import {
             })?;
         }
         let stats = cluster.job_stats(job).await?;
-        let latest = stats
-            .as_ref()
-            .and_then(|stats| stats.data_counts.latest_record_timestamp);
+        let counts = stats.as_ref().map(|stats| &stats.data_counts);
+        let latest = counts.and_then(|counts| counts.latest_record_timestamp);
         let expected = self.archive.snapshot.latest_record_time_stamp;
         require(latest == expected, || {
             let (latest, expected) = (time_or_none(latest), time_or_none(expected));
@@ -230,12 +228,9 @@ impl Import {
     /// wrote to it, and no document replaced another. The numbers prove nothing if a write was repeated, another client
     /// wrote too, or a shard was moved.
     async fn is_proven(&self, target: &TargetPlan, expected: u64) -> Result<bool> {
-        let operations = Operations {
-            indexed: expected,
-            deleted: 0,
-        };
+        let (indexed, deleted) = (expected, 0);
         Ok(self.count_documents(target).await? == expected
-            && self.cluster().operations(target.index.name.as_str()).await? == Some(operations))
+            && self.cluster().operations(target.index.name.as_str()).await? == Some(Operations { indexed, deleted }))
     }
 
     async fn count_documents(&self, target: &TargetPlan) -> Result<u64> {

@@ -34,11 +34,9 @@ impl Planner<'_> {
         if let Some(license) = self.cluster.license().await?
             && !license.permits_ml()
         {
+            let (kind, status) = (license.kind, license.status);
             return Err(Error::failed(
-                format!(
-                    "the license ({}, {}) does not include machine learning",
-                    license.kind, license.status
-                ),
+                format!("the license ({kind}, {status}) does not include machine learning"),
                 "start a trial with `POST /_license/start_trial?acknowledge=true`, or use another cluster",
             ));
         }
@@ -49,29 +47,25 @@ impl Planner<'_> {
         if let Some((limit, model)) = needed.zip(self.archive.snapshot.size("model_bytes"))
             && limit < model
         {
+            let (limit, model) = (bytes(limit), bytes(model));
             self.note(format!(
-                "the job will not learn new values of by, over or partition fields: its model memory limit of {} is below \
-                 the size of its model, {}; to set a higher one, add --model-memory-limit",
-                bytes(limit),
-                bytes(model)
+                "the job will not learn new values of by, over or partition fields: its model memory limit of {limit} is \
+                 below the size of its model, {model}; to set a higher one, add --model-memory-limit"
             ));
         }
-        let above = |limit: Option<u64>| Some((needed?, limit?)).filter(|(needed, limit)| needed > limit);
+        let above = |limit: Option<u64>| {
+            let (needed, limit) = needed.zip(limit).filter(|(needed, limit)| needed > limit)?;
+            Some((format_size(needed), format_size(limit)))
+        };
         if let Some((needed, limit)) = above(info.max_model_memory) {
             self.conflict(
-                format!(
-                    "the job's model memory limit of {} exceeds the cluster's maximum of {}",
-                    format_size(needed),
-                    format_size(limit)
-                ),
+                format!("the job's model memory limit of {needed} exceeds the cluster's maximum of {limit}"),
                 "set a lower one with --model-memory-limit, or raise xpack.ml.max_model_memory_limit",
             );
         } else if let Some((needed, room)) = above(info.room_for_model_memory) {
             self.note(format!(
-                "the job may not open: its model memory limit of {} exceeds the {} available on the cluster; to set a lower \
-                 one, add --model-memory-limit",
-                format_size(needed),
-                format_size(room)
+                "the job may not open: its model memory limit of {needed} exceeds the {room} available on the cluster; to \
+                 set a lower one, add --model-memory-limit"
             ));
         }
         Ok(())

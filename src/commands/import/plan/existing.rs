@@ -248,7 +248,7 @@ impl Planner<'_> {
 }
 
 /// Searches for all documents with the job's ID.
-pub(in crate::commands::import) fn documents_of_job(indices: &str, job: &JobId) -> Search {
+pub(crate) fn documents_of_job(indices: &str, job: &JobId) -> Search {
     Search {
         fields: Some(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
         ..Search::lenient([indices], of_job(job))
@@ -261,13 +261,13 @@ fn of_job(job: &JobId) -> Value {
 
 impl FilterPlan {
     /// Whether the cluster has this filter with the same content.
-    pub(in crate::commands::import) async fn is_on(&self, cluster: &Cluster) -> cluster::Result<bool> {
+    pub(crate) async fn is_on(&self, cluster: &Cluster) -> cluster::Result<bool> {
         let current = cluster.filter(&self.filter.id).await?;
         Ok(current.is_some_and(|current| self.equals(&current)))
     }
 
     /// Whether an existing filter has the same content.
-    pub(in crate::commands::import) fn equals(&self, existing: &RawValue) -> bool {
+    pub(crate) fn equals(&self, existing: &RawValue) -> bool {
         let items = |filter: &Filter| filter.items.iter().cloned().collect::<BTreeSet<String>>();
         Filter::parse(existing).is_ok_and(|existing| {
             existing.description == self.filter.description && items(&existing) == items(&self.filter)
@@ -276,24 +276,18 @@ impl FilterPlan {
 }
 
 /// A calendar on the cluster; its events are in the form in which the plan has them.
-pub(in crate::commands::import) async fn calendar(
-    cluster: &Cluster,
-    id: &CalendarId,
-) -> cluster::Result<Option<Calendar>> {
+pub(crate) async fn calendar(cluster: &Cluster, id: &CalendarId) -> cluster::Result<Option<Calendar>> {
     Ok(cluster.calendar(id).await?.map(without_defaults))
 }
 
 /// The events of one calendar that are missing from another.
-pub(in crate::commands::import) fn missing_events(of: &Calendar, from: &Calendar) -> Vec<Map<String, Value>> {
+pub(crate) fn missing_events(of: &Calendar, from: &Calendar) -> Vec<Map<String, Value>> {
     let missing = of.events.iter().filter(|event| !from.events.contains(event));
     missing.cloned().collect()
 }
 
 /// The IDs of those existing events that equal one of these.
-pub(in crate::commands::import) fn event_ids(
-    events: &[Map<String, Value>],
-    existing: Vec<(String, Map<String, Value>)>,
-) -> Vec<String> {
+pub(crate) fn event_ids(events: &[Map<String, Value>], existing: Vec<(String, Map<String, Value>)>) -> Vec<String> {
     let same = |(id, mut event): (String, Map<String, Value>)| {
         remove_defaults(&mut event);
         events.contains(&event).then_some(id)

@@ -31,7 +31,7 @@ const ON_ML: [&str; 4] = ["read", "write", "maintenance", "view_index_metadata"]
 const ON_INPUTS: [&str; 3] = ["create_index", "manage", "delete_index"];
 
 /// The input indices to create.
-pub(in crate::commands::import) fn input_targets(
+pub(crate) fn input_targets(
     options: &ImportOptions,
     archive: &CheckedArchive,
     time_format: &'static str,
@@ -42,21 +42,14 @@ pub(in crate::commands::import) fn input_targets(
     let job = options.rename.as_ref().unwrap_or_else(|| archive.job());
     let base = options.input_index.clone().unwrap_or_else(|| IndexName::inputs_of(job));
     let sources = &archive.contents.input_indices;
-    let targets = target_indices(
-        &archive.contents.mappings,
-        sources,
-        &base,
-        job,
-        &archive.config,
-        time_format,
-    );
-    Ok(targets?)
+    let (mappings, config) = (&archive.contents.mappings, &archive.config);
+    Ok(target_indices(mappings, sources, &base, job, config, time_format)?)
 }
 
 /// The privileges that the import requires. A datafeed reads with the privileges of the user who creates it, and
 /// Elasticsearch does not create one that could not read. Without this check, that step would fail last, after an import
 /// with `--replace` has deleted the existing job.
-pub(in crate::commands::import) fn required_privileges(
+pub(crate) fn required_privileges(
     options: &ImportOptions,
     archive: &CheckedArchive,
     targets: &[TargetIndex],
@@ -88,10 +81,7 @@ fn existing_indices(options: &ImportOptions, archive: &CheckedArchive) -> Vec<St
 }
 
 /// Refuses a datafeed whose query was replaced if it would read other documents than the archived ones.
-pub(in crate::commands::import) fn refuse_replaced_query(
-    options: &ImportOptions,
-    archive: &CheckedArchive,
-) -> Result<()> {
+pub(crate) fn refuse_replaced_query(options: &ImportOptions, archive: &CheckedArchive) -> Result<()> {
     let replaced = archived_query(archive) == ArchivedQuery::Replaced;
     let has_datafeed = archive.config.datafeed().is_some();
     if !replaced || options.skip.datafeed || !has_datafeed || imports_inputs(options, archive) {
@@ -198,35 +188,28 @@ impl<'a> Planner<'a> {
         };
         let analyzer = self.categorization_analyzer();
         let config = self.config()?;
-        let mut portable = PortableJob::of(
-            &config,
-            &PortableOptions {
-                id: self.job,
-                datafeed_indices: indices,
-                model_memory_limit: self.options.model_memory_limit.as_deref(),
-                categorization_analyzer: analyzer.as_ref(),
-            },
-        )?;
+        let options = PortableOptions {
+            id: self.job,
+            datafeed_indices: indices,
+            model_memory_limit: self.options.model_memory_limit.as_deref(),
+            categorization_analyzer: analyzer.as_ref(),
+        };
+        let mut portable = PortableJob::of(&config, &options)?;
         if self.options.skip.datafeed {
             portable.datafeed = None;
         } else if let Some(datafeed) = config.datafeed() {
             if indices.is_none() {
-                self.note(format!(
-                    "the datafeed reads its original indices: {}",
-                    datafeed.indices.join(", ")
-                ));
+                let names = datafeed.indices.join(", ");
+                self.note(format!("the datafeed reads its original indices: {names}"));
                 let remote = join(datafeed.indices.iter().filter(|index| is_remote(index)));
                 if !remote.is_empty() {
                     self.note(format!("the datafeed reads remote clusters: {remote}"));
                 }
             }
             // The author of the archive controls these scripts, and the cluster runs them.
-            let scripts = scripts_of(datafeed);
+            let scripts = scripts_of(datafeed).join(", ");
             if !scripts.is_empty() {
-                self.note(format!(
-                    "the datafeed runs scripts from the archive: {}",
-                    scripts.join(", ")
-                ));
+                self.note(format!("the datafeed runs scripts from the archive: {scripts}"));
             }
         }
         Ok(portable)
