@@ -204,19 +204,15 @@ impl AccessOptions {
             (None, _) => "the password in",
         };
         let in_address = format!("{in_address} {}", self.origin.name("url"));
-        let password_option = match self.password_file {
-            Some(_) => "password-file",
-            None => "password",
-        };
+        let has_file = self.password_file.is_some();
+        let password_option = if has_file { "password-file" } else { "password" };
         let name = |option| self.origin.name(option);
+        let after_username = format!("the password in {}", name("username"));
         let options = [
             (in_address.clone(), username.map(Part::Username)),
             (in_address, password.map(Part::Password)),
             (name("username"), user.username.map(Part::Username)),
-            (
-                format!("the password in {}", name("username")),
-                user.password.map(Part::Password),
-            ),
+            (after_username, user.password.map(Part::Password)),
             (name(password_option), self.password.clone().map(Part::Password)),
             (name("api-key"), self.api_key.clone().map(Part::ApiKey)),
             (name("bearer-token"), self.bearer_token.clone().map(Part::BearerToken)),

@@ -78,13 +78,9 @@ impl Secrets {
 
     /// Replaces each secret with `***`.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Cow::Borrowed(text);
-        for (_, form) in &*self.forms {
-            if let Some(without) = replaced(&text, form) {
-                text = Cow::Owned(without);
-            }
-        }
-        text
+        let redact = |text: Cow<'a, str>, form: &str| replaced(&text, form).map_or(text, Cow::Owned);
+        let forms = self.forms.iter();
+        forms.fold(Cow::Borrowed(text), |text, (_, form)| redact(text, form))
     }
 }
 

@@ -103,9 +103,8 @@ fn is_gzip(headers: &HeaderMap, requested: bool) -> Result<bool, BodyError> {
             "" | "identity" => gzip,
             "gzip" | "x-gzip" if requested && !gzip => true,
             _ => {
-                return Err(BodyError::Damaged(format!(
-                    "the content encoding `{name}` was not requested"
-                )));
+                let why = format!("the content encoding `{name}` was not requested");
+                return Err(BodyError::Damaged(why));
             }
         };
     }
