@@ -32,7 +32,7 @@ Environment:
   ELASTICSEARCH_BEARER_TOKEN  Bearer token (--bearer-token)
   ELASTICSEARCH_CA_CERT       PEM file with CA certificates (--ca-cert)
   HTTP_PROXY, HTTPS_PROXY     Proxy for the connection to the cluster
-  NO_PROXY                    Hosts that are connected to without a proxy
+  NO_PROXY                    Hosts to connect to without a proxy
   NO_COLOR                    If set, disables color unless --color overrides it
   TMPDIR                      Directory for temporary files
 
@@ -99,8 +99,8 @@ pub(super) enum Command {
     Reveal(RevealOptions),
     /// Print a shell completion script
     ///
-    /// In Bash, Fish and Zsh, it also completes the IDs of jobs and snapshots, on the cluster that the environment variables
-    /// of the connection options name.
+    /// In Bash, Fish and Zsh, the script also completes job and snapshot IDs. It reads them from the cluster that
+    /// ELASTICSEARCH_URL or ELASTICSEARCH_CLOUD_ID specifies.
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// Shell
@@ -128,7 +128,7 @@ impl Cli {
         let mut program = Self::command().color(color);
         // Adds the help command, and passes the color to all commands.
         program.build();
-        program.mut_subcommand("help", |help| help.about("Print help of a command"))
+        program.mut_subcommand("help", |help| help.about("Print help for a command"))
     }
 
     pub(super) fn prints_json(&self) -> bool {

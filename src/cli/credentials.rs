@@ -175,7 +175,11 @@ impl AccessOptions {
                 self.url_user = login;
                 Ok(Some(url))
             }
-            (None, Some(id)) => Ok(Some(cloud_address(id)?)),
+            (None, Some(id)) => {
+                let message = format!("{} is not a valid Cloud ID", self.origin.name("cloud-id"));
+                let hint = "copy the complete Cloud ID from the deployment's page in the Elastic Cloud Console";
+                cloud_address(id).map(Some).map_err(|_| Error::usage(message, hint))
+            }
             (None, None) => Ok(None),
         }
     }

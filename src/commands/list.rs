@@ -96,8 +96,8 @@ pub async fn run(
     let listing = listing.await?;
     if listing.rows().is_empty() {
         terminal.print(&match &options.job {
-            None => "The cluster does not have anomaly detection jobs.".to_owned(),
-            Some(job) => format!("Job {job} does not have a model snapshot."),
+            None => "The cluster has no anomaly detection jobs.".to_owned(),
+            Some(job) => format!("Job {job} has no model snapshots."),
         });
     }
     let text = match terminal.stdout_width() {

@@ -21,14 +21,14 @@ Examples:
 
 /// Look up the values of tokens
 ///
-/// Texts that contain tokens are printed with the values instead of the tokens. Without TOKEN, reads texts from stdin.
+/// In a text, each token is replaced with its value. Without TOKEN, reads text from stdin.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct RevealOptions {
     /// Key file that was written with the archive
     #[arg(value_name = "KEYFILE")]
     pub key: PathBuf,
-    /// Token, or a text that contains tokens
+    /// Token, or text that contains tokens
     #[arg(value_name = "TOKEN")]
     pub tokens: Vec<String>,
     /// Print the values as a JSON document

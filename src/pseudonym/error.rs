@@ -13,7 +13,7 @@ const REPORT: &str = "this is a bug in esml-state: please report it";
 impl Error {
     pub(super) fn not_a_key_file(path: &Path, why: impl Display) -> Self {
         let message = format!("{}: not a key file: {why}", path.display());
-        let hint = "specify the file next to the archive whose name ends with .key.json";
+        let hint = "pass the key file: it is next to the archive, and by default, its name ends with .key.json";
         Self::failed(message, hint)
     }
 

@@ -106,7 +106,7 @@ impl ReplacedFields {
         if let Some(unknown) = only.into_iter().flatten().find(|name| !is_known(name)) {
             let known: Vec<&str> = known.into_iter().chain(messages).collect();
             let message = format!("`{unknown}` is not a field whose values can be replaced");
-            let hint = format!("the fields of the job are {}", known.join(", "));
+            let hint = format!("pass one of the fields of the job: {}", known.join(", "));
             return Err(Error::usage(message, hint));
         }
         let is_chosen = |name: &&str| only.is_none_or(|only| only.iter().any(|chosen| chosen == name));

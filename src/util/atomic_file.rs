@@ -149,7 +149,7 @@ impl PublishError {
             Self::NotAFile { .. } => "choose another file",
             Self::Create { path, cause } if cause.kind() == io::ErrorKind::NotFound => {
                 let folder = folder_of(path).display();
-                return Some(format!("create the directory {folder} first, or choose another one"));
+                return Some(format!("create the directory `{folder}`, or choose another one"));
             }
             Self::Create { cause, .. } | Self::Io { cause, .. } => file_hint(cause)?,
         };

@@ -120,7 +120,7 @@ const CONNECTION: &[Mistake] = &[
         2,
         Read,
     ),
-    ("export log-categories --yes --cloud-id deployment:abc", 1, Read),
+    ("export log-categories --yes --cloud-id deployment:abc", 2, Read),
     (
         "export log-categories --yes --cloud-id deployment:abc --url http://es.example",
         2,
@@ -248,8 +248,8 @@ const OPTIONS: &[Mistake] = &[
     ),
     (
         "export log-categories --inputs-after-date 2026-11-01 --yes -o range.tar.gz --url http://es.example",
-        0,
-        Read,
+        2,
+        Add("--include-inputs"),
     ),
     (
         "export log-categories --snapshot-id 1 --before-date 2026-11-01 --url http://es.example",

@@ -131,7 +131,7 @@ fn output_that_cannot_be_created_is_refused_before_reading() {
     let run = cluster
         .run(&binary, &export_args(&["-o", "no/such/out.tar.gz"]))
         .expect(1);
-    run.expect_stderr("hint: create the directory no/such first, or choose another one\n");
+    run.expect_stderr("hint: create the directory `no/such`, or choose another one\n");
     assert!(cluster.stand_in.requests().is_empty());
     assert_eq!(files(binary.directory()), ["file"]);
 }

@@ -78,7 +78,7 @@ fn missing_snapshot_is_an_error_that_names_it() {
     failed_export(&cluster, JOB, &["--snapshot-id", "42"], 1)
         .expect_stderr("snapshot 42 of job log-categories-multisnap does not exist");
     failed_export(&cluster, JOB, &["--before-date", "1795433575000"], 1)
-        .expect_stderr("does not have a model snapshot created before 2026-11-23T11:32:55");
+        .expect_stderr("has no model snapshot created before 2026-11-23T11:32:55");
     failed_export(&cluster, "nosuch", &[], 1).expect_stderr("job nosuch does not exist");
 }
 

@@ -132,7 +132,7 @@ fn cluster_without_jobs_has_an_empty_list() {
     let cluster = TestCluster::new(version());
     let run = cluster.run(&Binary::new(), &["list"]).expect(0);
     assert_eq!(run.stdout, "");
-    assert_eq!(run.stderr, "The cluster does not have anomaly detection jobs.\n");
+    assert_eq!(run.stderr, "The cluster has no anomaly detection jobs.\n");
     let run = cluster.run(&Binary::new(), &["list", "--json", "-q"]).expect(0);
     assert_eq!((run.json(), run.stderr.as_str()), (json!({ "jobs": [] }), ""));
 }
@@ -163,7 +163,7 @@ fn job_without_snapshots_has_an_empty_list() {
     create_job(&cluster, "new");
     let run = cluster.run(&Binary::new(), &["list", "new"]).expect(0);
     assert_eq!(run.stdout, "");
-    assert_eq!(run.stderr, "Job new does not have a model snapshot.\n");
+    assert_eq!(run.stderr, "Job new has no model snapshots.\n");
     let run = cluster.run(&Binary::new(), &["list", "new", "--json"]).expect(0);
     assert_eq!(run.json(), json!({ "job_id": "new", "snapshots": [] }));
 }

@@ -1,7 +1,9 @@
 //! Creates an HTTP client from connection options: the address, the credential, and the trusted certificates.
 
 use std::error::Error as _;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -170,22 +172,26 @@ fn trust_certificates(builder: ClientBuilder, options: &ConnectOptions) -> Resul
     let system = system.flat_map(|root| Certificate::from_der(&root));
     let mut roots: Vec<_> = system.flatten().collect();
     for file in &options.ca_certs {
-        let error = |cause: &str| Error::Options(format!("{}: {cause}", file.display()));
-        let pem = String::from_utf8(read(file)?).map_err(|_| error("not a PEM file"))?;
+        let not_pem = || unreadable(file, io::Error::other("no valid certificate in PEM format"));
+        let pem = String::from_utf8(read(file)?).map_err(|_| not_pem())?;
         // The parser does not recognize lines with leading or trailing spaces.
         let pem: String = pem.lines().flat_map(|line| [line.trim(), "\n"]).collect();
-        roots.extend(Certificate::from_pem(pem.as_bytes()).map_err(|cause| error(&cause.to_string()))?);
+        roots.extend(Certificate::from_pem(pem.as_bytes()).map_err(|_| not_pem())?);
     }
     Ok(roots.into_iter().fold(builder, ClientBuilder::add_root_certificate))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
-    let why = match std::fs::read(file) {
-        Ok(bytes) if !bytes.is_empty() => return Ok(bytes),
-        Ok(_) => "the file is empty".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Err(Error::Options(format!("{}: {why}", file.display())))
+    match std::fs::read(file) {
+        Ok(bytes) if !bytes.is_empty() => Ok(bytes),
+        Ok(_) => Err(unreadable(file, io::Error::other("the file is empty"))),
+        Err(cause) => Err(unreadable(file, cause)),
+    }
+}
+
+fn unreadable(file: &Path, cause: io::Error) -> Error {
+    let (path, cause) = (file.to_owned(), Arc::new(cause));
+    Error::File { path, cause }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Errors of requests, and the error that Elasticsearch returned.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -96,7 +99,10 @@ pub enum Error {
         id: Box<str>,
         source: ErrorResponse,
     },
-    /// Invalid options: a URL, Cloud ID or certificate file.
+    /// A certificate or key cannot be read.
+    #[error("{}: {cause}", path.display())]
+    File { path: PathBuf, cause: Arc<io::Error> },
+    /// Invalid options: a URL, Cloud ID or client certificate.
     #[error("{0}")]
     Options(String),
 }
@@ -114,6 +120,8 @@ pub enum ConnectionFailure {
     Unreachable,
     /// No trusted authority signed the server's certificate.
     UntrustedCertificate,
+    /// No trusted authority signed the server's certificate, although `--ca-cert` adds authorities.
+    OtherAuthority,
     /// The server's certificate is that of an authority, as a self-signed one usually is. It is not accepted even if that
     /// authority is trusted.
     SelfSigned,
@@ -142,6 +150,9 @@ impl ConnectionFailure {
         match self {
             Self::Lost => format!("{what}: lost the connection to {address}: {cause}"),
             Self::UntrustedCertificate => format!("the certificate of {address} is not trusted: unknown issuer"),
+            Self::OtherAuthority => {
+                format!("the certificate of {address} is not trusted: it was not signed by the CA in --ca-cert")
+            }
             Self::SelfSigned => format!("the certificate of {address} is self-signed"),
             Self::WrongHostName => {
                 let names = cause.rsplit_once("only valid for ").map_or("none", |(_, names)| names);

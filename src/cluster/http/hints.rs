@@ -2,6 +2,7 @@
 //! has several meanings: 400 is also a closed index or a page that is too large, and 503 is also a deleted index.
 
 use crate::cluster::http::error::{ConnectionFailure, Error, ErrorResponse};
+use crate::util::atomic_file::file_hint;
 use crate::util::process::NO_DESCRIPTORS;
 
 const LOST_CONTEXT: &str = "run the command again; with `--keep-alive 30m` if pages take long to fetch (other causes: a \
@@ -107,6 +108,8 @@ impl Error {
                 "a proxy or load balancer may have sent or shortened the response: check --url, and run the command again \
                  with -vv, which logs every request"
             }
+            Self::File { cause, .. } => file_hint(cause)
+                .unwrap_or("pass a file in PEM format, which contains a line that starts with `-----BEGIN`"),
             Self::Options(_) => return None,
         };
         Some(hint.to_owned())
@@ -130,13 +133,14 @@ impl ConnectionFailure {
                  HTTP_PROXY and HTTPS_PROXY if set"
             }
             Self::UntrustedCertificate => {
-                "pass the certificate of its authority: `--ca-cert http_ca.crt` (on the Elasticsearch node: \
+                "pass the CA certificate of the cluster: `--ca-cert http_ca.crt` (on an Elasticsearch node: \
                  config/certs/http_ca.crt)"
             }
-            Self::SelfSigned => {
-                "use a certificate that an authority signed, or turn verification off with --ignore-certs"
+            Self::OtherAuthority => {
+                "use the CA certificate of this cluster instead: copy config/certs/http_ca.crt from one of its nodes"
             }
-            Self::WrongHostName => "use a host name of the certificate in --url",
+            Self::SelfSigned => "use a certificate that a CA signed, or turn verification off with --ignore-certs",
+            Self::WrongHostName => "use a host name from the certificate in --url",
             Self::NotTls => return use_scheme("http", "https"),
             Self::Tls => {
                 "check the certificate of the cluster, --ca-cert, and --client-cert if the cluster requires one"

@@ -274,6 +274,9 @@ impl HttpClient {
     /// Classifies an error below HTTP.
     async fn connection_error(&self, what: &str, error: &reqwest::Error) -> Error {
         let (mut failure, cause) = classify(error);
+        if failure == ConnectionFailure::UntrustedCertificate && !self.options.ca_certs.is_empty() {
+            failure = ConnectionFailure::OtherAuthority;
+        }
         if failure == ConnectionFailure::Lost && !self.reached.load(Ordering::Relaxed) && self.requires_tls().await {
             failure = ConnectionFailure::RequiresTls;
         }

@@ -43,7 +43,7 @@ const PERFORMANCE: &str = "Performance";
 /// Export a job and its learned model to an archive
 ///
 /// The archive contains the job's configuration, a model snapshot with its state, annotations, notifications and, on
-/// request, input documents. The .tar.gz file gets its name when it is complete. The path of the archive is printed to
+/// request, input documents. FILE is written only if the export succeeds. The path of the archive is printed to
 /// stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -61,7 +61,7 @@ pub struct ExportOptions {
     pub(super) snapshot_id: Option<SnapshotId>,
     /// Export the latest snapshot created before DATE
     ///
-    /// Annotations and notifications from DATE on are not exported.
+    /// Annotations and notifications created at or after DATE are not exported.
     #[arg(long, alias = "before_date", value_name = DATE, allow_hyphen_values = true)]
     #[arg(conflicts_with = "snapshot_before_date")]
     before_date: Option<EpochMillis>,
@@ -141,16 +141,18 @@ pub struct InputOptions {
     ///
     /// The time of a document is in the job's time field.
     #[arg(long = "inputs-after-date", alias = "inputs_after_date", value_name = DATE, allow_hyphen_values = true)]
+    #[arg(requires = "include_inputs")]
     pub after: Option<EpochMillis>,
-    /// Exclude input documents from DATE on
+    /// Exclude input documents at or after DATE
     #[arg(long = "inputs-before-date", alias = "inputs_before_date", value_name = DATE, allow_hyphen_values = true)]
+    #[arg(requires = "include_inputs")]
     pub before: Option<EpochMillis>,
     /// Include all fields of the documents
     ///
     /// By default, only the fields that the job requires are included.
     #[arg(long, requires = "include_inputs", conflicts_with = "input_field")]
     pub all_fields: bool,
-    /// Include another field; can be repeated
+    /// Include an additional field; can be repeated
     ///
     /// The fields that the job requires are always included.
     #[arg(
@@ -219,9 +221,6 @@ impl ExportOptions {
         check_range(annotations_after, (before, self.before()))?;
         check_range(inputs_after, ("--inputs-before-date", self.input_options.before))?;
         let inputs = &mut self.input_options;
-        if !inputs.include_inputs && inputs.after.or(inputs.before).is_some() {
-            terminal.warn("input documents are not exported: their date range requires --include-inputs");
-        }
         (inputs.after, self.annotations_after) = (inputs_after.1, annotations_after.1);
         let output = self.output.as_ref();
         let target = output.map(|output| target(output, self.overwrite, self.dry_run, terminal));
@@ -315,7 +314,7 @@ fn check_range(after: (&str, Option<EpochMillis>), before: (&str, Option<EpochMi
     match (after, before) {
         ((after_name, Some(after)), (before_name, Some(before))) if after >= before => Err(Error::usage(
             format!("empty date range: {after_name} ({after}) is not before {before_name} ({before})"),
-            "pass the earlier date to the option that ends with after-date",
+            format!("pass the earlier date to {after_name}"),
         )),
         _ => Ok(()),
     }

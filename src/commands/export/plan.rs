@@ -171,7 +171,7 @@ async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConf
     let snapshots = session.cluster.snapshots(id).await?;
     let Some(latest) = snapshots.first() else {
         return Err(Error::failed(
-            format!("job {id} does not have a model snapshot yet"),
+            format!("job {id} has no model snapshot yet"),
             format!(
                 "open the job, start its datafeed, and close it (`POST /_ml/anomaly_detectors/{id}/_close`): this creates one"
             ),
@@ -190,7 +190,7 @@ async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConf
     }
     let message = match (choice, used.filter(|used| used.as_str() != NO_SNAPSHOT)) {
         ((Some(snapshot), _), _) => format!("snapshot {snapshot} of job {id} does not exist"),
-        ((None, Some(moment)), _) => format!("job {id} does not have a model snapshot created before {moment}"),
+        ((None, Some(moment)), _) => format!("job {id} has no model snapshot created before {moment}"),
         (_, Some(used)) => format!("snapshot {used}, which job {id} uses, does not exist"),
         (_, None) => format!("job {id} does not use a model snapshot: it was reset, or reverted to an empty model"),
     };

@@ -499,7 +499,7 @@ async fn wait_for_index(import: &Import, part: Part, title: &str) -> Result<(Str
         if clock.now() >= deadline {
             return Err(Error::failed(
                 format!("Elasticsearch did not create {what} within {} s", MAX_WAIT.as_secs()),
-                format!("import again, or leave this part out with --skip-{title}"),
+                format!("import again, or skip this part with --skip-{title}"),
             ));
         }
         clock.pause(POLL_INTERVAL).await;

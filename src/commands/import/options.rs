@@ -28,7 +28,7 @@ Examples:
   esml-state import web-latency_state.tar.gz \\
     --datafeed-index weblogs-2024.05";
 
-const PARTS: &str = "Parts to leave out";
+const PARTS: &str = "Parts to skip";
 const PERFORMANCE: &str = "Performance and limits";
 
 /// Create a job from an archive
@@ -67,7 +67,7 @@ pub struct ImportOptions {
     pub input_index: Option<IndexName>,
     /// Index for the datafeed; can be repeated
     ///
-    /// The datafeed reads this index, and the input documents of the archive are left out. NAME can be a pattern
+    /// The datafeed reads this index, and the input documents of the archive are not imported. NAME can be a pattern
     /// (`weblogs-*`), date math, or an index of a remote cluster (`europe:weblogs`).
     #[arg(long = "datafeed-index", value_name = "NAME", allow_hyphen_values = true)]
     pub datafeed_indices: Vec<IndexPattern>,
@@ -84,7 +84,7 @@ pub struct ImportOptions {
     /// Print the result as a JSON document
     #[arg(long)]
     pub json: bool,
-    /// Fail if the archive contains another job
+    /// Fail if the archive contains a different job
     ///
     /// To import under another ID, use --as.
     #[arg(long = "job-id", alias = "job_id", value_name = "JOB")]
@@ -97,7 +97,7 @@ pub struct ImportOptions {
     pub skip: Skip,
     /// Size of bulk requests
     ///
-    /// From 1kb to 100mb. Requests are larger if a single document is.
+    /// From 1kb to 100mb. A document that is larger than SIZE is sent in its own request.
     #[arg(help_heading = PERFORMANCE, long, value_name = "SIZE", default_value = "2mb", value_parser = bulk_size)]
     bulk_size: usize,
     /// Number of concurrent bulk requests
@@ -114,22 +114,22 @@ pub struct ImportOptions {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = PARTS)]
 pub struct Skip {
-    /// Leave out the input documents
+    /// Skip the input documents
     #[arg(long = "skip-inputs", conflicts_with = "input_index")]
     pub inputs: bool,
-    /// Leave out the annotations
+    /// Skip the annotations
     #[arg(long = "skip-annotations")]
     pub annotations: bool,
-    /// Leave out the notifications
+    /// Skip the notifications
     #[arg(long = "skip-notifications")]
     pub notifications: bool,
-    /// Leave out the datafeed
+    /// Skip the datafeed
     #[arg(long = "skip-datafeed", conflicts_with = "datafeed_indices")]
     pub datafeed: bool,
-    /// Leave out the filters
+    /// Skip the filters
     #[arg(long = "skip-filters")]
     pub filters: bool,
-    /// Leave out the calendars
+    /// Skip the calendars
     #[arg(long = "skip-calendars")]
     pub calendars: bool,
 }

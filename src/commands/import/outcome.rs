@@ -74,7 +74,7 @@ pub(super) fn print(import: &Import) -> Result<()> {
         )),
     }
     terminal.print(
-        "Kibana lists the job after its saved objects are synchronized; to do so now: `GET <kibana>/api/ml/saved_objects/sync`",
+        "Kibana lists the job after its saved objects are synchronized. To synchronize them now: `GET <kibana>/api/ml/saved_objects/sync`",
     );
     let text = match import.options.json {
         false => job.to_string(),

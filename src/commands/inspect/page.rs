@@ -488,7 +488,7 @@ fn reminder(report: &Report) -> Option<Section> {
                 Protect the archive as you protect the data.";
     let mut section = Section::note("Before you share this archive", text);
     if report.values.is_none() {
-        section.paragraph("This page contains none of these values. They are shown in a report made with --values.");
+        section.paragraph("This page contains none of these values. To show them, use --values.");
     }
     report.parts.iter().any(|part| part.documents > 0).then_some(section)
 }

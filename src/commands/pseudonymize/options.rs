@@ -37,7 +37,7 @@ pub(in crate::commands) const PSEUDONYMIZATION: &str = "Pseudonymization";
 /// Replaces values of by, over, partition and influencer fields, words in categories and messages, user names and free
 /// text. They are replaced in the model state, quantiles, input documents, annotations, notifications, filters, calendars
 /// and the configuration, and the same value always has the same token. A key file next to the new archive maps tokens to
-/// values: do not share it. The new archive is searched for all replaced values before it gets its name.
+/// values: do not share it. The new archive is searched for all replaced values before it is saved as FILE.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct PseudonymizeOptions {
@@ -103,7 +103,7 @@ pub struct TokenOptions {
     /// one of them contains a replaced value of six characters or more that is not a number.
     #[arg(long)]
     pub accept_names: bool,
-    /// Leave out the datafeed
+    /// Skip the datafeed
     ///
     /// This option is required if an aggregation or a script of the datafeed would return different results with tokens.
     #[arg(long)]

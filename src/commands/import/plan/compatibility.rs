@@ -168,7 +168,7 @@ impl Planner<'_> {
                     duration(span),
                     duration(interval)
                 ),
-                "leave the datafeed out with --skip-datafeed",
+                "skip the datafeed with --skip-datafeed",
             ));
         }
         let body = match cluster.identity.version.at_least(7, 15) {
@@ -191,7 +191,7 @@ impl Planner<'_> {
         let origin = origin(self.archive);
         let mut hint = format!("the archive comes from {origin}: import it into that version or a later one");
         if of_datafeed {
-            hint.push_str(", or leave the datafeed out with --skip-datafeed");
+            hint.push_str(", or skip the datafeed with --skip-datafeed");
         }
         Err(Error::failed(message, hint))
     }

@@ -80,7 +80,7 @@ impl Planner<'_> {
             let owner = DatafeedOwner::parse(&other)?.job_id;
             self.conflict(
                 format!("datafeed {id} already exists and belongs to job {owner}"),
-                "leave the datafeed out with --skip-datafeed, or import under another ID with --as",
+                "skip the datafeed with --skip-datafeed, or import under another ID with --as",
             );
         }
         Ok(existing)
@@ -188,7 +188,7 @@ impl Planner<'_> {
             } else {
                 self.conflict(
                     format!("filter {id} already exists with different content"),
-                    "use the filters of the cluster with --skip-filters, or change the filter there",
+                    "use the filters of the cluster with --skip-filters, or change the filter on the cluster",
                 );
             }
         }
@@ -239,7 +239,7 @@ impl Planner<'_> {
             } else {
                 self.conflict(
                     format!("calendar {id} already exists with different content"),
-                    "leave the calendars out with --skip-calendars, or change the calendar on the cluster",
+                    "skip the calendars with --skip-calendars, or change the calendar on the cluster",
                 );
             }
         }

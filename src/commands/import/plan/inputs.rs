@@ -90,7 +90,7 @@ pub(crate) fn refuse_replaced_query(options: &ImportOptions, archive: &CheckedAr
     Err(Error::refused(
         "the datafeed of this pseudonymized archive has `match_all` instead of its query, which is only correct with the \
          archived input documents",
-        "import without --skip-inputs and --datafeed-index, or leave the datafeed out with --skip-datafeed",
+        "import without --skip-inputs and --datafeed-index, or skip the datafeed with --skip-datafeed",
     ))
 }
 
@@ -145,7 +145,7 @@ impl<'a> Planner<'a> {
             if !existing.is_empty() && !replaces {
                 self.conflict(
                     format!("index {name} already exists and was not created by an import of this job"),
-                    "choose another name with --input-index, or leave the input documents out with --skip-inputs",
+                    "choose another name with --input-index, or skip the input documents with --skip-inputs",
                 );
             } else if replaces && !self.options.replace {
                 self.conflict(

@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::job::{TargetIndex, flat_settings, one_or_many};
 use crate::json::unquoted;
 
-const HINT: &str = "choose a name that the template does not match with --input-index, or leave the input documents \
-                    out with --skip-inputs";
+const HINT: &str = "choose a name that the template does not match with --input-index, or skip the input documents \
+                    with --skip-inputs";
 
 /// Minimum values of settings: Elasticsearch's defaults.
 const LIMITS: [(&str, u64); 8] = [

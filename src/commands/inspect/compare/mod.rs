@@ -271,7 +271,7 @@ pub(super) fn page(comparison: &Comparison, names: &[String; 2]) -> ReportPage {
     for (name, heading) in SECTIONS {
         let found = comparison.differences.iter().filter(|found| found.section == name);
         let table = Table::new(&columns(names), found.map(row));
-        let table = table.shortened(SHOWN, 0, "the JSON document lists all");
+        let table = table.shortened(SHOWN, 0, "list all with --json");
         if !table.rows.is_empty() {
             sections.push(Section::of(heading, Block::Table(table)));
         }
@@ -380,7 +380,7 @@ fn values_section(fields: &[FieldDifference], names: &[String; 2]) -> Section {
     for field in fields {
         for (values, what, style) in [(&field.added, "added", Added), (&field.removed, "removed", Removed)] {
             let hidden = values.len().saturating_sub(SHOWN_VALUES) as u64;
-            let more = (hidden > 0).then(|| format!("{} more; the JSON document lists all", count(hidden)));
+            let more = (hidden > 0).then(|| format!("{} more; list all with --json", count(hidden)));
             let shown = values.iter().take(SHOWN_VALUES);
             let lines = shown.map(|value| Text::styled(style, truncated(value, MAX_VALUE)));
             let lines = lines.chain(more.map(Text::from));

@@ -198,7 +198,11 @@ fn code() -> String {
 #[test]
 fn every_message_in_the_documentation_of_errors_exists() {
     // Messages of Elasticsearch and of the library that parses the command line.
-    let of_others = ["cluster_block_exception", "unexpected argument …"];
+    let of_others = [
+        "cluster_block_exception",
+        "unexpected argument …",
+        "the following required arguments were not provided",
+    ];
     let code = code();
     let page = include_str!("../../../../docs/errors.md");
     let cells = page

@@ -109,7 +109,7 @@ fn field_section(field: &FieldFacts) -> Section {
     let times = if in_inputs { "Input documents" } else { "Count" };
     let table = Table::new(&[(Flexible, "Most frequent"), (Numbers, times), (Words, "")], rows);
     let more = field.values.len().saturating_sub(shown + folded) as u64;
-    section.table(table.shortened(shown, more, "the JSON document lists all"));
+    section.table(table.shortened(shown, more, "list all with --json"));
     section
 }
 
@@ -128,7 +128,7 @@ fn texts_section(texts: &[&FieldFacts]) -> Section {
         };
         let mut head = [name, number(field)];
         let hidden = field.values.len().saturating_sub(SHOWN_OF_TEXTS) as u64;
-        let more = Text::styled(Faint, format!("{} more; the JSON document lists all", count(hidden)));
+        let more = Text::styled(Faint, format!("{} more; list all with --json", count(hidden)));
         let values = field.values.iter().take(SHOWN_OF_TEXTS).map(value_text);
         for text in values.chain((hidden > 0).then_some(more)) {
             let [name, number] = std::mem::take(&mut head);
