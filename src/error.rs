@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::util::atomic_file::{PublishError, file_hint};
+use crate::util::atomic_file::FileError;
 use crate::util::process::Cancelled;
 use crate::util::process::StopSignal;
 use crate::{archive, cluster, job, state};
@@ -84,12 +84,8 @@ pub enum Error {
     #[error("nothing was written")]
     Declined,
     /// A file other than the archive cannot be read or written.
-    #[error("{}: {cause}", path.display())]
-    File {
-        path: PathBuf,
-        #[source]
-        cause: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// An import failed and was rolled back. If all lists are empty, nothing was written.
     #[error("{cause}")]
     RolledBack {
@@ -178,14 +174,11 @@ impl Error {
     }
 
     pub(crate) fn file(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
-        Self::File {
-            path: path.into(),
-            cause,
-        }
+        Self::File(FileError::io(path, cause))
     }
 
     pub(crate) fn stdout(cause: std::io::Error) -> Self {
-        Self::file("standard output", cause)
+        Self::File(FileError::stdout(cause))
     }
 
     /// The exit code.
@@ -193,9 +186,7 @@ impl Error {
         match self {
             Self::Stated { exit, .. } => *exit,
             Self::Declined | Self::Conflicts(_) => ExitCode::Refused,
-            Self::Archive(archive::Error::Publish(PublishError::Exists { .. } | PublishError::NotAFile { .. })) => {
-                ExitCode::Refused
-            }
+            Self::Archive(archive::Error::File(error)) | Self::File(error) if error.is_refusal() => ExitCode::Refused,
             Self::Archive(error) if error.is_damage() => ExitCode::Damaged,
             Self::State(error) if error.is_damage() => ExitCode::Damaged,
             Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,
@@ -233,7 +224,7 @@ impl Error {
             Self::Cluster(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::State(error) => error.hint().map(str::to_owned),
-            Self::File { cause, .. } => file_hint(cause).map(str::to_owned),
+            Self::File(error) => error.hint(),
             Self::RolledBack { cause, .. } | Self::Reported(cause) => cause.hint(),
             _ => None,
         }

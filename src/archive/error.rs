@@ -5,10 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::archive::layout::{EntryKind, MAX_ENTRIES, MAX_INDICES};
-use crate::util::atomic_file::{PublishError, file_hint};
+use crate::util::atomic_file::FileError;
 
 /// The finding in a file that cannot be an archive.
 pub(super) const NOT_AN_ARCHIVE: &str = "not a gzip file, so not an esml-state archive";
+
+const COPY_AGAIN: &str = "if the file was copied, copy it again and compare checksums";
 
 /// The result type of archive functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -18,15 +20,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
-    #[error("{}: {cause}", path.display())]
-    Io {
-        path: PathBuf,
-        #[source]
-        cause: io::Error,
-    },
-    /// The archive cannot be published.
+    /// The archive or a temporary file cannot be read or written.
     #[error(transparent)]
-    Publish(#[from] PublishError),
+    File(#[from] FileError),
     /// The archive is incomplete, changed or hostile. `place` is the entry, and the line if known. `archive` is the file
     /// whose other findings can be listed.
     #[error("{place}: {why}")]
@@ -53,8 +49,7 @@ pub enum Error {
 
 impl Error {
     pub(super) fn io(path: &Path, cause: io::Error) -> Self {
-        let path = path.to_owned();
-        Self::Io { path, cause }
+        Self::File(FileError::io(path, cause))
     }
 
     /// An error of an unlinked temporary file, which is identified by its directory.
@@ -63,7 +58,7 @@ impl Error {
     }
 
     pub(super) fn stdout(cause: io::Error) -> Self {
-        Self::io(Path::new("standard output"), cause)
+        Self::File(FileError::stdout(cause))
     }
 
     pub(super) fn damaged(place: impl Display, why: impl Into<String>) -> Self {
@@ -87,9 +82,8 @@ impl Error {
         if bytes <= max {
             return Ok(());
         }
-        let place = place.to_string();
         Err(Self::TooLarge {
-            place,
+            place: place.to_string(),
             kind,
             bytes,
             max,
@@ -112,18 +106,17 @@ impl Error {
     /// The next step for the user.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Publish(error) => return error.hint(),
-            Self::Io { cause, .. } => file_hint(cause)?,
+            Self::File(error) => return error.hint(),
             Self::Damaged { why, .. } if why.starts_with(NOT_AN_ARCHIVE) => {
                 "pass a file that `esml-state export` wrote; by default, its name ends with _state.tar.gz"
             }
-            Self::Damaged { archive, .. } => {
-                let copy = "if the file was copied, copy it again and compare checksums";
-                let path = archive.as_ref().map(|path| path.display().to_string());
-                return Some(path.map_or(copy.to_owned(), |path| {
-                    let path = shell_words::quote(&path);
-                    format!("list all findings with `esml-state inspect --verify {path}`; {copy}")
-                }));
+            Self::Damaged { archive: None, .. } => COPY_AGAIN,
+            Self::Damaged {
+                archive: Some(path), ..
+            } => {
+                let path = path.display().to_string();
+                let list = format!("esml-state inspect --verify {}", shell_words::quote(&path));
+                return Some(format!("list all findings with `{list}`; {COPY_AGAIN}"));
             }
             Self::TooManyEntries | Self::TooManyIndices => {
                 "export fewer input documents with --inputs-after-date and --inputs-before-date; this does not change \

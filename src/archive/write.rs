@@ -75,6 +75,10 @@ impl EntryBuilder {
         }
     }
 
+    pub(crate) fn kind(&self) -> EntryKind {
+        self.name.kind
+    }
+
     /// Writes a complete JSON text (one document).
     ///
     /// # Errors
@@ -213,7 +217,7 @@ impl Target {
     /// file), or that cannot be created. The file is created and removed again.
     ///
     /// # Errors
-    /// [`Error::Publish`]
+    /// [`Error::File`]
     pub fn check(&self) -> Result<()> {
         match self {
             Self::File { path, overwrite } => Ok(AtomicFile::create(path, *overwrite).map(drop)?),
@@ -264,7 +268,7 @@ impl ArchiveWriter {
     /// Creates the temporary file. An existing target is refused without `overwrite`.
     ///
     /// # Errors
-    /// [`Error::Publish`]
+    /// [`Error::File`]
     pub fn create(target: &Target, level: u32) -> Result<Self> {
         let sink = match target {
             Target::Stdout => Sink::Stdout,
@@ -277,7 +281,7 @@ impl ArchiveWriter {
     /// is copied to standard output.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::File`]
     pub fn temporary(level: u32) -> Result<Self> {
         let file = tempfile::tempfile().map_err(Error::temporary)?;
         Ok(Self::new(Sink::Unlinked(file), level))
@@ -349,17 +353,17 @@ impl ArchiveWriter {
 }
 
 impl UnpublishedArchive {
-    /// Returns the archive for reading; `None` if it was written directly to standard output.
+    /// Returns the archive for reading.
     ///
     /// # Errors
-    /// [`Error::Io`]
-    pub fn archive(&self) -> Result<Option<Archive>> {
+    /// [`Error::File`], also if it was written directly to standard output.
+    pub fn archive(&self) -> Result<Archive> {
         match &self.sink {
-            Sink::Stdout => Ok(None),
-            Sink::File(file) => Archive::open(file.file.path()).map(Some),
+            Sink::Stdout => Err(Error::stdout(io::ErrorKind::NotSeekable.into())),
+            Sink::File(file) => Archive::open(file.file.path()),
             Sink::Unlinked(file) => {
                 let file = file.try_clone().map_err(Error::temporary)?;
-                Ok(Some(Archive::of_file(file, &std::env::temp_dir())))
+                Ok(Archive::of_file(file, &std::env::temp_dir()))
             }
         }
     }

@@ -578,7 +578,7 @@ mod tests {
         assert!(read_password(&file).is_err_and(|error| error.exit() == ExitCode::Usage));
         assert!(matches!(
             read_password(&directory.path().join("none")),
-            Err(Error::File { .. })
+            Err(Error::File(_))
         ));
     }
 

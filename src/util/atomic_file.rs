@@ -29,42 +29,32 @@ pub(crate) fn remove_temporary_files() {
     }
 }
 
-/// Why a file was not written. Paths are the path of the target.
+/// Why a file was not read or written. For a temporary file, the path is that of the target.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages name the fields")]
-pub enum PublishError {
-    #[error("{} already exists", path.display())]
-    Exists { path: PathBuf },
+pub enum FileError {
+    /// The target exists and may not be replaced.
+    #[error("{} already exists", .0.display())]
+    Exists(PathBuf),
     /// Directories, links, devices and pipes are never replaced, even with `overwrite`.
-    #[error("cannot create {}: it is {what}", path.display())]
-    NotAFile { path: PathBuf, what: &'static str },
+    #[error("cannot create {}: it is {}", .0.display(), .1)]
+    NotAFile(PathBuf, &'static str),
     /// The temporary file next to the target cannot be created.
-    #[error("cannot create {}: {cause}", path.display())]
-    Create {
-        path: PathBuf,
-        #[source]
-        cause: io::Error,
-    },
-    #[error("{}: {cause}", path.display())]
-    Io {
-        path: PathBuf,
-        #[source]
-        cause: io::Error,
-    },
+    #[error("cannot create {}: {}", .0.display(), .1)]
+    Create(PathBuf, #[source] io::Error),
+    /// The file cannot be read, written, synced or renamed.
+    #[error("{}: {}", .0.display(), .1)]
+    Io(PathBuf, #[source] io::Error),
 }
 
 /// Refuses a target that must not be replaced: an existing file without `overwrite`, and anything except a regular file
 /// with it.
-fn check_target(target: &Path, overwrite: bool) -> Result<(), PublishError> {
+fn check_target(target: &Path, overwrite: bool) -> Result<(), FileError> {
     let path = target.to_owned();
     match target.symlink_metadata().map(|found| found.file_type()) {
         Err(_) => Ok(()),
-        Ok(found) if !found.is_file() => Err(PublishError::NotAFile {
-            path,
-            what: describe(found),
-        }),
+        Ok(found) if !found.is_file() => Err(FileError::NotAFile(path, describe(found))),
         Ok(_) if overwrite => Ok(()),
-        Ok(_) => Err(PublishError::Exists { path }),
+        Ok(_) => Err(FileError::Exists(path)),
     }
 }
 
@@ -84,12 +74,9 @@ fn describe(found: std::fs::FileType) -> &'static str {
 
 impl AtomicFile {
     /// Creates `<target>.<random>.partial` with mode 0600, after [`check_target`].
-    pub fn create(target: &Path, overwrite: bool) -> Result<Self, PublishError> {
+    pub fn create(target: &Path, overwrite: bool) -> Result<Self, FileError> {
         check_target(target, overwrite)?;
-        let failed = |cause| PublishError::Create {
-            path: target.to_owned(),
-            cause,
-        };
+        let failed = |cause| FileError::Create(target.to_owned(), cause);
         let is_folder = target.to_string_lossy().ends_with(std::path::is_separator);
         let Some(name) = target.file_name().filter(|_| !is_folder) else {
             let why = "the path does not end with a file name";
@@ -118,47 +105,61 @@ impl AtomicFile {
     }
 
     /// Syncs and renames the file. Without `overwrite`, a target that was created in the meantime is kept.
-    pub fn publish(self) -> Result<(), PublishError> {
+    pub fn publish(self) -> Result<(), FileError> {
         let (file, target, overwrite) = (self.file, self.target, self.overwrite);
-        file.as_file().sync_all().map_err(|cause| failed(&target, cause))?;
+        let failed = |cause| FileError::io(&target, cause);
+        file.as_file().sync_all().map_err(failed)?;
         check_target(&target, overwrite)?;
         let renamed = match overwrite {
             true => file.persist(&target),
             false => file.persist_noclobber(&target),
         };
         renamed.map_err(|refused| match refused.error.kind() {
-            io::ErrorKind::AlreadyExists => PublishError::Exists { path: target.clone() },
-            _ => failed(&target, refused.error),
+            io::ErrorKind::AlreadyExists => FileError::Exists(target.clone()),
+            _ => failed(refused.error),
         })?;
         // Syncs the directory, so that the new name is kept after a crash. Not needed on Windows.
         if cfg!(unix) {
             let folder = folder_of(&target);
             let synced = File::open(folder).and_then(|folder| folder.sync_all());
-            synced.map_err(|cause| failed(folder, cause))?;
+            synced.map_err(|cause| FileError::io(folder, cause))?;
         }
         Ok(())
     }
 }
 
-impl PublishError {
+impl FileError {
+    pub(crate) fn io(path: impl Into<PathBuf>, cause: io::Error) -> Self {
+        Self::Io(path.into(), cause)
+    }
+
+    pub(crate) fn stdout(cause: io::Error) -> Self {
+        Self::io("standard output", cause)
+    }
+
+    /// Whether the file was not written because of what the target is.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Exists(_) | Self::NotAFile(..))
+    }
+
     /// The next step.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Exists { .. } => "choose another file, or replace this one with --overwrite",
-            Self::NotAFile { path, .. } if path.is_dir() => "add a file name to the path",
-            Self::NotAFile { .. } => "choose another file",
-            Self::Create { path, cause } if cause.kind() == io::ErrorKind::NotFound => {
+            Self::Exists(_) => "choose another file, or replace this one with --overwrite",
+            Self::NotAFile(path, _) if path.is_dir() => "add a file name to the path",
+            Self::NotAFile(..) => "choose another file",
+            Self::Create(path, cause) if cause.kind() == io::ErrorKind::NotFound => {
                 let folder = folder_of(path).display();
                 return Some(format!("create the directory `{folder}`, or choose another one"));
             }
-            Self::Create { cause, .. } | Self::Io { cause, .. } => file_hint(cause)?,
+            Self::Create(_, cause) | Self::Io(_, cause) => file_hint(cause)?,
         };
         Some(hint.to_owned())
     }
 }
 
 /// The next step after a file system error.
-pub(crate) fn file_hint(error: &io::Error) -> Option<&'static str> {
+fn file_hint(error: &io::Error) -> Option<&'static str> {
     use io::ErrorKind as Kind;
     match error.kind() {
         _ if is_out_of_descriptors(error) => Some(NO_DESCRIPTORS),
@@ -173,11 +174,6 @@ pub(crate) fn file_hint(error: &io::Error) -> Option<&'static str> {
         Kind::InvalidInput => Some("add a file name to the path"),
         _ => None,
     }
-}
-
-fn failed(path: &Path, cause: io::Error) -> PublishError {
-    let path = path.to_owned();
-    PublishError::Io { path, cause }
 }
 
 fn folder_of(target: &Path) -> &Path {
@@ -203,7 +199,7 @@ mod tests {
         let target = folder.path().join("a");
         let (first, second) = (written(&target, false, "first"), written(&target, false, "second"));
         second.publish().unwrap();
-        assert!(matches!(first.publish(), Err(PublishError::Exists { .. })));
+        assert!(matches!(first.publish(), Err(FileError::Exists(_))));
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "second");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -226,7 +222,7 @@ mod tests {
         let target = folder.path().join("a");
         let file = written(&target, true, "text");
         std::fs::create_dir(&target).unwrap();
-        assert!(matches!(file.publish(), Err(PublishError::NotAFile { .. })));
+        assert!(matches!(file.publish(), Err(FileError::NotAFile(..))));
     }
 
     #[cfg(unix)]
@@ -238,13 +234,7 @@ mod tests {
         std::os::unix::fs::symlink(&other, &target).unwrap();
         for overwrite in [false, true] {
             let refused = AtomicFile::create(&target, overwrite);
-            assert!(matches!(
-                refused,
-                Err(PublishError::NotAFile {
-                    what: "a symbolic link",
-                    ..
-                })
-            ));
+            assert!(matches!(refused, Err(FileError::NotAFile(_, "a symbolic link"))));
         }
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine");
     }

@@ -20,7 +20,7 @@ use super::read::{Archive, Progress, TarReader, read_ahead};
 /// Reads a compressed archive to its end. Damage results in findings. An error means that the reader itself failed.
 ///
 /// # Errors
-/// [`Error::Io`] from the reader (with path `-`) or from a temporary file.
+/// [`Error::File`] from the reader (with path `-`) or from a temporary file.
 pub fn check(
     reader: impl Read + Send,
     limits: Limits,

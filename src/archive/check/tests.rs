@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
 use crate::archive::{Contents, Error, Limits, Part, Severity, check};
+use crate::util::atomic_file::FileError;
 use crate::util::format::hex;
 
 /// An archive to be damaged.
@@ -422,7 +423,9 @@ fn read_errors_are_not_findings() {
         }
     }
     let error = check(Failing, Limits::default(), &mut (), &|_| {}).unwrap_err();
-    assert!(matches!(error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied));
+    assert!(
+        matches!(error, Error::File(FileError::Io(_, cause)) if cause.kind() == std::io::ErrorKind::PermissionDenied)
+    );
 }
 
 #[test]

@@ -292,7 +292,7 @@ impl DocumentStream {
     /// Returns the next batch (at most a few MiB); `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Changed`] if the file differs from what was checked, or [`Error::Io`] from the file or a temporary
+    /// [`Error::Changed`] if the file differs from what was checked, or [`Error::File`] from the file or a temporary
     /// file.
     pub async fn next(&mut self) -> Result<Option<Vec<Document>>> {
         if let Some(batch) = self.batches.recv().await {

@@ -51,7 +51,7 @@ impl Archive {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::Io`], also for a directory.
+    /// [`Error::File`], also for a directory.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |cause| Error::io(path, cause);
         // Checked before opening, since opening a named pipe waits for its writer.
@@ -103,7 +103,7 @@ impl<'a> Entries<'a> {
     /// Copies the first entry with this name to `to` and stops. If there is none, returns the existing names.
     ///
     /// # Errors
-    /// [`Error::Damaged`] before the end of the entry, or [`Error::Io`] from the archive or from `to`.
+    /// [`Error::Damaged`] before the end of the entry, or [`Error::File`] from the archive or from `to`.
     pub fn show(mut self, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
         let mut names = Vec::new();
         while let Some(entry) = self.next_entry()? {
@@ -124,7 +124,7 @@ impl<'a> Entries<'a> {
     /// Returns the name of the next entry. The rest of the previous one is skipped.
     ///
     /// # Errors
-    /// [`Error::Damaged`], or [`Error::Io`] from the file.
+    /// [`Error::Damaged`], or [`Error::File`] from the file.
     pub fn next_entry(&mut self) -> Result<Option<String>> {
         let entry = self.tar.next().map_err(|error| error.of_archive(&self.path))?;
         Ok(entry.map(|(_, entry)| entry.name))

@@ -11,7 +11,7 @@ use crate::archive::{
     Archive, ArchiveWriter, CheckedArchive, Document, EntryBuilder, EntryKind, EntryName, Error, Limits, Manifest,
     ManifestSource, Part, Result, Target, check,
 };
-use crate::util::atomic_file::PublishError;
+use crate::util::atomic_file::FileError;
 
 const CONFIG: &str = r#"{"job_id":"a.b","analysis_config":{"bucket_span":"5m","detectors":[{"function":"count"}]},"data_description":{"time_field":"t"}}"#;
 const SNAPSHOT: &str = r#"{"job_id":"a.b","snapshot_id":"17","timestamp":1,"snapshot_doc_count":1,"quantiles":{"job_id":"a.b","timestamp":1,"quantile_state":""}}"#;
@@ -189,7 +189,7 @@ fn target_file_is_published_atomically() {
     std::fs::write(&path, "there").unwrap();
     assert!(matches!(
         ArchiveWriter::create(&target(false), 1),
-        Err(Error::Publish(PublishError::Exists { .. }))
+        Err(Error::File(FileError::Exists(_)))
     ));
     assert_eq!(files(), 1);
     ArchiveWriter::create(&target(true), 1)

@@ -6,8 +6,6 @@ mod options;
 mod outcome;
 mod plan;
 
-use std::path::PathBuf;
-
 use self::documents::SearchedDocuments;
 use self::inputs::Inputs;
 pub use self::options::{ExportOptions, InputOptions};
@@ -118,8 +116,8 @@ async fn write(
     // Read before the input documents, which may take hours, so that entries that are too large fail early.
     let data_counts = cluster.data_counts_document(export.job.id()).await?;
     if data_counts.is_none() {
-        let terminal = &export.session.terminal;
-        terminal.detail("the job does not have a data counts document");
+        let detail = "the job does not have a data counts document";
+        export.session.terminal.detail(detail);
     }
     let filters = filters(export).await?;
     let calendars = cluster.calendars_of(export.job.id(), &export.job.groups).await?;
@@ -180,7 +178,6 @@ async fn pseudonymize(
     tokens: &TokenOptions,
 ) -> Result<pseudonymize::Outcome> {
     let options = PseudonymizeOptions {
-        archive: PathBuf::new(),
         output: export.options.path(export.job.id()),
         overwrite: export.options.overwrite,
         tokens: tokens.clone(),
@@ -190,14 +187,7 @@ async fn pseudonymize(
             total: u64::MAX,
             state: u64::MAX,
         },
-        dry_run: false,
-        json: export.options.json,
+        ..PseudonymizeOptions::default()
     };
-    let archive = unpublished.archive()?.ok_or_else(|| {
-        Error::failed(
-            "the archive was written to standard output before its values were replaced",
-            "this is a bug: please report it",
-        )
-    })?;
-    pseudonymize::pseudonymize(&archive, &options, &export.session.terminal).await
+    pseudonymize::pseudonymize(&unpublished.archive()?, &options, &export.session.terminal).await
 }

@@ -12,6 +12,7 @@ use super::values;
 use crate::archive::{self, Archive, Contents, Limits};
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
+use crate::util::atomic_file::FileError;
 use crate::util::format::{Table, bytes, count, escape};
 
 /// Number of digits of a checksum in the table.
@@ -131,7 +132,7 @@ pub(super) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -
     };
     let is_closed = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
     let names = match copy(options, entry, &mut *to, terminal) {
-        Err(Error::Archive(archive::Error::Io { cause, .. })) if is_closed(&cause) => return Ok(()),
+        Err(Error::Archive(archive::Error::File(FileError::Io(_, cause)))) if is_closed(&cause) => return Ok(()),
         copied => copied?,
     };
     match to.flush() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use crate::archive::{self, Limits};
+use crate::archive::Limits;
 use crate::commands::options::max_entry_size;
 use crate::error::{Error, Result};
 use crate::report::{RenderOptions, ReportPage, render_html, render_text};
@@ -94,7 +94,7 @@ impl InspectOptions {
     pub(super) fn check(&self) -> Result<()> {
         match &self.html {
             // The file is created and removed again, so that a signal during reading does not leave a file.
-            Some(path) if !is_standard_stream(path) => drop(self.create(path)?),
+            Some(path) if !is_standard_stream(path) => drop(AtomicFile::create(path, self.overwrite)?),
             Some(_) if self.json => {
                 return Err(Error::usage(
                     "`--html -` cannot be used with --json: both write to stdout",
@@ -117,10 +117,10 @@ impl InspectOptions {
         let text = match &self.html {
             Some(path) if is_standard_stream(path) => render_html(page),
             Some(path) => {
-                let file = self.create(path)?;
+                let file = AtomicFile::create(path, self.overwrite)?;
                 let written = file.file.as_file().write_all(render_html(page).as_bytes());
                 written.map_err(|cause| Error::file(path, cause))?;
-                file.publish().map_err(archive::Error::from)?;
+                file.publish()?;
                 path.display().to_string()
             }
             None => {
@@ -133,10 +133,6 @@ impl InspectOptions {
             }
         };
         self.print(document, &text, terminal)
-    }
-
-    fn create(&self, path: &Path) -> Result<AtomicFile> {
-        Ok(AtomicFile::create(path, self.overwrite).map_err(archive::Error::from)?)
     }
 
     /// Prints the document with `--json`, otherwise the text.

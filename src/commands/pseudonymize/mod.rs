@@ -67,16 +67,15 @@ pub(super) async fn pseudonymize(
     let unpublished = pseudonymizer.write(&target, options.compression_level, recorded, &progress);
     let unpublished = unpublished.await?;
     stage.done("Replaced values with tokens");
-    if let Some(written) = unpublished.archive()? {
-        let stage = terminal.stage("Checking the new archive", bytes, Some(written.len()));
-        let reader = written.clone();
-        let check = move || Ok(reader.check(limits, &mut (), &|bytes| stage.inc(bytes))?);
-        let contents = interrupt::abandonable(check).await?;
-        let stage = terminal.stage("Searching for remaining values", bytes, Some(size_of(&contents)));
-        pseudonymizer
-            .search(&written, &contents, &|bytes| stage.inc(bytes))
-            .await?;
-    }
+    let written = unpublished.archive()?;
+    let stage = terminal.stage("Checking the new archive", bytes, Some(written.len()));
+    let reader = written.clone();
+    let check = move || Ok(reader.check(limits, &mut (), &|bytes| stage.inc(bytes))?);
+    let contents = interrupt::abandonable(check).await?;
+    let stage = terminal.stage("Searching for remaining values", bytes, Some(size_of(&contents)));
+    let progress = |bytes| stage.inc(bytes);
+    pseudonymizer.search(&written, &contents, &progress).await?;
+    drop(stage);
     terminal.print("Searched the new archive: no replaced value remains");
     // The key file is published first: without it, the tokens of the archive could not be resolved.
     let outcome = Outcome::new(options, &pseudonymizer, Some(&unpublished.summary));

@@ -6,13 +6,13 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::archive::{self, Limits, Target};
+use crate::archive::{Limits, Target};
 use crate::commands::interrupt;
 use crate::commands::options::{compression_level, max_entry_size, target};
 use crate::error::{Error, Result};
 use crate::pseudonym::{KeyFile, KeyFileLock};
 use crate::terminal::Terminal;
-use crate::util::atomic_file::{AtomicFile, PublishError};
+use crate::util::atomic_file::{AtomicFile, FileError};
 
 /// The interval for checking whether a key file is unlocked.
 const KEY_FILE_POLL: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ pub(in crate::commands) const PSEUDONYMIZATION: &str = "Pseudonymization";
 /// text. They are replaced in the model state, quantiles, input documents, annotations, notifications, filters, calendars
 /// and the configuration, and the same value always has the same token. A key file next to the new archive maps tokens to
 /// values: do not share it. The new archive is searched for all replaced values before it is saved as FILE.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct PseudonymizeOptions {
     /// Archive to copy
@@ -74,7 +74,7 @@ pub struct PseudonymizeOptions {
 }
 
 /// How values are replaced.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = PSEUDONYMIZATION)]
 pub struct TokenOptions {
     /// Key file [default: OUTPUT.key.json]
@@ -128,18 +128,12 @@ impl PseudonymizeOptions {
     pub(super) fn target(&self) -> Target {
         Target::new(&self.output, self.overwrite)
     }
-
-    /// The path of the key file.
-    pub(super) fn key(&self) -> PathBuf {
-        self.tokens.key_beside(&self.target())
-    }
 }
 
 impl TokenOptions {
     /// Whether none of the options was given.
     pub(in crate::commands) fn is_empty(&self) -> bool {
-        let is_flagged = self.keep_text || self.accept_names || self.skip_datafeed;
-        self.key.is_none() && self.fields.is_none() && !is_flagged
+        *self == Self::default()
     }
 
     /// Checks the key file for this target; `None` is a target that is named after the job.
@@ -171,23 +165,17 @@ impl TokenOptions {
     pub(in crate::commands) async fn refuse_existing(&self, target: &Target) -> Result<()> {
         target.check()?;
         let key = self.key_beside(target);
-        match AtomicFile::create(&key, self.key.is_some()) {
-            Err(PublishError::Exists { .. }) => {}
-            created => drop(created.map_err(archive::Error::from)?),
+        let created = AtomicFile::create(&key, self.key.is_some());
+        if let Err(error @ FileError::Exists(_)) = &created {
+            let key = key.display();
+            let hint = format!("use it with `--key {key}`, or choose another file with --key");
+            return Err(Error::refused(error.to_string(), hint));
         }
-        if key.symlink_metadata().is_err() {
-            return Ok(());
+        drop(created?);
+        if key.exists() {
+            read_key(&key).await?;
         }
-        if self.key.is_none() {
-            return Err(Error::refused(
-                format!("{} already exists", key.display()),
-                format!(
-                    "use it with `--key {}`, or choose another file with --key",
-                    key.display()
-                ),
-            ));
-        }
-        read_key(&key).await.map(|_| ())
+        Ok(())
     }
 
     /// Reads an existing key file and locks it, or creates a new key. Waits for another process that has locked the file.
@@ -215,7 +203,7 @@ impl TokenOptions {
             Some(lock) => file.write(&path, true).and_then(|new| lock.publish(new)),
             None => file.write(&path, false).and_then(AtomicFile::publish),
         };
-        Ok(published.map_err(archive::Error::from)?)
+        Ok(published?)
     }
 
     /// The options for the manifest.

@@ -50,7 +50,7 @@ impl Outcome {
         let counts = values.map(|(field, values)| (field.clone(), values.len() as u64));
         Self {
             job_id: config.id().to_string(),
-            key_file: options.key(),
+            key_file: options.tokens.key_beside(&options.target()),
             values_replaced: rewriter.tokens.originals().count() as u64,
             fields: counts.collect(),
             messages: fields.messages.clone(),
@@ -138,11 +138,10 @@ pub(in crate::commands) fn print_report(outcome: &Outcome, terminal: &Terminal) 
 /// Returns what results to expect from the pseudonymized job, as measured with Elastic's autodetect, one sentence each.
 fn expected_results(config: &JobConfig, fields: &ReplacedFields) -> Vec<String> {
     let mut detectors = config.analysis.detectors.iter();
-    let measured = detectors.find(|detector| {
-        let mut field = detector.field.iter();
-        detector.function.ends_with("info_content") && field.any(|field| fields.names.contains(field))
+    let measured = detectors.find_map(|detector| {
+        let is_replaced = fields.names.contains(detector.field.as_ref()?);
+        (is_replaced && detector.function.ends_with("info_content")).then_some(&detector.function)
     });
-    let measured = measured.map(|detector| &detector.function);
     let except = measured.map(|function| format!(" for detectors other than `{function}`"));
     let except = except.unwrap_or_default();
     let mut sentences = vec![format!(

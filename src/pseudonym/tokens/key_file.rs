@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::pseudonym::error::Error;
-use crate::util::atomic_file::{AtomicFile, PublishError};
+use crate::util::atomic_file::{AtomicFile, FileError};
 use crate::util::format::hex;
 
 /// The only version.
@@ -68,7 +68,7 @@ impl KeyFile {
     ///
     /// # Errors
     /// The file exists and may not be replaced, or it cannot be written.
-    pub fn write(&self, path: &Path, overwrite: bool) -> Result<AtomicFile, PublishError> {
+    pub fn write(&self, path: &Path, overwrite: bool) -> Result<AtomicFile, FileError> {
         let file = AtomicFile::create(path, overwrite)?;
         let written = KeyFileDocument {
             esml_key_file: VERSION,
@@ -81,8 +81,8 @@ impl KeyFile {
             .and_then(|()| out.write_all(b"\n"))
             .and_then(|()| out.flush());
         drop(out);
-        let path = file.target.clone();
-        done.map(|()| file).map_err(|cause| PublishError::Io { path, cause })
+        done.map_err(|cause| FileError::io(&file.target, cause))?;
+        Ok(file)
     }
 }
 
@@ -121,7 +121,7 @@ impl KeyFileLock {
     ///
     /// # Errors
     /// The file cannot be replaced.
-    pub fn publish(self, new: AtomicFile) -> Result<(), PublishError> {
+    pub fn publish(self, new: AtomicFile) -> Result<(), FileError> {
         // Windows cannot replace an open file, so there the lock ends first.
         let _until_published = (!cfg!(windows)).then_some(self.file);
         new.publish()
