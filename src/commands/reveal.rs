@@ -43,14 +43,11 @@ pub struct RevealOptions {
 pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
     let file = KeyFile::read(&options.key)?;
     let revealer = Revealer::new(&file);
-    // Values can contain control characters that change the terminal.
-    let shown = |text: &str| escape(&revealer.reveal(text).0).into_owned();
     if options.tokens.is_empty() {
         let written = terminal.result_with(|out| {
-            std::io::stdin()
-                .lock()
-                .lines()
-                .try_for_each(|line| line.and_then(|line| writeln!(out, "{}", shown(&line))))
+            let mut lines = std::io::stdin().lock().lines();
+            // Values can contain control characters that change the terminal.
+            lines.try_for_each(|line| writeln!(out, "{}", escape(&revealer.reveal(&line?).0)))
         });
         return written.map_err(Error::stdout);
     }
@@ -65,18 +62,17 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
         }
         revealed.push((token, text));
     }
-    let text = match (options.json, revealed.as_slice()) {
-        (true, _) => {
-            let members = revealed.into_iter().map(|(token, text)| (token.clone(), text.into()));
-            escape_json(&Value::Object(members.collect()).to_string()).into_owned()
-        }
-        (false, [(_, text)]) => escape(text).into_owned(),
-        (false, all) => {
-            let lines = all
-                .iter()
-                .map(|(token, text)| escape(&format!("{token}\t{text}")).into_owned());
-            lines.collect::<Vec<_>>().join("\n")
-        }
+    let printed = if options.json {
+        let members = revealed.into_iter().map(|(token, text)| (token.clone(), text.into()));
+        terminal.result(&escape_json(&Value::Object(members.collect()).to_string()))
+    } else if let [(_, text)] = revealed.as_slice() {
+        terminal.result(&escape(text))
+    } else {
+        let lines: Vec<String> = revealed
+            .iter()
+            .map(|(token, text)| format!("{token}\t{text}"))
+            .collect();
+        terminal.result(&escape(&lines.join("\n")))
     };
-    terminal.result(&text).map_err(Error::stdout)
+    printed.map_err(Error::stdout)
 }

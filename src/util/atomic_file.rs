@@ -159,7 +159,7 @@ impl FileError {
 }
 
 /// The next step after a file system error.
-fn file_hint(error: &io::Error) -> Option<&'static str> {
+pub(crate) fn file_hint(error: &io::Error) -> Option<&'static str> {
     use io::ErrorKind as Kind;
     match error.kind() {
         _ if is_out_of_descriptors(error) => Some(NO_DESCRIPTORS),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::inputs::{require_all, size_of};
+use super::inputs::{append, require_all, size_of};
 use super::plan::Export;
-use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind};
+use crate::archive::{ArchiveWriter, EntryBuilder, EntryKind};
 use crate::cluster::{Hit, Search, Sort, is_newer_index, time_range};
 use crate::error::{Error, Result};
 use crate::state::{self, ChunkDecoder, STATE_INDICES, StateDocId, StateKind};
@@ -83,12 +83,12 @@ impl SearchedDocuments {
                         EntryKind::Categories => replace_older(&mut newest, hit),
                         _ => Some(hit),
                     });
-                    complete.try_for_each(|hit| self.append(&mut entry, &hit))
+                    complete.try_for_each(|hit| append(&mut entry, &hit))
                 })?;
             }
         }
         if let Some(hit) = newest {
-            self.append(&mut entry, &hit)?;
+            append(&mut entry, &hit)?;
         }
         require_all(title, read, self.count)?;
         let written = entry.documents;
@@ -96,14 +96,6 @@ impl SearchedDocuments {
         let line = format!("{}{}: {}", title[..1].to_uppercase(), &title[1..], count(written));
         stage.done(&line);
         Ok(())
-    }
-
-    fn append(&self, entry: &mut EntryBuilder, hit: &Hit) -> archive::Result<()> {
-        let appended = match self.kind {
-            EntryKind::Categories => entry.action_and_line(None, &hit.id, &hit.source),
-            _ => entry.line(&hit.source),
-        };
-        appended.map_err(|error| error.of_document(&hit.index, &hit.id))
     }
 }
 
@@ -187,8 +179,7 @@ impl<'a> StateReader<'a> {
             && let Some(hit) = self.fetch(read + 1).await?
         {
             let last = tokio::task::block_in_place(|| -> Result<bool> {
-                let appended = entry.action_and_line(Some(&hit.index), &hit.id, &hit.source);
-                appended.map_err(|error| error.of_document(&hit.index, &hit.id))?;
+                append(entry, &hit)?;
                 self.decoder.document(&hit.id, &hit.source).map_err(unusable)
             })?;
             stage.inc_with_size(1, hit.source.len() as u64);

@@ -10,7 +10,9 @@ use tokio::task::JoinHandle;
 
 use super::options::InputOptions;
 use super::plan::Export;
-use crate::archive::{self, ArchiveWriter, EntryKind, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS, SealedEntry};
+use crate::archive::{
+    self, ArchiveWriter, EntryBuilder, EntryKind, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS, SealedEntry,
+};
 use crate::cluster::{Hit, IndexMappings, Pages, Search, Sort, time_range};
 use crate::error::{Error, Result};
 use crate::job::{
@@ -31,8 +33,6 @@ const SAMPLE: usize = 100;
 pub(super) struct Inputs<'a> {
     export: &'a Export<'a>,
     pub(super) options: &'a InputOptions,
-    /// The datafeed's local indices.
-    local: Vec<String>,
     pub(super) search: Search,
     pub(super) documents: u64,
     /// The estimated size of the documents in bytes.
@@ -111,7 +111,6 @@ impl<'a> Inputs<'a> {
         let mut inputs = Self {
             export,
             options,
-            local,
             search,
             documents: 0,
             bytes: 0,
@@ -152,8 +151,8 @@ impl<'a> Inputs<'a> {
             self.export.warn(&format!(
                 "the archive will not contain input documents: no index matches {indices}"
             ));
-        } else if self.mappings.is_empty() && !self.local.is_empty() {
-            let local = self.local.join(", ");
+        } else if self.mappings.is_empty() && !self.export.input_indices().is_empty() {
+            let local = self.export.input_indices().join(", ");
             self.export.warn(&format!(
                 "field types may change: mappings of {local} were not found, so an import derives the types from the data"
             ));
@@ -161,9 +160,8 @@ impl<'a> Inputs<'a> {
         if counted == Some(0) {
             self.warn_of_no_documents().await?;
         }
-        let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
         self.documents = documents;
-        self.bytes = bytes * documents / (first.len() as u64).max(1);
+        self.bytes = size_of(&first) * documents / (first.len() as u64).max(1);
         Ok(())
     }
 
@@ -190,7 +188,7 @@ impl<'a> Inputs<'a> {
         if self.uuids.is_empty() {
             return Ok(pages);
         }
-        let current = cluster.index_uuids(&self.local).await?;
+        let current = cluster.index_uuids(&self.export.input_indices()).await?;
         let current_uuid = |index: &str| current.get(index)?.pointer("/settings/index/uuid")?.as_str();
         let replaced = |(index, uuid): &(&String, &String)| current_uuid(index).is_some_and(|current| current != *uuid);
         match self.uuids.iter().find(replaced) {
@@ -400,11 +398,20 @@ fn runtime_mappings(datafeed: &Datafeed, time_field: &str) -> Option<Value> {
 
 /// Fails early if the documents need more entries than an archive may have.
 fn refuse_too_many(documents: u64) -> Result<()> {
-    let parts = documents.div_ceil(PART_DOCUMENTS);
-    if parts >= MAX_ENTRIES as u64 {
-        return Err(archive::Error::TooManyEntries.into());
+    match documents.div_ceil(PART_DOCUMENTS) < MAX_ENTRIES as u64 {
+        true => Ok(()),
+        false => Err(archive::Error::TooManyEntries.into()),
     }
-    Ok(())
+}
+
+/// Appends a document, with its index and ID if entries of this kind have them.
+pub(super) fn append(entry: &mut EntryBuilder, hit: &Hit) -> archive::Result<()> {
+    let appended = match entry.kind() {
+        EntryKind::Categories => entry.action_and_line(None, &hit.id, &hit.source),
+        EntryKind::State | EntryKind::Inputs { .. } => entry.action_and_line(Some(&hit.index), &hit.id, &hit.source),
+        _ => entry.line(&hit.source),
+    };
+    appended.map_err(|error| error.of_document(&hit.index, &hit.id))
 }
 
 /// The size of documents in bytes.
@@ -438,10 +445,7 @@ impl Part {
         let (hits, mut received) = mpsc::channel::<Vec<Hit>>(WAITING);
         let sealed = tokio::task::spawn_blocking(move || {
             while let Some(hits) = received.blocking_recv() {
-                for hit in hits {
-                    let put = entry.action_and_line(Some(&hit.index), &hit.id, &hit.source);
-                    put.map_err(|error| error.of_document(&hit.index, &hit.id))?;
-                }
+                hits.iter().try_for_each(|hit| append(&mut entry, hit))?;
             }
             entry.seal()
         });

@@ -43,34 +43,31 @@ pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) ->
              by, over and influencer fields, such as host or user names, and annotations include the text of their authors."
         ),
     });
-    if let Some(inputs) = inputs
-        && (inputs.options.after.is_none() || inputs.options.before.is_none())
-    {
-        terminal.explain(&format!(
-            "{}: all {} (about {}) will be exported. Limit them with --inputs-after-date and --inputs-before-date.",
-            match (inputs.options.after, inputs.options.before) {
-                (None, None) => "No date range set",
-                (None, _) => "No start date set",
-                _ => "No end date set",
-            },
-            amount(inputs.documents, "input document", "input documents"),
-            bytes(inputs.bytes)
-        ));
-    }
-    let inputs = match inputs {
-        None => "without input documents".to_owned(),
-        Some(inputs) => {
-            let fields = inputs.search.fields.as_ref().map(|fields| first_names(fields));
-            let fields = fields.map_or_else(|| "all fields".to_owned(), |fields| format!("fields {fields}"));
-            let documents = amount(inputs.documents, "input document", "input documents");
-            format!("with {documents} ({fields})")
+    let mut included = "without input documents".to_owned();
+    if let Some(inputs) = inputs {
+        let documents = amount(inputs.documents, "input document", "input documents");
+        let unbounded = match (inputs.options.after, inputs.options.before) {
+            (None, None) => Some("No date range set"),
+            (None, Some(_)) => Some("No start date set"),
+            (Some(_), None) => Some("No end date set"),
+            (Some(_), Some(_)) => None,
+        };
+        if let Some(unbounded) = unbounded {
+            let size = bytes(inputs.bytes);
+            terminal.explain(&format!(
+                "{unbounded}: all {documents} (about {size}) will be exported. Limit them with --inputs-after-date and \
+                 --inputs-before-date."
+            ));
         }
-    };
+        let fields = inputs.search.fields.as_ref().map(|fields| first_names(fields));
+        let fields = fields.map_or_else(|| "all fields".to_owned(), |fields| format!("fields {fields}"));
+        included = format!("with {documents} ({fields})");
+    }
     let path = match options.target(job) {
         Target::File { path, .. } => path.display().to_string(),
         Target::Stdout => "standard output".to_owned(),
     };
-    let question = format!("Export job {job} {inputs} to {path}?");
+    let question = format!("Export job {job} {included} to {path}?");
     match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
         true => Ok(()),
         false => Err(Error::Declined),

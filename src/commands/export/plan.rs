@@ -123,19 +123,14 @@ impl<'a> Export<'a> {
     /// read before belongs to that job.
     pub(super) async fn refuse_replaced_job(&self) -> Result<()> {
         let job = self.job.id();
-        let Some(current) = self.cluster().job(job).await? else {
-            return Err(Error::failed(
-                format!("job {job} was deleted during the export: no archive was written"),
-                "check who deleted the job; an earlier archive can restore it: `esml-state import ARCHIVE`",
-            ));
+        let restore = "check who deleted the job; an earlier archive can restore it: `esml-state import ARCHIVE`";
+        let (how, hint) = match self.cluster().job(job).await? {
+            None => ("deleted", restore),
+            Some(current) if create_time(&current) == create_time(&self.job.text) => return Ok(()),
+            Some(_) => ("deleted and created again", "export it again"),
         };
-        if create_time(&current) != create_time(&self.job.text) {
-            return Err(Error::failed(
-                format!("job {job} was deleted and created again during the export: no archive was written"),
-                "export it again",
-            ));
-        }
-        Ok(())
+        let message = format!("job {job} was {how} during the export: no archive was written");
+        Err(Error::failed(message, hint))
     }
 }
 
