@@ -88,7 +88,7 @@ fn files() -> Vec<PathBuf> {
                 // `tests/support/fixtures` is code.
                 let is_recorded = RECORDED.contains(&name) && !folder.ends_with("support");
                 folders.extend((!is_recorded).then_some(path));
-            } else if matches!(extension, Some("rs" | "md" | "snap" | "toml" | "sh")) || name == "run" {
+            } else if matches!(extension, Some("rs" | "md" | "snap" | "toml" | "sh" | "txt")) || name == "run" {
                 files.push(path);
             }
         }

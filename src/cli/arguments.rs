@@ -11,67 +11,11 @@ use crate::commands::pseudonymize::PseudonymizeOptions;
 use crate::commands::reveal::RevealOptions;
 use crate::terminal::{GLOBAL_OPTIONS, TerminalOptions};
 
-/// Man pages have these paragraphs as sections. Those about the environment and the exit status are in all of them.
-const AFTER_HELP: &str = "\
-Examples:
-  # Export a job, and show what the archive contains
-  esml-state export web-latency \\
-    --url https://es.example:9200 --username elastic
-  esml-state inspect web-latency_state.tar.gz
-
-  # Create the job on another cluster
-  esml-state import web-latency_state.tar.gz \\
-    --url https://test.example:9200 --username elastic
-
-Environment:
-  ELASTICSEARCH_URL           Cluster address (--url)
-  ELASTICSEARCH_CLOUD_ID      Elastic Cloud ID (--cloud-id)
-  ELASTICSEARCH_USERNAME      User name (--username)
-  ELASTICSEARCH_PASSWORD      Password (--password)
-  ELASTICSEARCH_API_KEY       API key (--api-key)
-  ELASTICSEARCH_BEARER_TOKEN  Bearer token (--bearer-token)
-  ELASTICSEARCH_CA_CERT       PEM file with CA certificates (--ca-cert)
-  HTTP_PROXY, HTTPS_PROXY     Proxy for the connection to the cluster
-  NO_PROXY                    Hosts to connect to without a proxy
-  NO_COLOR                    If set, disables color unless --color overrides it
-  TMPDIR                      Directory for temporary files
-
-Exit status:
-  0    everything was done and verified
-  1    failed: cluster unreachable, request rejected, disk full, data missing …
-  2    invalid command line
-  3    refused for safety; the message states how to continue
-  4    the archive is damaged, incomplete or hostile; nothing was written
-  5    documents were rejected, or differ when read back; rolled back
-  6    failed, and the rollback was incomplete; what remains is listed with the
-       requests that remove it
-  129  terminal closed (SIGHUP)
-  130  interrupted (Ctrl-C)
-  143  terminated (SIGTERM)";
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  # Bash
-  esml-state completions bash \\
-    > ~/.local/share/bash-completion/completions/esml-state
-
-  # Zsh, with ~/.zfunc in $fpath
-  esml-state completions zsh > ~/.zfunc/_esml-state
-
-  # Fish
-  esml-state completions fish > ~/.config/fish/completions/esml-state.fish";
-
-const MAN_EXAMPLES: &str = "\
-Examples:
-  # Install the man pages of the program and of export
-  esml-state man > ~/.local/share/man/man1/esml-state.1
-  esml-state man export > ~/.local/share/man/man1/esml-state-export.1";
-
 /// Export and import Elasticsearch anomaly detection jobs and their learned models
 ///
 /// The result is printed to stdout. Progress, questions, warnings and errors are printed to stderr.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "esml-state", version, max_term_width = 100, after_long_help = AFTER_HELP)]
+#[command(name = "esml-state", version, max_term_width = 100, after_long_help = include_str!("help/program.txt").trim_end())]
 #[command(subcommand_required = true, disable_help_flag = true, disable_version_flag = true)]
 pub struct Cli {
     #[command(flatten)]
@@ -101,13 +45,13 @@ pub(super) enum Command {
     ///
     /// In Bash, Fish and Zsh, the script also completes job and snapshot IDs. It reads them from the cluster that
     /// ELASTICSEARCH_URL or ELASTICSEARCH_CLOUD_ID specifies.
-    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    #[command(after_long_help = include_str!("help/completions.txt").trim_end())]
     Completions {
         /// Shell
         shell: clap_complete::Shell,
     },
     /// Print a man page
-    #[command(after_long_help = MAN_EXAMPLES)]
+    #[command(after_long_help = include_str!("help/man.txt").trim_end())]
     Man {
         /// Command whose page is printed [default: the page of the program]
         command: Option<String>,

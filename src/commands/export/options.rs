@@ -16,27 +16,6 @@ use crate::job::{JobId, SnapshotId};
 use crate::terminal::Terminal;
 use crate::util::timestamp::EpochMillis;
 
-const EXAMPLES: &str = "\
-Examples:
-  # Choose a job from a list
-  esml-state export --url https://es.example:9200 --username elastic
-
-  # Export a job as it was on May 8, with the input documents of one week
-  esml-state export web-latency --before-date 2024-05-08 --include-inputs \\
-    --inputs-after-date 2024-05-01 --inputs-before-date 2024-05-08
-
-  # Export a job with the input documents of the last seven days
-  esml-state export web-latency --include-inputs \\
-    --inputs-after-date 7d --inputs-before-date now
-
-  # Show what an archive with all input documents would contain
-  esml-state export web-latency --include-inputs --dry-run
-
-Dates:
-  YYYY-MM-DD, YYYY-MM-DD HH:MM[:SS] (UTC unless an offset follows), RFC 3339,
-  epoch milliseconds, or a time before now: 7d, now-7d, now (units: m, h, d, w).
-  After-dates are inclusive, before-dates are exclusive.";
-
 const DATE: &str = "DATE";
 const PERFORMANCE: &str = "Performance";
 
@@ -46,7 +25,7 @@ const PERFORMANCE: &str = "Performance";
 /// request, input documents. FILE is written only if the export succeeds. The path of the archive is printed to
 /// stdout.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct ExportOptions {
     /// Job to export; if omitted, choose from a list
     ///

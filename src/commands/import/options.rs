@@ -10,24 +10,6 @@ use crate::commands::options::{concurrency, max_entry_size, size};
 use crate::error::{Error, Result};
 use crate::job::{IndexName, IndexPattern, JobId};
 
-const EXAMPLES: &str = "\
-Examples:
-  # Show the plan
-  esml-state import web-latency_state.tar.gz --dry-run \\
-    --url https://test.example:9200 --username elastic
-
-  # Import
-  esml-state import web-latency_state.tar.gz \\
-    --url https://test.example:9200 --username elastic
-
-  # Import a copy under another job ID, with a lower memory limit
-  esml-state import web-latency_state.tar.gz --as web-latency-copy \\
-    --model-memory-limit 512mb
-
-  # Use input documents that are already in the cluster
-  esml-state import web-latency_state.tar.gz \\
-    --datafeed-index weblogs-2024.05";
-
 const PARTS: &str = "Parts to skip";
 const PERFORMANCE: &str = "Performance and limits";
 
@@ -37,7 +19,7 @@ const PERFORMANCE: &str = "Performance and limits";
 /// opened, and its datafeed is not started. An import writes to internal indices of machine learning, which Elastic does not
 /// support as an interface. The job ID is printed to stdout.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct ImportOptions {
     /// Archive to import
     #[arg(

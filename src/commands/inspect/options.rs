@@ -15,29 +15,12 @@ use crate::terminal::Terminal;
 use crate::util::atomic_file::AtomicFile;
 use crate::util::format::escape_json;
 
-const EXAMPLES: &str = "\
-Examples:
-  # Show what an archive contains
-  esml-state inspect web-latency_state.tar.gz
-
-  # Verify an archive in a script
-  esml-state inspect web-latency_state.tar.gz --verify --json
-
-  # Write an HTML page
-  esml-state inspect web-latency_state.tar.gz --html web-latency.html
-
-  # Compare two archives
-  esml-state inspect before.tar.gz after.tar.gz
-
-  # Inspect an archive on another host
-  ssh es.example cat web-latency_state.tar.gz | esml-state inspect -";
-
 /// Show what an archive contains, verify it, or compare archives
 ///
 /// Does not connect to a cluster and does not unpack the archive to disk. Reads archives of esml-state and of the Python
 /// scripts share_ad_job_state.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct InspectOptions {
     /// Archive to inspect, or `-` for stdin
     #[arg(value_name = "ARCHIVE")]

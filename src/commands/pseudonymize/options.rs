@@ -17,18 +17,6 @@ use crate::util::atomic_file::{AtomicFile, FileError};
 /// The interval for checking whether a key file is unlocked.
 const KEY_FILE_POLL: Duration = Duration::from_millis(100);
 
-const EXAMPLES: &str = "\
-Examples:
-  # Write for-support.tar.gz and its key file for-support.key.json
-  esml-state pseudonymize web-latency_state.tar.gz -o for-support.tar.gz
-
-  # Replace the values of two fields, and use or create a shared key file
-  esml-state pseudonymize a.tar.gz -o b.tar.gz --key team.key.json \\
-    --fields host,clientip
-
-  # Look up a token
-  esml-state reveal for-support.key.json t_8f3a51c09d2e7b64";
-
 /// The heading of the options about tokens.
 pub(in crate::commands) const PSEUDONYMIZATION: &str = "Pseudonymization";
 
@@ -39,7 +27,7 @@ pub(in crate::commands) const PSEUDONYMIZATION: &str = "Pseudonymization";
 /// and the configuration, and the same value always has the same token. A key file next to the new archive maps tokens to
 /// values: do not share it. The new archive is searched for all replaced values before it is saved as FILE.
 #[derive(Clone, Debug, Default, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct PseudonymizeOptions {
     /// Archive to copy
     #[arg(value_name = "ARCHIVE")]
