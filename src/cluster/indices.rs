@@ -71,7 +71,8 @@ pub struct TemplateBody {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Template {
-    index_patterns: Vec<String>,
+    // Not `Vec<String>`: a cluster can have many patterns, and this takes a third less memory.
+    index_patterns: Box<[Box<str>]>,
     #[serde(alias = "order")]
     priority: i64,
     data_stream: Option<Value>,
