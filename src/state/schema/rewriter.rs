@@ -21,7 +21,7 @@ pub enum StateStream {
 /// Receives a decoded state as bytes, passes each text to a visitor, and writes the result. Memory use is constant.
 ///
 /// When used as the sink of a [`ChunkDecoder`](crate::state::ChunkDecoder), an unknown form makes the decoder fail with
-/// [`Cause::Unknown`](crate::state::Cause::Unknown).
+/// [`Cause::Unknown`].
 pub struct StateRewriter<V, W: Write> {
     tokens: Tokenizer,
     visitor: V,
