@@ -73,7 +73,7 @@ fn describe(found: std::fs::FileType) -> &'static str {
 }
 
 impl AtomicFile {
-    /// Creates `<target>.<random>.partial` with mode 0600, after [`check_target`].
+    /// Creates `<target>.<random>.partial` with mode 0600, after the check of the target.
     pub fn create(target: &Path, overwrite: bool) -> Result<Self, FileError> {
         check_target(target, overwrite)?;
         let failed = |cause| FileError::Create(target.to_owned(), cause);
