@@ -323,7 +323,8 @@ fn header_value(secret: &Secret, what: &str) -> Result<Secret> {
     Ok(Secret::new(text))
 }
 
-/// Separates the credential from a URL, whose path then ends with `/`. Messages name `option` and never contain the URL, which may include a password.
+/// Separates the credential from a URL, whose path then ends with `/`. Messages name `option` and never contain the URL,
+/// which may include a password.
 pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
     const EXPECTED: &str = "use an address such as https://es.example:9200 or https://es.example/prefix";
     let wrong = |why: &str, hint: &str| Error::usage(format!("{option} {why}"), hint);

@@ -21,7 +21,7 @@ use crate::json::without_value;
 use crate::util::process::{LARGE_BLOCK, capacity};
 use crate::util::spool::FileCursor;
 
-/// The approximate size of a batch in bytes, or its number of documents. A larger document is a batch of its own.
+/// The approximate size of a batch in bytes, or its number of documents. A larger document is a separate batch.
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_DOCUMENTS: usize = 1000;
 

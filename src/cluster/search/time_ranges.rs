@@ -128,7 +128,7 @@ impl TimeRanges {
     }
 }
 
-/// Joins adjacent buckets into spans of at most `target` documents. A bucket with more documents becomes a span of its own
+/// Joins adjacent buckets into spans of at most `target` documents. A bucket with more documents becomes a separate span
 /// without the gaps around it, so that splitting it again makes it shorter.
 fn gather(whole: &TimeSpan, buckets: &[Bucket<i64>], interval: i64, target: u64) -> VecDeque<TimeSpan> {
     let mut spans = VecDeque::new();
