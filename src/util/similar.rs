@@ -7,7 +7,7 @@ const MAX_DISTANCE_FROM_BEST: f64 = 0.1;
 const MAX_SUGGESTIONS: usize = 3;
 
 /// The candidates that are most similar to `name`, at most three, the most similar one first. Case is ignored.
-pub(crate) fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let name = name.to_lowercase();
     let score = |candidate: &'a str| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate);
     let scored = candidates.into_iter().map(score);
@@ -22,20 +22,26 @@ pub(crate) fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
 
 /// ` (did you mean a or b?)`, or nothing without similar names.
 pub(crate) fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    match similar(name, candidates).as_slice() {
-        [] => String::new(),
-        names => format!(" (did you mean {}?)", names.join(" or ")),
-    }
+    alternatives(name, candidates).map_or_else(String::new, |names| format!(" (did you mean {names}?)"))
 }
 
 /// A hint that suggests similar names, for example `did you mean a or b? Otherwise, list all jobs`; without similar names
 /// only `next`, the next step.
 pub(crate) fn suggest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>, next: &str) -> String {
-    match similar(name, candidates).as_slice() {
-        [] => next.to_owned(),
-        [one] => format!("did you mean {one}? Otherwise, {next}"),
-        [others @ .., last] => format!("did you mean {} or {last}? Otherwise, {next}", others.join(", ")),
-    }
+    alternatives(name, candidates).map_or_else(
+        || next.to_owned(),
+        |names| format!("did you mean {names}? Otherwise, {next}"),
+    )
+}
+
+/// The similar names as text: `a`, `a or b`, `a, b or c`.
+fn alternatives<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let names = similar(name, candidates);
+    let (last, others) = names.split_last()?;
+    Some(match others {
+        [] => (*last).to_owned(),
+        others => format!("{} or {last}", others.join(", ")),
+    })
 }
 
 #[cfg(test)]
@@ -79,5 +85,7 @@ mod tests {
             suggest("job", &three),
             "did you mean job-1, job-2 or job-3? Otherwise, list all"
         );
+        assert_eq!(did_you_mean("job", three), " (did you mean job-1, job-2 or job-3?)");
+        assert_eq!(did_you_mean("x", three), "");
     }
 }
