@@ -13,18 +13,6 @@ use crate::terminal::Terminal;
 use crate::util::format::{Table, bytes, count, escape, escape_json};
 use crate::util::similar::suggest;
 
-const EXAMPLES: &str = "\
-Examples:
-  # List all jobs
-  esml-state list --url https://es.example:9200 --username elastic
-
-  # List the model snapshots of a job
-  esml-state list web-latency
-
-  # Print the IDs of all open jobs
-  esml-state list --json |
-    jq -r '.jobs[] | select(.state == \"opened\").job_id'";
-
 /// Columns: members of the objects in the JSON document, and their titles in a table.
 type Columns = [(&'static str, &'static str)];
 
@@ -60,7 +48,7 @@ const MAX_DESCRIPTION: usize = 28;
 ///
 /// If stdout is not a terminal, prints tab-separated values without a heading.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = include_str!("list_help.txt").trim_end())]
 pub struct ListOptions {
     /// Job whose model snapshots are listed
     job: Option<JobId>,

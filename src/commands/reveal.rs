@@ -11,19 +11,11 @@ use crate::pseudonym::{KeyFile, Revealer};
 use crate::terminal::Terminal;
 use crate::util::format::{escape, escape_json};
 
-const EXAMPLES: &str = "\
-Examples:
-  # Look up one token
-  esml-state reveal for-support.key.json t_8f3a51c09d2e7b64
-
-  # Replace the tokens in a text
-  esml-state reveal for-support.key.json < reply-from-support.txt";
-
 /// Look up the values of tokens
 ///
 /// In a text, each token is replaced with its value. Without TOKEN, reads text from stdin.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = include_str!("reveal_help.txt").trim_end())]
 pub struct RevealOptions {
     /// Key file that was written with the archive
     #[arg(value_name = "KEYFILE")]

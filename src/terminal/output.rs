@@ -135,10 +135,10 @@ impl Terminal {
         let stdout = standard && io::stdout().is_terminal();
         let stderr = standard && io::stderr().is_terminal();
         // Supports neither color nor cursor movement.
-        let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let dumb = console::is_dumb();
         // https://no-color.org
         let plain = dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let moving = stderr && !console::is_dumb() && options.verbosity() > Verbosity::Quiet;
+        let moving = stderr && !dumb && options.verbosity() > Verbosity::Quiet;
         Self(Arc::new(Inner {
             verbosity: options.verbosity(),
             interactive: stderr && io::stdin().is_terminal(),

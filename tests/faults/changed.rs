@@ -16,6 +16,7 @@ use crate::support::archive::{entries, gzip};
 use crate::support::binary::Run;
 use crate::support::cluster::faults::FaultRule;
 use crate::support::cluster::stand_in::DirectClient;
+use crate::support::exhaustive;
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::{Template, TestCluster};
 
@@ -404,8 +405,7 @@ fn check_outcome(
 #[test]
 fn export_is_consistent_or_fails_when_the_cluster_changes() {
     let views = PAGINATIONS.map(valid_contents);
-    let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
-    let step = if all { 1 } else { 23 };
+    let step = if exhaustive() { 1 } else { 23 };
     let mut scenarios = Vec::new();
     for (number, kind) in KINDS.iter().enumerate() {
         for (way, views) in views.iter().enumerate() {

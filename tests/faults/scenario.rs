@@ -8,6 +8,7 @@ use super::request::RequestId;
 use super::runner::redirect_target;
 use crate::support::binary::Run;
 use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::exhaustive;
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
@@ -25,10 +26,8 @@ pub struct Scenario {
     pub duration: FaultDuration,
 }
 
-/// The environment variable that, set to `all`, selects every scenario.
-const FAULTS_VARIABLE: &str = "ESML_TEST_FAULTS";
-/// Otherwise, one in this many scenarios in which the run fails; each request and each kind of fault is included.
-const SAMPLE_INTERVAL: usize = 6;
+/// A sample has one in this many scenarios in which the run fails; each request and each kind of fault is included.
+const SAMPLE_INTERVAL: usize = 12;
 
 /// The distance between faults in a run that succeeds.
 const FAULT_DISTANCE: usize = 8;
@@ -37,7 +36,7 @@ impl Scenario {
     /// Returns every request with every fault, once and lasting, or a sample of those that fail the run. Faults that
     /// are retried are combined in one run.
     pub fn all(requests: &[RequestId]) -> Vec<Self> {
-        let whole = std::env::var(FAULTS_VARIABLE).is_ok_and(|extent| extent == "all");
+        let whole = exhaustive();
         let mut scenarios = Vec::new();
         for (number, kind) in KINDS.iter().enumerate() {
             let sampled = |at: &usize| whole || (at + number).is_multiple_of(SAMPLE_INTERVAL);

@@ -14,6 +14,7 @@ use crate::faults::runner::run_all;
 use crate::support::binary::Run;
 use crate::support::cluster::faults::FaultRule;
 use crate::support::cluster::stand_in::DirectClient;
+use crate::support::exhaustive;
 use crate::support::test_cluster::TestCluster;
 
 /// One kind of change.
@@ -287,9 +288,8 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
         import(&test_cluster, &[]).expect(0);
         (imported_result(&test_cluster), test_cluster.stand_in.requests().len())
     };
-    // Each kind at every 17th request, and each at others; all of them with ESML_TEST_FAULTS=all.
-    let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
-    let step = if all { 1 } else { 17 };
+    // Each kind at every 17th request, and each at others.
+    let step = if exhaustive() { 1 } else { 17 };
     let cells = KINDS.iter().enumerate().flat_map(|(number, kind)| {
         let numbers = (1 + number % step..=requests).step_by(step);
         numbers.map(move |nth| (number, kind, nth))
@@ -329,7 +329,7 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
     });
     report.assert_no_failures("an import while others change something");
     for (kind, acted) in KINDS.iter().zip(acted) {
-        assert!(!all || acted.into_inner() > 0, "{}", kind.name);
+        assert!(!exhaustive() || acted.into_inner() > 0, "{}", kind.name);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::connection::bounded::{PROXIED_URL, compression_bomb, oversized_respon
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::Answer;
 use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::exhaustive;
 use crate::support::test_cluster::TestCluster;
 
 /// Imports with a memory limit through a proxy, so that responses may be compressed.
@@ -41,8 +42,8 @@ fn import(cluster: &TestCluster, archive: &Path) -> Run {
     }
 }
 
-/// Runs an import for each request in turn, or for a sample unless all faults are requested. If an import
-/// fails because of the response, its error must name the request.
+/// Runs an import for each request in turn or for a sample of them. If an import fails because of the response, its error
+/// must name the request.
 fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
     let archive = archive_of(JOB);
     let requests = {
@@ -51,10 +52,9 @@ fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usiz
         import(&cluster, &archive);
         cluster.stand_in.requests()
     };
-    let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
     let (bomb, long) = (compression_bomb(), oversized_response());
     let mut failed = 0;
-    for nth in (1..=requests.len()).step_by(if all { 1 } else { 6 }) {
+    for nth in (1..=requests.len()).step_by(if exhaustive() { 1 } else { 6 }) {
         let cluster = target(1, usize::MAX);
         let before = ClusterState::of(&cluster);
         let answer = if nth % 4 < 2 { &bomb } else { &long };

@@ -12,3 +12,8 @@ pub mod pseudo_terminal;
 #[cfg(unix)]
 pub mod signals;
 pub mod test_cluster;
+
+/// Whether tests run every combination of requests, faults and changes (`ESML_TEST_FAULTS=all`), instead of a sample.
+pub fn exhaustive() -> bool {
+    std::env::var_os("ESML_TEST_FAULTS").is_some_and(|extent| extent == "all")
+}

@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
@@ -16,18 +15,17 @@ use super::archive::origin;
 use super::context::{BulkDocument, Import};
 use super::journal::{Entry, WriteStatus, WrittenDocuments, derived_id};
 use super::ownership::{Ownership, value};
-use super::plan::{self, TargetPlan, documents_of_job, missing_events};
+use super::plan::{self, TargetPlan, missing_events};
+use super::replace::delete_existing;
 use crate::archive::{Document, Part};
 use crate::cluster::{self, Bulk, Cluster};
 use crate::commands::interrupt::stop_between_requests;
 use crate::error::{Error, Result};
-use crate::job::{Calendar, SnapshotId, body_of_run, loading_alias, marked_by_run};
+use crate::job::{Calendar, body_of_run, loading_alias, marked_by_run};
 use crate::state::{STATE_INDICES, StateDocId, StateKind};
 use crate::terminal::Stage;
 use crate::util::format::{amount, count};
 
-/// IDs per request. State documents are large, so this keeps responses small.
-const BATCH: u64 = 8;
 /// The alias that Elasticsearch writes state through.
 const STATE_ALIAS: &str = ".ml-state-write";
 const RESULTS_INDICES: &[&str] = &[".ml-anomalies-*"];
@@ -95,97 +93,6 @@ async fn concurrently(cluster: &Cluster, mut one: Work<'_>, mut other: Work<'_>)
             Err(error)
         }
     }
-}
-
-/// `--replace`: deletes the job, its datafeed, its remaining documents and the input indices of an earlier import.
-async fn delete_existing(import: &Import) -> Result<()> {
-    let (cluster, plan, journal, job) = (import.cluster(), &import.plan, &import.journal, import.job());
-    let existing = &plan.existing;
-    if plan.replace && (existing.job || existing.leftovers) {
-        let title = format!("Deleting existing data of job {job}");
-        let stage = import.stage(&title, None);
-        let snapshots = snapshots(import).await?;
-        if let Some(datafeed) = &existing.datafeed {
-            let entry = Entry::Datafeed(datafeed.clone());
-            let deletion = cluster.delete_datafeed(datafeed);
-            journal.delete(entry.describe(job), Some(entry), deletion).await?;
-        }
-        if existing.job {
-            let what = format!("job {job} with its state and results");
-            journal.delete(what, Some(Entry::Job), cluster.delete_job(job)).await?;
-        }
-        let what = format!("remaining state, results, annotations and notifications of job {job}");
-        journal.delete(what, None, delete_leftovers(import, &snapshots)).await?;
-        let line = format!("Deleted existing data of job {job}");
-        stage.done(&line);
-    }
-    for target in plan.targets.iter().filter(|target| target.replaces) {
-        let name = &target.index.name;
-        let entry = Entry::InputIndex(name.clone());
-        let deletion = cluster.delete_index(name.as_str());
-        journal.delete(entry.describe(job), Some(entry), deletion).await?;
-    }
-    Ok(())
-}
-
-/// The snapshots whose state may exist: those that have a snapshot document, and the imported one.
-async fn snapshots(import: &Import) -> Result<BTreeSet<SnapshotId>> {
-    #[derive(Deserialize)]
-    struct SnapshotReference {
-        snapshot_id: Option<SnapshotId>,
-    }
-    let mut snapshots = BTreeSet::from([import.plan.snapshot_id.clone()]);
-    let mut search = documents_of_job(".ml-anomalies-*", import.job());
-    search.query = json!({"bool": {"filter": [search.query, {"exists": {"field": "snapshot_doc_count"}}]}});
-    let mut pages = import.cluster().pages(search).await?;
-    while let Some(hits) = pages.next().await? {
-        let named = hits.iter().filter_map(|hit| serde_json::from_slice(&hit.source).ok());
-        snapshots.extend(named.filter_map(|named: SnapshotReference| named.snapshot_id));
-    }
-    Ok(snapshots)
-}
-
-/// Returns whether any documents were found.
-async fn delete_leftovers(import: &Import, snapshots: &BTreeSet<SnapshotId>) -> Result<bool> {
-    let cluster = import.cluster();
-    let quantiles = [import.job().quantiles_document_id()];
-    let mut any = delete_state(import, &quantiles).await?;
-    for snapshot in snapshots {
-        any |= delete_numbered(import, StateKind::Model, snapshot).await?;
-    }
-    any |= delete_numbered(import, StateKind::Categorizer, &import.plan.snapshot_id).await?;
-    // Elasticsearch does not create the job as long as a search finds state of an earlier one.
-    cluster.refresh(&STATE_INDICES).await?;
-    for indices in [".ml-anomalies-*", ".ml-annotations*", ".ml-notifications*"] {
-        cluster.refresh(&[indices]).await?;
-        let mut pages = cluster.pages(documents_of_job(indices, import.job())).await?;
-        while let Some(hits) = pages.next().await? {
-            any |= !hits.is_empty();
-            cluster.delete_documents(&hits).await?;
-        }
-        cluster.refresh(&[indices]).await?;
-    }
-    Ok(any)
-}
-
-/// Deletes `#1`, `#2` … until a complete batch is missing, so that a gap does not hide later documents.
-async fn delete_numbered(import: &Import, kind: StateKind, snapshot: &SnapshotId) -> Result<bool> {
-    let mut first = 1;
-    loop {
-        let ids: Vec<String> = (first..first + BATCH)
-            .map(|number| StateDocId { kind, number }.format(import.job(), snapshot))
-            .collect();
-        if !delete_state(import, &ids).await? {
-            return Ok(first > 1);
-        }
-        first += BATCH;
-    }
-}
-
-async fn delete_state(import: &Import, ids: &[String]) -> Result<bool> {
-    let found = import.cluster().locate(&STATE_INDICES, ids).await?;
-    import.cluster().delete_documents(&found).await?;
-    Ok(!found.is_empty())
 }
 
 /// Records the intent and creates an object. If the outcome is unknown, reads back whether the object exists and is ours.

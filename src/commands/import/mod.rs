@@ -8,6 +8,7 @@ mod options;
 mod outcome;
 mod ownership;
 mod plan;
+mod replace;
 mod rollback;
 mod verify;
 
