@@ -10,7 +10,7 @@ use crate::cli::credentials::{self, AccessOptions, parse_url};
 use crate::cluster::{ConnectOptions, Credential};
 use crate::commands::Environment;
 use crate::error::Result;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, exit_on_signal};
 use crate::util::format::parse_duration;
 use crate::util::secret::Secrets;
 
@@ -84,7 +84,10 @@ impl ConnectionOptions {
                 terminal.warn(&format!("{option} has no effect: the address starts with http://"));
             }
         }
-        let ask = |user: &str| terminal.password(&format!("Password for {user}")).ok();
+        let ask = |user: &str| {
+            let _guard = exit_on_signal();
+            terminal.password(&format!("Password for {user}")).ok()
+        };
         let credential = credentials::resolve(&sources, ask)?;
         let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();
         let secrets = own.with(&proxy_secrets(environment));

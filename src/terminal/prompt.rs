@@ -66,17 +66,14 @@ impl Terminal {
         answer.ok_or(PromptError::NoTerminal)
     }
 
-    /// Prompts for a password without echoing it. Ctrl-C ends the process with exit code 130, SIGTERM with 143.
+    /// Prompts for a password without echoing it.
     ///
     /// # Errors
     /// If stdin or stderr is not a terminal, or if stdin is closed without an answer.
     pub fn password(&self, prompt: &str) -> Result<Secret, PromptError> {
         let theme = self.theme();
         let prompt = Password::with_theme(&*theme).with_prompt(escape(prompt)).report(false);
-        let answer = self.ask(|term| {
-            let _echo = restored_on_interrupt();
-            prompt.clone().interact_on(term)
-        })?;
+        let answer = self.ask(|term| prompt.clone().interact_on(term))?;
         answer.map(Secret::new).ok_or(PromptError::NoTerminal)
     }
 
@@ -163,10 +160,10 @@ impl Drop for TerminalStateGuard {
     }
 }
 
-/// Until the returned value is dropped, Ctrl-C and SIGTERM restore the echo of the terminal, which a password prompt turns
-/// off, and exit. A separate thread waits for the signals, because the prompt blocks. `None` if that is not possible; the
-/// prompt works without it.
-fn restored_on_interrupt() -> Option<oneshot::Sender<()>> {
+/// Until the returned value is dropped, a signal restores the echo of the terminal, which a password prompt turns off, and
+/// ends the process. For prompts before a command runs, which handles signals itself. A separate thread waits for the signals,
+/// because the prompt blocks. `None` if that is not possible; the prompt works without it.
+pub fn exit_on_signal() -> Option<oneshot::Sender<()>> {
     let settings = Settings::read();
     let (stop, stopped) = oneshot::channel::<()>();
     let (ready, listening) = mpsc::channel();

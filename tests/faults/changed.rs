@@ -16,8 +16,8 @@ use crate::support::archive::{entries, gzip};
 use crate::support::binary::Run;
 use crate::support::cluster::faults::FaultRule;
 use crate::support::cluster::stand_in::DirectClient;
-use crate::support::exhaustive;
 use crate::support::in_process::InProcess;
+use crate::support::sample_step;
 use crate::support::test_cluster::{Template, TestCluster};
 
 const SOURCE: &str = "app-logs";
@@ -405,7 +405,7 @@ fn check_outcome(
 #[test]
 fn export_is_consistent_or_fails_when_the_cluster_changes() {
     let views = PAGINATIONS.map(valid_contents);
-    let step = if exhaustive() { 1 } else { 23 };
+    let step = sample_step(23);
     let mut scenarios = Vec::new();
     for (number, kind) in KINDS.iter().enumerate() {
         for (way, views) in views.iter().enumerate() {

@@ -2,11 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::support::archive::{ArchiveFile, SharedArchive, gzip};
+use crate::support::archive::{ArchiveFile, SharedArchive};
 use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::cluster::tls::Tls;
 use crate::support::fixtures::Fixture;
@@ -23,7 +21,7 @@ pub fn options() -> MlOptions {
 /// calendar.
 pub fn fixture() -> Fixture {
     let other = Fixture::load("web-latency");
-    let mut fixture = Fixture::load(JOB).with_job(|job| {
+    let mut fixture = Fixture::load(JOB).with_small_state().with_job(|job| {
         let detector = &mut job["analysis_config"]["detectors"][0];
         detector["partition_field_name"] = json!("service");
         let scope = json!({"service": {"filter_id": "canary-hosts", "filter_type": "include"}});
@@ -32,11 +30,6 @@ pub fn fixture() -> Fixture {
     fixture.filters = other.filters;
     fixture.calendars = other.calendars;
     fixture.calendars[0]["job_ids"] = json!([JOB]);
-    // A small state is sufficient, since its contents do not matter here.
-    for document in &mut fixture.state {
-        let compressed = STANDARD.encode(gzip(document.id.as_bytes()));
-        document.source = json!({"compressed": [compressed], "eos": true}).to_string();
-    }
     fixture.inputs.truncate(5);
     fixture.annotations.truncate(3);
     fixture.categories.truncate(3);

@@ -168,7 +168,8 @@ pub fn with_memory_limit(command: Command) -> Command {
     if !cfg!(target_os = "linux") {
         return command;
     }
-    let mut limited = Command::new("sh");
+    let mut limited = Command::new("/bin/sh");
+    // With an absolute path, the test process is not forked, which would copy its page tables.
     limited
         .arg("-c")
         .arg(format!("ulimit -d {MEMORY} && exec \"$0\" \"$@\""))

@@ -14,8 +14,8 @@ use crate::faults::runner::run_all;
 use crate::support::binary::Run;
 use crate::support::cluster::faults::FaultRule;
 use crate::support::cluster::stand_in::DirectClient;
-use crate::support::exhaustive;
 use crate::support::test_cluster::TestCluster;
+use crate::support::{exhaustive, sample_step};
 
 /// One kind of change.
 struct Kind {
@@ -289,7 +289,7 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
         (imported_result(&test_cluster), test_cluster.stand_in.requests().len())
     };
     // Each kind at every 17th request, and each at others.
-    let step = if exhaustive() { 1 } else { 17 };
+    let step = sample_step(17);
     let cells = KINDS.iter().enumerate().flat_map(|(number, kind)| {
         let numbers = (1 + number % step..=requests).step_by(step);
         numbers.map(move |nth| (number, kind, nth))

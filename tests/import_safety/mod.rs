@@ -45,9 +45,12 @@ fn version() -> MlVersion {
     MlVersion::new(9, 2, 0)
 }
 
-/// With few input documents, since many runs write them.
+/// With few documents, since many runs write them. The state of the usual job is small.
 fn small_fixture(name: &str) -> Fixture {
     let mut fixture = Fixture::load(name);
+    if name == JOB {
+        fixture = fixture.with_small_state();
+    }
     fixture.inputs.truncate(12);
     fixture.annotations.truncate(7);
     fixture.categories.truncate(7);

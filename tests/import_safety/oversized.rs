@@ -12,7 +12,7 @@ use crate::connection::bounded::{PROXIED_URL, compression_bomb, oversized_respon
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::Answer;
 use crate::support::cluster::faults::{Action, FaultRule};
-use crate::support::exhaustive;
+use crate::support::sample_step;
 use crate::support::test_cluster::TestCluster;
 
 /// Imports with a memory limit through a proxy, so that responses may be compressed.
@@ -54,7 +54,7 @@ fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usiz
     };
     let (bomb, long) = (compression_bomb(), oversized_response());
     let mut failed = 0;
-    for nth in (1..=requests.len()).step_by(if exhaustive() { 1 } else { 6 }) {
+    for nth in (1..=requests.len()).step_by(sample_step(6)) {
         let cluster = target(1, usize::MAX);
         let before = ClusterState::of(&cluster);
         let answer = if nth % 4 < 2 { &bomb } else { &long };

@@ -9,6 +9,7 @@ use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::ml::{JobState, MlOptions, MlVersion};
 use crate::support::fixtures::{OTHER_JOB, from_python};
+use crate::support::sample_step;
 use crate::support::test_cluster::TestCluster;
 
 const LOGS: &str = "log-categories";
@@ -282,7 +283,7 @@ fn import_creates_no_index_in_place_of_an_ml_alias() {
             }
             cluster.stand_in.writes().len()
         };
-        for k in 1..=writes {
+        for k in (1..=writes).step_by(sample_step(2)) {
             let cluster = TestCluster::in_memory(version.clone());
             cluster.stand_in.faults().add(
                 FaultRule::when(is_write)

@@ -17,3 +17,8 @@ pub mod test_cluster;
 pub fn exhaustive() -> bool {
     std::env::var_os("ESML_TEST_FAULTS").is_some_and(|extent| extent == "all")
 }
+
+/// The distance between the combinations of a sample, or 1 if tests run all of them.
+pub fn sample_step(step: usize) -> usize {
+    if exhaustive() { 1 } else { step }
+}
