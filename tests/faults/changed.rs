@@ -405,7 +405,7 @@ fn check_outcome(
 #[test]
 fn export_is_consistent_or_fails_when_the_cluster_changes() {
     let views = PAGINATIONS.map(valid_contents);
-    let step = sample_step(23);
+    let step = sample_step(37);
     let mut scenarios = Vec::new();
     for (number, kind) in KINDS.iter().enumerate() {
         for (way, views) in views.iter().enumerate() {

@@ -75,7 +75,7 @@ fn invalid_archives_are_refused_by_inspect_and_import_without_requests() {
                 loop {
                     let taken = next.lock().unwrap().next();
                     let Some((number, case)) = taken else { break };
-                    let outcome = match refused(&binary, &cluster, case) {
+                    let outcome = match refused(&binary, &cluster, case, exhaustive() || number % 3 == 0) {
                         Ok(error) => format!("{} | {}\n  {error}", case.rule, case.name),
                         Err(why) => {
                             wrong
@@ -118,12 +118,16 @@ fn without_column(line: &str) -> String {
     })
 }
 
-/// Returns the message of both commands, or an error.
-fn refused(binary: &Binary, cluster: &TestCluster, case: &Case) -> Result<String, String> {
+/// Returns the message of `inspect`, and with `both` also runs the other commands, which must print the same one. Otherwise
+/// returns an error.
+fn refused(binary: &Binary, cluster: &TestCluster, case: &Case, both: bool) -> Result<String, String> {
     let archive = "hostile.tar.gz";
     std::fs::write(binary.path(archive), &case.bytes).unwrap();
     let url = cluster.stand_in.url();
     let inspected = error(&run_in_bounded_memory(binary, &["inspect", archive], case))?;
+    if !both {
+        return Ok(inspected);
+    }
     if exhaustive() {
         error(&run_in_bounded_memory(binary, &["inspect", archive, "--verify"], case))?;
     }

@@ -288,8 +288,8 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
         import(&test_cluster, &[]).expect(0);
         (imported_result(&test_cluster), test_cluster.stand_in.requests().len())
     };
-    // Each kind at every 17th request, and each at others.
-    let step = sample_step(17);
+    // Each kind at every 29th request, and each at others.
+    let step = sample_step(29);
     let cells = KINDS.iter().enumerate().flat_map(|(number, kind)| {
         let numbers = (1 + number % step..=requests).step_by(step);
         numbers.map(move |nth| (number, kind, nth))

@@ -35,7 +35,7 @@ fn baseline(more: &[&str]) -> (ClusterState, usize) {
 fn one_of_two_concurrent_imports_of_a_job_succeeds() {
     let (alone, requests) = baseline(&[]);
     let mut first_won = 0;
-    for nth in (1..=requests).step_by(sample_step(2)) {
+    for nth in (1..=requests).step_by(sample_step(4)) {
         let cluster = TestCluster::in_memory(options());
         let url = cluster.stand_in.url();
         let (sender, second) = std::sync::mpsc::channel();
@@ -158,7 +158,7 @@ fn rollback_keeps_what_a_replacing_import_created() {
         FirstImportOutcome::Interrupted,
         FirstImportOutcome::Unspecified,
     ];
-    for nth in (1..=requests).step_by(sample_step(2)) {
+    for nth in (1..=requests).step_by(sample_step(4)) {
         for ending in (0..if exhaustive() { 3 } else { 1 }).map(|pass| endings[(pass + nth) % 3]) {
             let (cluster, own) = (super::target(1, usize::MAX), InProcess::new());
             let (url, interrupt) = (cluster.stand_in.url(), own.interrupter());

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{options, small_fixture, with_datafeed};
 use crate::support::binary::Binary;
+use crate::support::sample_step;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
@@ -71,7 +72,7 @@ fn datafeed_query_on_metadata_selects_the_archived_documents() {
         (json!({"range": {"@timestamp": {"lte": "now+1d"}}}), "now"),
     ];
     let binary = Binary::new();
-    for (number, (query, named)) in cases.into_iter().enumerate() {
+    for (number, (query, named)) in cases.into_iter().enumerate().step_by(sample_step(2)) {
         let archive = archive_with(&binary, &format!("archive-{number}.tar.gz"), &query);
         let cluster = TestCluster::in_memory(options());
         let run = cluster.import(&binary, &archive, &["--as", "copy"]).expect(0);

@@ -283,7 +283,7 @@ fn import_creates_no_index_in_place_of_an_ml_alias() {
             }
             cluster.stand_in.writes().len()
         };
-        for k in (1..=writes).step_by(sample_step(2)) {
+        for k in (1..=writes).step_by(sample_step(4)) {
             let cluster = TestCluster::in_memory(version.clone());
             cluster.stand_in.faults().add(
                 FaultRule::when(is_write)
