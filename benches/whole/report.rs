@@ -139,7 +139,7 @@ impl Report {
             };
             let _ = writeln!(table, "| {name} | {seconds:.3} | {rate} | {processor} | {peak} |");
         }
-        table.push_str("\n| | compared with | speed | required |\n|---|---|---|---|\n");
+        table.push_str("\n| | compared with | speed | target |\n|---|---|---|---|\n");
         for comparison in COMPARISONS {
             let speed = match self.ratio(comparison) {
                 known if known.is_finite() => format!("{known:.2}"),
