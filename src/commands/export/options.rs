@@ -68,7 +68,8 @@ pub struct ExportOptions {
     pub dry_run: bool,
     /// Answer yes to all questions
     ///
-    /// Required without a terminal: an archive contains personal data, since the model itself contains values of the data.
+    /// Required without a terminal: an archive can contain personal data, since the model itself contains values of the
+    /// data.
     #[arg(short, long)]
     pub yes: bool,
     /// Print the result as a JSON document

@@ -28,7 +28,8 @@ pub struct InspectOptions {
     /// Archive to compare with
     ///
     /// Shows the differences in configuration, snapshot, model, entries and categories, and with --values in the values of
-    /// the data. The exit code does not depend on them; the JSON document has `same`. One of the archives can be `-`.
+    /// the data. The exit code does not depend on the differences; in the JSON document, `same` is false if there are any.
+    /// One of the archives can be `-`.
     #[arg(value_name = "OTHER", conflicts_with_all = ["list", "show"])]
     pub other: Option<PathBuf>,
     /// Exit with code 4 if a check fails
@@ -37,7 +38,7 @@ pub struct InspectOptions {
     /// printed.
     #[arg(long)]
     pub verify: bool,
-    /// Show values of the data, which are personal data
+    /// Show values of the data, which can be personal
     ///
     /// Shows the values of the job's fields (in the decoded model state, input documents, annotations, filters and
     /// calendars), messages of categories, user names and free text. Their kind, such as email address, is a guess. Without

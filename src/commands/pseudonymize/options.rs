@@ -20,7 +20,7 @@ const KEY_FILE_POLL: Duration = Duration::from_millis(100);
 /// The heading of the options about tokens.
 pub(in crate::commands) const PSEUDONYMIZATION: &str = "Pseudonymization";
 
-/// Copy an archive with values replaced by tokens
+/// Copy an archive with values replaced with tokens
 ///
 /// Replaces values of by, over, partition and influencer fields, words in categories and messages, user names and free
 /// text. They are replaced in the model state, quantiles, input documents, annotations, notifications, filters, calendars
@@ -65,7 +65,7 @@ pub struct PseudonymizeOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = PSEUDONYMIZATION)]
 pub struct TokenOptions {
-    /// Key file [default: OUTPUT.key.json]
+    /// Key file [default: a.key.json for a.tar.gz]
     ///
     /// The default is the name of the archive with .key.json instead of .tar.gz. An existing file must be given with --key:
     /// it is extended, and archives with the same key file have the same tokens for the same values. The file contains all
