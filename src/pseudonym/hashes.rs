@@ -41,12 +41,12 @@ struct HashPreimage {
 pub(crate) struct HashCounts {
     /// Hashes of largest scores.
     pub(crate) scope_keys: u64,
-    /// Those of them that are dropped because no known value matches.
-    pub(crate) scope_keys_dropped: u64,
+    /// Those of them that are removed because no known value matches.
+    pub(crate) scope_keys_removed: u64,
     /// Hashes of counted values.
     pub(crate) words: u64,
-    /// Those of them that are dropped.
-    pub(crate) words_dropped: u64,
+    /// Those of them that are removed.
+    pub(crate) words_removed: u64,
 }
 
 impl Hashes {
@@ -128,7 +128,7 @@ impl Hashes {
         self.token_hashes.insert(0, 0);
     }
 
-    /// Returns what to do with a hash. It is dropped if no value matches.
+    /// Returns what to do with a hash. It is removed if no value matches.
     pub(crate) fn change(&self, text: &str) -> Change {
         let hash = text.parse::<u64>().ok();
         match hash.and_then(|hash| Some((hash, *self.token_hashes.get(&hash)?))) {
@@ -138,15 +138,15 @@ impl Hashes {
         }
     }
 
-    /// Counts the hashes, and those that are dropped.
+    /// Counts the hashes, and those that are removed.
     pub(crate) fn counts(&self) -> HashCounts {
         let is_lost = |hash: &&u64| !self.token_hashes.contains_key(hash);
         let lost = |hashes: &HashSet<u64>| hashes.iter().filter(is_lost).count() as u64;
         HashCounts {
             scope_keys: self.scope_hashes.len() as u64,
-            scope_keys_dropped: lost(&self.scope_hashes),
+            scope_keys_removed: lost(&self.scope_hashes),
             words: self.value_hashes.len() as u64,
-            words_dropped: lost(&self.value_hashes),
+            words_removed: lost(&self.value_hashes),
         }
     }
 }
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(hashes.preimages[&key].values, [None, Some(id)]);
         tokens.assign_tokens().unwrap();
         hashes.hash_tokens(&tokens, &fields);
-        assert_eq!(hashes.counts().scope_keys_dropped, 0);
+        assert_eq!(hashes.counts().scope_keys_removed, 0);
     }
 
     fn job(rules: &Value) -> JobConfig {

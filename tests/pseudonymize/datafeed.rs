@@ -152,7 +152,7 @@ fn fields_read_only_by_a_replaced_query_are_omitted() {
     std::fs::write(&old, gzip(&blocks(&all))).unwrap();
     let new = pseudonymized(&binary, &old, "new", &[]);
     assert_eq!(new.output["datafeed"], json!({"result": "kept"}));
-    assert_eq!(new.output["input_fields_left_out"], json!(["labels.team", "zone"]));
+    assert_eq!(new.output["input_fields_removed"], json!(["labels.team", "zone"]));
     let written = entries(&new.archive);
     assert_eq!(datafeed(&written)["query"], query);
     let inputs = entry(&written, "_input_1.ndjson");
@@ -219,7 +219,7 @@ fn unused_scripted_fields_are_omitted() {
     assert_eq!(written["script_fields"], json!({"kept": {"script": "1"}}));
     assert_eq!(written["runtime_mappings"], json!({}));
     assert_eq!(
-        new.output["scripted_fields_left_out"],
+        new.output["scripted_fields_removed"],
         json!(["shorter", "short", "named", "twice", "upper"])
     );
 }

@@ -83,7 +83,7 @@ fn hashes_of_distinct_values_become_those_of_tokens() {
     let new = pseudonymized(&binary, &old, "new", &[]);
     let hashes = &new.output["hashes"];
     assert_eq!(
-        (hashes["words"].as_u64(), hashes["words_dropped"].as_u64()),
+        (hashes["words"].as_u64(), hashes["words_removed"].as_u64()),
         (Some(9), Some(1))
     );
     let (old, new_entries) = (entries(&old), entries(&new.archive));

@@ -52,7 +52,7 @@ fn check_pseudonymized(what: &str, binary: &Binary, old: &Path, made: &Pseudonym
     assert_no_hash_of_a_value(what, &old, &new, &fields, tokens);
     let dropped = compare_states(what, binary, &old, &new, made);
     assert_eq!(
-        output["hashes"]["scope_keys_dropped"].as_u64().unwrap() > 0,
+        output["hashes"]["scope_keys_removed"].as_u64().unwrap() > 0,
         dropped > 0,
         "{what}"
     );

@@ -16,11 +16,11 @@ use crate::pseudonym::{DatafeedOutcome, Pseudonymizer};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
 
-const SCRIPTED_LEFT_OUT: &str =
+const SCRIPTED_REMOVED: &str =
     "Scripted fields removed from the datafeed because they read replaced values and are not used";
-const INPUTS_LEFT_OUT: &str = "Fields removed from the input documents because only the datafeed's query reads them";
+const INPUTS_REMOVED: &str = "Fields removed from the input documents because only the datafeed's query reads them";
 
-/// What was done, or would be done. The JSON document contains the key file, and what was replaced and dropped.
+/// What was done, or would be done. The JSON document contains the key file, and what was replaced and removed.
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::commands) struct Outcome {
     #[serde(skip)]
@@ -34,8 +34,8 @@ pub(in crate::commands) struct Outcome {
     messages: Option<String>,
     hashes: HashCounts,
     datafeed: DatafeedOutcome,
-    scripted_fields_left_out: Vec<String>,
-    input_fields_left_out: Vec<String>,
+    scripted_fields_removed: Vec<String>,
+    input_fields_removed: Vec<String>,
     notes: Vec<&'static str>,
     /// What results to expect from the job.
     expected_results: Vec<String>,
@@ -56,8 +56,8 @@ impl Outcome {
             messages: fields.messages.clone(),
             hashes: rewriter.hashes.counts(),
             datafeed: done.datafeed.outcome.clone(),
-            scripted_fields_left_out: done.datafeed.left_out.clone(),
-            input_fields_left_out: fields.query_only.paths.iter().cloned().collect(),
+            scripted_fields_removed: done.datafeed.removed_fields.clone(),
+            input_fields_removed: fields.query_only.paths.iter().cloned().collect(),
             notes: rewriter.notes.iter().copied().collect(),
             expected_results: expected_results(config, fields),
             written: written.cloned(),
@@ -101,26 +101,22 @@ pub(in crate::commands) fn print_report(outcome: &Outcome, terminal: &Terminal) 
         .chain(outcome.messages.iter().map(|field| format!("words in {field}")))
         .chain(["names and texts that contain them".to_owned()])
         .collect();
-    terminal.print(&format!(
-        "Replaced {}: {}",
-        amount(outcome.values_replaced, "value", "values"),
-        fields.join(", ")
-    ));
+    let values = amount(outcome.values_replaced, "value", "values");
+    terminal.print(&format!("Replaced {values}: {}", fields.join(", ")));
     let hashes = outcome.hashes;
+    let [keys, words] = [hashes.scope_keys, hashes.words].map(count);
+    let [unknown, removed] = [hashes.scope_keys_removed, hashes.words_removed].map(count);
     terminal.print(&format!(
-        "Hashes: {} for scores, {} dropped because no known value matches; {} for counted values, {} dropped",
-        count(hashes.scope_keys),
-        count(hashes.scope_keys_dropped),
-        count(hashes.words),
-        count(hashes.words_dropped)
+        "Hashes: {keys} for scores, {unknown} removed because no known value matches; {words} for counted values, \
+         {removed} removed"
     ));
     let named = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")));
-    let left_out = [
+    let removed = [
         outcome.datafeed.sentence(),
-        named(SCRIPTED_LEFT_OUT, &outcome.scripted_fields_left_out),
-        named(INPUTS_LEFT_OUT, &outcome.input_fields_left_out),
+        named(SCRIPTED_REMOVED, &outcome.scripted_fields_removed),
+        named(INPUTS_REMOVED, &outcome.input_fields_removed),
     ];
-    left_out.iter().flatten().for_each(|sentence| terminal.print(sentence));
+    removed.iter().flatten().for_each(|sentence| terminal.print(sentence));
     outcome.notes.iter().for_each(|note| terminal.warn(note));
     for sentence in &outcome.expected_results {
         terminal.print(sentence);

@@ -27,7 +27,7 @@ pub(crate) enum DatafeedOutcome {
     /// Its query is `match_all`.
     MatchAll(String),
     /// It is removed.
-    LeftOut(String),
+    Removed(String),
 }
 
 /// The configuration to write.
@@ -36,7 +36,7 @@ pub(crate) struct DatafeedDecision {
     pub(crate) config: JobConfig,
     pub(crate) outcome: DatafeedOutcome,
     /// Names of scripted fields that are removed from the datafeed.
-    pub(crate) left_out: Vec<String>,
+    pub(crate) removed_fields: Vec<String>,
     /// Names that the datafeed uses.
     pub(crate) names: BTreeSet<String>,
 }
@@ -54,20 +54,20 @@ pub(crate) fn decide(config: &JobConfig, rewriter: &Rewriter, has_inputs: bool) 
         Some(why) if has_inputs => (without_query(config)?, DatafeedOutcome::MatchAll(why)),
         Some(why) => {
             let config = config.without_datafeed()?;
-            return Ok(DatafeedDecision::new(config, DatafeedOutcome::LeftOut(why)));
+            return Ok(DatafeedDecision::new(config, DatafeedOutcome::Removed(why)));
         }
     };
-    let mut left_out = Vec::new();
+    let mut removed_fields = Vec::new();
     // Removing a field may leave another one unused.
     let scripts = loop {
         let scripts = script_problems(&decided, rewriter);
         let is_unread =
-            |(name, _): &&(String, String)| !reads_scripted_field(&decided, name) && !left_out.contains(name);
+            |(name, _): &&(String, String)| !reads_scripted_field(&decided, name) && !removed_fields.contains(name);
         let Some((name, _)) = scripts.iter().find(is_unread) else {
             break scripts;
         };
         decided = without_scripted_field(&decided, name)?;
-        left_out.push(name.clone());
+        removed_fields.push(name.clone());
     };
     let describe = |(name, why): &(String, String)| format!("the script of `{name}`: {why}");
     let mut problems: Vec<String> = scripts.iter().map(describe).collect();
@@ -77,7 +77,7 @@ pub(crate) fn decide(config: &JobConfig, rewriter: &Rewriter, has_inputs: bool) 
         return Err(Error::datafeed_reads_values(&problems));
     }
     Ok(DatafeedDecision {
-        left_out,
+        removed_fields,
         ..DatafeedDecision::new(texts::without_comments(&decided)?, outcome)
     })
 }
@@ -91,7 +91,7 @@ impl DatafeedOutcome {
             Self::MatchAll(why) => Some(format!(
                 "Datafeed: its query is replaced by `match_all` ({why}); the archived input documents already match the query"
             )),
-            Self::LeftOut(why) => Some(format!(
+            Self::Removed(why) => Some(format!(
                 "Datafeed: removed, since its query cannot be kept ({why}) and the archive does not contain input documents that \
                  match it"
             )),
@@ -105,7 +105,7 @@ impl DatafeedDecision {
             names: texts::names(&config),
             config,
             outcome,
-            left_out: Vec::new(),
+            removed_fields: Vec::new(),
         }
     }
 
