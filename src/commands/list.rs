@@ -1,7 +1,7 @@
 //! `list`: the jobs of a cluster, or the model snapshots of a job.
 
 use clap::Args;
-use console::{measure_text_width, truncate_str};
+use console::truncate_str;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{Cluster, ConnectOptions, RequiredPrivileges};
@@ -10,7 +10,7 @@ use crate::commands::session::{RunContext, Session};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId};
 use crate::terminal::Terminal;
-use crate::util::format::{Table, bytes, count, escape, escape_json};
+use crate::util::format::{NO_VALUE, Table, bytes, count, escape, escape_json};
 use crate::util::similar::suggest;
 
 /// Columns: members of the objects in the JSON document, and their titles in a table.
@@ -19,13 +19,13 @@ type Columns = [(&'static str, &'static str)];
 const JOB_COLUMNS: &Columns = &[
     ("job_id", "Job"),
     ("state", "State"),
-    ("snapshot_created", "Snapshot"),
-    ("processed_documents", "Documents"),
+    ("snapshot_created", "Snapshot created"),
+    ("processed_documents", "Processed"),
     ("model_bytes", "Memory"),
     ("groups", "Groups"),
 ];
 const SNAPSHOT_COLUMNS: &Columns = &[
-    ("snapshot_id", "Snapshot"),
+    ("snapshot_id", "ID"),
     ("created", "Created"),
     ("latest_record", "Latest record"),
     ("state_documents", "Docs"),
@@ -144,36 +144,26 @@ impl Listing {
 
     /// A table with a heading, without the last columns if it would be too wide. If it still is, lists of facts.
     fn to_text(&self, width: usize) -> String {
-        let fits = |text: &String| text.lines().all(|line| measure_text_width(line) <= width);
-        let columns = (ESSENTIAL..=self.columns.len()).rev();
-        let mut tables = columns.map(|columns| self.table(columns));
-        let facts = || self.rows().iter().map(|row| self.facts(row)).collect();
-        tables.find(fits).unwrap_or_else(facts)
+        let mut columns = (ESSENTIAL..=self.columns.len()).rev();
+        let table = columns.find_map(|columns| self.table(columns).within(Some(width)));
+        table.unwrap_or_else(|| self.table(self.columns.len()).lists(0))
     }
 
     /// The first columns, with a heading.
-    fn table(&self, columns: usize) -> String {
+    fn table(&self, columns: usize) -> Table {
         let columns = &self.columns[..columns];
         let mut table = Table::new(&NUMBERS);
         table.row(columns.iter().map(|(_, title)| *title));
         for row in self.rows() {
-            table.row(columns.iter().map(|(member, _)| shown(member, &row[*member])));
+            let cells = columns.iter().map(|(member, _)| shown(member, &row[*member]));
+            table.row(cells.map(|cell| if cell.is_empty() { NO_VALUE.to_owned() } else { cell }));
         }
-        table.render(0)
-    }
-
-    fn facts(&self, row: &Value) -> String {
-        let cells = self.columns.iter();
-        let cells = cells.map(|(member, title)| (title, shown(member, &row[*member])));
-        let mut cells = cells.filter(|(_, text)| !text.is_empty());
-        let first = cells.next().map(|(_, id)| id + "\n");
-        let others = cells.map(|(title, text)| format!("  {title}: {text}\n"));
-        first.into_iter().chain(others).collect()
+        table
     }
 
     /// One line per row, to choose from.
     pub(super) fn lines(&self) -> Vec<String> {
-        let table = self.table(self.columns.len());
+        let table = self.table(self.columns.len()).render(0);
         table.lines().skip(1).map(str::to_owned).collect()
     }
 
@@ -229,15 +219,15 @@ mod tests {
     #[test]
     fn a_table_omits_the_last_columns_if_it_would_be_too_wide() {
         let wide = "\
-Job             State   Snapshot           Documents    Memory  Groups
+Job             State   Snapshot created   Processed    Memory  Groups
 log-categories  closed  2026-11-23T11:32Z    345,600  22.3 MiB  logs, production
-new             opened                             0       0 B
+new             opened  -                          0       0 B  -
 ";
         assert_eq!(jobs().to_text(80), wide);
         let narrower = "\
-Job             State   Snapshot           Documents    Memory
+Job             State   Snapshot created   Processed    Memory
 log-categories  closed  2026-11-23T11:32Z    345,600  22.3 MiB
-new             opened                             0       0 B
+new             opened  -                          0       0 B
 ";
         assert_eq!(jobs().to_text(79), narrower);
     }
@@ -247,13 +237,13 @@ new             opened                             0       0 B
         let facts = "\
 log-categories
   State: closed
-  Snapshot: 2026-11-23T11:32Z
-  Documents: 345,600
+  Snapshot created: 2026-11-23T11:32Z
+  Processed: 345,600
   Memory: 22.3 MiB
   Groups: logs, production
 new
   State: opened
-  Documents: 0
+  Processed: 0
   Memory: 0 B
 ";
         assert_eq!(jobs().to_text(40), facts);

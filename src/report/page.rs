@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::util::format::{amount, count, duration, escape};
+use crate::util::format::{NO_VALUE, amount, count, duration, escape};
 use crate::util::timestamp::EpochMillis;
 
 /// A page.
@@ -278,6 +278,12 @@ impl Text {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The text, or the content of a cell without a value.
+    pub(crate) fn or_none(self) -> Self {
+        let none = Self::styled(TextStyle::Faint, NO_VALUE);
+        if self.is_empty() { none } else { self }
     }
 
     /// The same text with `style` for the pieces that have none.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use console::{Alignment, measure_text_width, pad_str};
 use indicatif::HumanCount;
 
+/// The content of a table's cell without a value.
+pub(crate) const NO_VALUE: &str = "-";
 /// The most names that a text lists.
 const MAX_NAMES: usize = 12;
 
@@ -55,13 +57,10 @@ pub(crate) fn wrapped(text: &str, width: usize) -> String {
     let mut used = 0;
     for word in text.split_whitespace() {
         let columns = measure_text_width(word);
-        if used > 0 && used + 1 + columns > width {
-            lines.push('\n');
-            used = 0;
-        }
         if used > 0 {
-            lines.push(' ');
-            used += 1;
+            let fits = used + 1 + columns <= width;
+            lines.push(if fits { ' ' } else { '\n' });
+            used = if fits { used + 1 } else { 0 };
         }
         lines.push_str(word);
         used += columns;
@@ -105,6 +104,25 @@ impl Table {
     /// Adds a row.
     pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// The table, if its lines fit into a width.
+    pub(crate) fn within(&self, width: Option<usize>) -> Option<String> {
+        let text = self.render(0);
+        let fits = |width| text.lines().all(|line| measure_text_width(line) <= width);
+        width.is_none_or(fits).then_some(text)
+    }
+
+    /// Instead of each row after the first, a list: the cell of the column `name`, and the others with the title in the first
+    /// row.
+    pub(crate) fn lists(&self, name: usize) -> String {
+        let list = |row: &Vec<String>| {
+            let cells = self.rows[0].iter().zip(row).enumerate();
+            let cells = cells.filter(|(column, (_, cell))| *column != name && *cell != NO_VALUE);
+            let cells = cells.map(|(_, (title, cell))| format!("  {title}: {cell}\n"));
+            format!("{}\n{}", row[name], cells.collect::<String>())
+        };
+        self.rows.iter().skip(1).map(list).collect()
     }
 
     /// Formats the table with an indentation of `indent` spaces, without trailing spaces.

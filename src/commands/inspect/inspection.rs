@@ -41,11 +41,8 @@ pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal
     }
     let mut report = collector.report(&name, size, contents, options.limits);
     for unreadable in report.values.iter().flat_map(|values| &values.unreadable) {
-        let part = values::part_label(unreadable.part);
-        terminal.warn(&format!(
-            "values may be missing: {part} of {name}: {}",
-            unreadable.reason
-        ));
+        let (part, reason) = (values::part_label(unreadable.part), &unreadable.reason);
+        terminal.warn(&format!("values may be missing: {part} of {name}: {reason}"));
     }
     report.failure = failure.as_ref().map(Error::to_json);
     Ok(Inspection { report, failure })
@@ -110,8 +107,9 @@ pub(super) fn entry_list(report: &Report) -> Value {
     list
 }
 
-/// A line for each entry: documents, bytes, the first digits of its SHA-256 checksum, name.
-pub(super) fn entry_table(report: &Report) -> String {
+/// A line for each entry: documents, bytes, the first digits of its SHA-256 checksum, name. If the lines do not fit, a list
+/// for each entry.
+pub(super) fn entry_table(report: &Report, width: Option<usize>) -> String {
     let mut table = Table::new(&[0, 1]);
     table.row(["documents", "bytes", "sha256", "name"]);
     for entry in &report.entries {
@@ -119,7 +117,7 @@ pub(super) fn entry_table(report: &Report) -> String {
         let name = entry.name.replace(['\n', '\t'], " ");
         table.row([&count(entry.documents), &count(entry.bytes), sha256, &name]);
     }
-    escape(&table.render(0)).into_owned()
+    escape(&table.within(width).unwrap_or_else(|| table.lists(3))).into_owned()
 }
 
 /// Copies an entry to stdout without checking it, so that entries of damaged archives can be read, too. With `--verify`, the
@@ -135,9 +133,8 @@ pub(super) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -
         Err(Error::Archive(archive::Error::File(FileError::Io(_, cause)))) if is_closed(&cause) => return Ok(()),
         copied => copied?,
     };
-    match to.flush() {
-        Err(cause) if !is_closed(&cause) => return Err(Error::stdout(cause)),
-        _ => {}
+    if let Some(cause) = to.flush().err().filter(|cause| !is_closed(cause)) {
+        return Err(Error::stdout(cause));
     }
     let Some(names) = names else { return Ok(()) };
     let hint = match names.as_slice() {

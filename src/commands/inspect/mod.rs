@@ -45,10 +45,11 @@ async fn print_result(options: InspectOptions, terminal: &Terminal) -> Result<()
         let names = compare::names([&options.archive, options.other.as_deref().unwrap_or(&options.archive)]);
         options.write(&comparison, &compare::page(&comparison, &names), terminal)?;
     } else if options.list {
-        options.print(&entry_list(report), &entry_table(report), terminal)?;
+        let table = entry_table(report, terminal.stdout_width());
+        options.print(&entry_list(report), &table, terminal)?;
     } else if options.verify && terminal.is_quiet() && !options.json && options.html.is_none() {
-        let fatal = report.findings.iter().filter(|finding| finding.is_fatal());
-        let lines: String = fatal.map(|finding| format!("FAILED  {finding}\n")).collect();
+        let failed = report.checks.iter().filter(|check| !check.passed);
+        let lines: String = failed.map(|check| format!("failed  {}\n", check.what)).collect();
         options.print(report, &lines, terminal)?;
     } else {
         let page = match &report.values {
