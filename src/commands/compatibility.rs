@@ -37,11 +37,9 @@ impl Requirement {
 
     /// The reason why a cluster of this version cannot open it, if any.
     pub(super) fn unmet_by(self, cluster: Version) -> Option<Incompatible> {
-        if self.at_least > cluster {
-            Some(Incompatible::TooNew)
-        } else {
-            (cluster.at_least(9, 0) && self.too_old_for_9()).then_some(Incompatible::TooOld)
-        }
+        let too_new = (self.at_least > cluster).then_some(Incompatible::TooNew);
+        let too_old = cluster.at_least(9, 0) && self.too_old_for_9();
+        too_new.or(too_old.then_some(Incompatible::TooOld))
     }
 }
 
@@ -114,20 +112,19 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
     for filter in config.filters() {
         if !contents.filters.iter().any(|archived| archived.id == *filter) {
             let consequence = "in 8.6 and later, the job cannot be opened without it";
-            add(
-                "filter",
-                &format!("Filter `{filter}`, which is used in a rule: {consequence}"),
-            );
+            let consequence = format!("Filter `{filter}`, which is used in a rule: {consequence}");
+            add("filter", &consequence);
         }
     }
     if !contents.texts.contains_key(&EntryKind::Calendars) {
         add("calendars", "Calendars: scheduled events are not imported");
     }
     if !has(Part::Annotations) {
-        add("annotations", "Annotations");
+        add("annotations", "Annotations: those of the original job are not imported");
     }
     if !has(Part::Notifications) {
-        add("notifications", "Notifications");
+        let consequence = "Notifications: the messages of the original job are not imported";
+        add("notifications", consequence);
     }
     parts
 }

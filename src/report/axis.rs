@@ -23,9 +23,8 @@ pub(super) fn counts(highest: u64) -> impl Iterator<Item = u64> {
 pub(super) fn times(from: EpochMillis, length: i128) -> Vec<(EpochMillis, String)> {
     let steps = STEPS.split(' ').filter_map(parse_duration);
     let mut steps = steps.map(|step| step.as_millis() as i128);
-    let step = steps
-        .find(|step| length / step < MAX_TIMES)
-        .unwrap_or(length / MAX_TIMES / DAY * DAY);
+    let step = steps.find(|step| length / step < MAX_TIMES);
+    let step = step.unwrap_or(length / MAX_TIMES / DAY * DAY);
     let from = i128::from(from.0);
     let first = from.div_euclid(step);
     let times = (first..=first + MAX_TIMES).map(|number| number * step);

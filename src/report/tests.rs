@@ -117,6 +117,23 @@ fn rows_of_a_narrow_table_are_lists_with_complete_names_and_without_empty_cells(
 }
 
 #[test]
+fn rows_without_a_first_cell_continue_the_list_of_the_row_before() {
+    let rows = [
+        ["authors", "2", "bob"],
+        ["", "", "a-value-that-is-longer-than-a-line"],
+        ["groups", "1", "web"],
+    ];
+    let rows = rows.map(|row| row.map(Cell::from).to_vec());
+    let columns = [(Words, ""), (Numbers, "Values"), (Flexible, "Examples")];
+    let page = sheet(|section| section.table(Table::new(&columns, rows.clone())));
+    assert_eq!(
+        at_width(30, &page),
+        "Title\nSection\n  authors\n    Values: 2\n    Examples:\n      bob\n      a-value-that-is-longer-t\n      \
+         han-a-line\n  groups\n    Values: 1\n    Examples: web\n"
+    );
+}
+
+#[test]
 fn rows_are_lists_if_the_titles_of_the_columns_are_too_long() {
     let page = at_width(80, &comparison("web-latency_state.after-the-change.tar.gz"));
     assert!(

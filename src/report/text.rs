@@ -51,9 +51,10 @@ pub(crate) fn render_text(page: &ReportPage, options: RenderOptions) -> String {
 }
 
 impl RenderOptions {
-    /// The text in lines that fit to the right of `column`, broken at spaces. A longer word is not broken.
+    /// The text in lines that fit to the right of `column`, broken at spaces. A word is broken only if it is longer.
     fn wrap(self, text: &Text, column: usize) -> Vec<Text> {
-        let Some(width) = self.width.map(|width| width.saturating_sub(column)) else {
+        // Every character fits into four columns.
+        let Some(width) = self.width.map(|width| width.saturating_sub(column).max(4)) else {
             return vec![text.clone()];
         };
         let mut lines = vec![Text::default()];
@@ -64,6 +65,9 @@ impl RenderOptions {
                     *line = take(line).then(Plain, " ").join(word);
                 }
                 _ => lines.push(word),
+            }
+            while let Some(word) = lines.pop_if(|line| line.width() > width) {
+                lines.extend(<[Text; 2]>::from(word.split(width)));
             }
         }
         lines
@@ -122,10 +126,7 @@ impl RenderOptions {
     fn gauge(self, Gauge(style, part, whole): Gauge, text: &Text) -> Vec<Text> {
         let filled = horizontal_bar(part, whole, GAUGE, self.unicode);
         let rest = (GAUGE as usize).saturating_sub(filled.chars().count());
-        let [open, empty, close] = match self.unicode {
-            true => ["", "░", ""],
-            false => ["[", "-", "]"],
-        };
+        let [open, empty, close] = if self.unicode { ["", "░", ""] } else { ["[", "-", "]"] };
         let bar = Text::from(open).then(style.or(Plot), filled);
         let bar = bar.then(Faint, empty.repeat(rest)).join(close.into());
         let beside = bar.clone().join("  ".into()).join(text.clone());
@@ -173,8 +174,9 @@ impl RenderOptions {
         let widths = widths(&table.columns, &rows, self.width.filter(|_| !self.is_narrow()));
         let width = INDENT + widths.iter().map(|width| width + TABLE_GAP).sum::<usize>() - TABLE_GAP;
         if self.width.is_some_and(|page| page < width) {
-            let rows = table.rows.iter().take(shown);
-            let lists = rows.flat_map(|row| self.row_as_list(&table.columns, row));
+            let is_continued = |_: &Vec<Cell>, next: &Vec<Cell>| next.first() == Some(&"".into());
+            let rows = table.rows.get(..shown).unwrap_or(&table.rows).chunk_by(is_continued);
+            let lists = rows.flat_map(|rows| self.rows_as_list(&table.columns, rows));
             return lists.chain(notes).collect();
         }
         let line = |row: Vec<Text>| {
@@ -190,21 +192,28 @@ impl RenderOptions {
         rows.into_iter().map(line).chain(notes).collect()
     }
 
-    /// The first cell of a row, and below it the others with their titles. Bars are left out.
-    fn row_as_list(self, columns: &[(Column, String)], row: &[Cell]) -> Vec<Text> {
-        let cells = columns.iter().zip(row).enumerate();
-        let lines = cells.flat_map(|(number, ((_, title), cell))| {
-            let Cell::Text(text) = cell else { return Vec::new() };
-            if text.is_empty() {
-                return Vec::new();
+    /// The first cell of a row, and below it the others with their titles. Bars are left out. Rows without a first cell
+    /// continue the first one: they have further values of its cells.
+    fn rows_as_list(self, columns: &[(Column, String)], rows: &[Vec<Cell>]) -> Vec<Text> {
+        let mut lines = Vec::new();
+        let mut add = |indent, text: &Text| lines.extend(at_column(indent, Text::default(), self.wrap(text, indent)));
+        for (number, (_, name)) in columns.iter().enumerate() {
+            let texts = rows.iter().filter_map(|row| match row.get(number)? {
+                Cell::Text(text) if !text.is_empty() => Some(text),
+                _ => None,
+            });
+            let title = Text::styled(Faint, format!("{name}:"));
+            match texts.collect::<Vec<_>>()[..] {
+                [] => {}
+                [text] if number == 0 || name.is_empty() => add(INDENT, text),
+                [text] => add(2 * INDENT, &title.then(Plain, " ").join(text.clone())),
+                ref texts => {
+                    add(2 * INDENT, &title);
+                    texts.iter().for_each(|text| add(3 * INDENT, text));
+                }
             }
-            let (title, indent) = match (number, title.as_str()) {
-                (0, _) | (_, "") => (Text::default(), INDENT),
-                (_, title) => (Text::styled(Faint, format!("{title}: ")), 2 * INDENT),
-            };
-            at_column(indent, Text::default(), self.wrap(&title.join(text.clone()), indent))
-        });
-        lines.collect()
+        }
+        lines
     }
 
     /// The counts above, the time below. Adjacent columns are merged until all fit.
@@ -343,25 +352,25 @@ impl Text {
         }
         let mark = if unicode { "…" } else { "..." };
         let room = width.saturating_sub(measure_text_width(mark));
-        let mut short = Self::default();
-        for (style, piece) in &self.0 {
-            let fitting = truncate_str(piece, room - short.width(), "");
-            short = short.then(*style, &*fitting);
-            if fitting.len() < piece.len() {
-                break;
-            }
+        self.split(room).0.then(Faint, mark)
+    }
+
+    /// The part that fits into a width, and the rest.
+    fn split(self, width: usize) -> (Self, Self) {
+        let (mut start, mut rest) = (Self::default(), Self::default());
+        for (style, piece) in self.0 {
+            let room = if rest.is_empty() { width - start.width() } else { 0 };
+            let (fitting, other) = piece.split_at(truncate_str(&piece, room, "").len());
+            (start, rest) = (start.then(style, fitting), rest.then(style, other));
         }
-        short.then(Faint, mark)
+        (start, rest)
     }
 
     /// The line in color, without trailing spaces.
     fn render(mut self, options: RenderOptions) -> String {
-        while let Some((_, last)) = self.0.last_mut() {
+        while self.0.pop_if(|(_, last)| last.trim_end().is_empty()).is_some() {}
+        if let Some((_, last)) = self.0.last_mut() {
             last.truncate(last.trim_end().len());
-            if !last.is_empty() {
-                break;
-            }
-            self.0.pop();
         }
         let pieces = self.0.iter();
         pieces.map(|(style, piece)| options.paint(*style, piece)).collect()
@@ -425,8 +434,8 @@ mod tests {
         assert_eq!(texts(&wrap(&text, Some(7))), ["one two", "three"]);
         assert_eq!(texts(&wrap(&text, None)), ["one two three"]);
         assert_eq!(
-            texts(&wrap(&"longer than it".into(), Some(4))),
-            ["longer", "than", "it"]
+            texts(&wrap(&"longer than 日本".into(), Some(4))),
+            ["long", "er", "than", "日本"]
         );
     }
 

@@ -55,15 +55,13 @@ fn title(report: &Report) -> String {
 }
 
 fn file_name(report: &Report) -> &str {
-    match report.archive.path.as_str() {
-        "-" => "standard input",
-        path => path,
-    }
+    let path = &report.archive.path;
+    if path == "-" { "standard input" } else { path }
 }
 
 /// The page of `--values`.
 pub(super) fn values_page(report: &Report, values: &ValuesFacts) -> ReportPage {
-    let pseudonymized = "This archive is pseudonymized: the values of the selected fields are replaced by tokens.";
+    let pseudonymized = "This archive is pseudonymized: the values of the selected fields are replaced with tokens.";
     let data = "This archive contains the following values of the data. Anyone who has the archive can read them.";
     let note = match values.pseudonymized {
         true => Text::styled(Good, pseudonymized),
@@ -92,7 +90,8 @@ fn summary(report: &Report) -> Option<Section> {
     let archive = format!("{}, {} in {entries}", file_name(report), bytes(report.archive.bytes));
     section.fact("Archive", archive);
     let Some(manifest) = &report.contents.manifest else {
-        section.fact("Created by", "the Python scripts, or incomplete (no manifest)");
+        let unknown = "unknown (no manifest): the Python scripts, unless the archive is incomplete";
+        section.fact("Created by", unknown);
         return Some(section);
     };
     let tool = format!("esml-state {}, {}", manifest.tool_version, manifest.created);
@@ -399,7 +398,7 @@ fn categories(report: &Report) -> Option<Section> {
     columns.extend(examples.then_some((Flexible, "Example")));
     let notes = [
         categories.more.then_some("Not all categories are listed."),
-        (!examples).then_some("A report made with --values shows an example of each."),
+        (!examples).then_some("To show an example of each, use --values."),
     ];
     let mut table = Table::new(&columns, rows).shortened(SHOWN_CATEGORIES, 0, "");
     table.note = notes.into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -474,8 +473,9 @@ fn checks(report: &Report) -> Option<Section> {
 
 fn missing(report: &Report) -> Option<Section> {
     let mut section = Section::new("Missing from this archive");
-    if !report.importable {
-        section.paragraph("Parts that cannot be read because of damage are listed, too.");
+    let fatal = report.findings.iter().find(|finding| finding.is_fatal());
+    if fatal.is_some_and(|finding| !finding.place.is_empty()) {
+        section.paragraph("This list can include parts that are damaged.");
     }
     for part in &report.missing {
         section.paragraph(&part.consequence);

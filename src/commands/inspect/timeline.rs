@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::facts::{Message, Report};
 use crate::report::Column::{Flexible, Words};
-use crate::report::{Block, Cell, Period, Section, Table, Text, TextStyle};
+use crate::report::{Block, Cell, Period, Section, Table, Text};
 use crate::util::format::truncated;
 use crate::util::timestamp::EpochMillis;
 use crate::values::JOB_USER;
@@ -38,16 +38,15 @@ pub(super) fn periods(report: &Report) -> Vec<Period> {
 /// With `--values`: tables of annotations and notifications.
 pub(super) fn messages(report: &Report) -> Vec<Section> {
     let kinds = [("annotations", "Author"), ("notifications", "Level")];
-    let kinds = kinds
-        .into_iter()
-        .zip(&report.messages)
-        .filter(|(_, messages)| report.values.is_some() && !messages.is_empty());
+    let kinds = kinds.into_iter().zip(&report.messages);
+    let kinds = kinds.filter(|(_, messages)| report.values.is_some() && !messages.is_empty());
     let section = |((part, origin), messages): ((&str, &'static str), &Vec<Message>)| {
         let part = report.parts.iter().find(|facts| facts.part == part)?;
         let rows = messages.iter().map(|message| {
-            let origin = match message.origin.as_str() {
-                JOB_USER => "job",
-                origin => origin,
+            let origin = if message.origin == JOB_USER {
+                "job"
+            } else {
+                &message.origin
             };
             let time = to_the_minute(message.time);
             vec![time.into(), origin.into(), Cell::from(&message.text)]
@@ -63,10 +62,8 @@ pub(super) fn messages(report: &Report) -> Vec<Section> {
 
 /// Without seconds, so that the table fits into 80 columns.
 pub(super) fn to_the_minute(time: Option<EpochMillis>) -> Text {
-    let Some(time) = time.map(|time| time.to_string()) else {
-        return Text::styled(TextStyle::Faint, "-");
-    };
+    let time = time.map_or_else(String::new, |time| time.to_string());
     let minutes = time.rsplit_once(':').map(|(minutes, _)| format!("{minutes}Z"));
     // A time outside of the years that RFC 3339 has is a number.
-    minutes.unwrap_or(time).into()
+    Text::from(minutes.unwrap_or(time)).or_none()
 }

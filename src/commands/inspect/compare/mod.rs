@@ -321,40 +321,51 @@ fn summary(comparison: &Comparison, names: &[String; 2]) -> Section {
     });
     section.table(Table::new(&columns(names), rows));
     if comparison.values.is_none() {
-        let hint = "A comparison made with --values also shows added and removed values of the data.";
+        let hint = "To compare the values of the data as well, use --values.";
         section.paragraph(Text::styled(Faint, hint));
     }
     section
 }
 
 fn row(difference: &Difference) -> Vec<Cell> {
-    let what = difference.what.as_str();
-    let [first, second] = match (&difference.first, &difference.second) {
-        (Value::Array(removed), Value::Array(added)) => [signed("-", removed), signed("+", added)],
-        (first, second) => [first, second].map(|value| value_text(what, value)),
-    };
+    let texts = |exact| [&difference.first, &difference.second].map(|value| value_text(difference, value, exact));
+    let [first, second] = texts(false);
+    // Different values can be equal when they are rounded.
+    let [first, second] = if first == second { texts(true) } else { [first, second] };
     let [first, second] = [first.or_style(Removed), second.or_style(Added)];
+    let what = difference.what.as_str();
     let what = if what.is_empty() { "(everything)" } else { what };
     vec![what.into(), first.into(), second.into()]
 }
 
-/// The value of an option, or a dash for none.
-fn value_text(what: &str, value: &Value) -> Text {
-    match value {
-        Value::Null => Text::styled(Faint, "-"),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(time), _) if what.ends_with("_time") => EpochMillis(time).to_string().into(),
-            (_, Some(number)) => count(number).into(),
-            _ => number.to_string().into(),
-        },
-        other => truncated(&unquoted(other), MAX_VALUE).into(),
-    }
+/// The value of an option, or the items that only one of the archives contains.
+fn value_text(difference: &Difference, value: &Value, exact: bool) -> Text {
+    let what = difference.what.as_str();
+    let has_sizes = matches!(difference.section, "snapshot" | "state" | "parts");
+    let is_size = has_sizes && ["bytes", "_limit", "_exceeded"].iter().any(|name| what.ends_with(name));
+    let text = match (value, value.as_i64(), value.as_u64()) {
+        (Value::Null, ..) => String::new(),
+        (_, Some(time), _) if what.ends_with("_time") => EpochMillis(time).to_string(),
+        (.., Some(size)) if is_size && exact => format!("{} B", count(size)),
+        (.., Some(size)) if is_size => bytes(size),
+        (.., Some(number)) => count(number),
+        (Value::Array(items), ..) if !(items.is_empty() && exact) => {
+            let items = items.iter().map(|item| unquoted(&with_dates(item.clone())));
+            items.collect::<Vec<_>>().join(", ")
+        }
+        _ => unquoted(value),
+    };
+    Text::from(truncated(&text, MAX_VALUE)).or_none()
 }
 
-/// Items that only one of the archives contains.
-fn signed(sign: &str, items: &[Value]) -> Text {
-    let items = items.iter().map(|item| format!("{sign} {}", unquoted(item)));
-    truncated(&items.collect::<Vec<_>>().join(", "), MAX_VALUE).into()
+/// A calendar event with dates instead of milliseconds; another value unchanged.
+fn with_dates(mut item: Value) -> Value {
+    for (name, value) in item.as_object_mut().into_iter().flatten() {
+        if let Some(time) = value.as_i64().filter(|_| name.ends_with("_time")) {
+            *value = json!(EpochMillis(time));
+        }
+    }
+    item
 }
 
 fn values_section(fields: &[FieldDifference], names: &[String; 2]) -> Section {

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Comparison, compare, names, page};
+use serde_json::{Value, json};
+
+use super::diff::Difference;
+use super::{Comparison, compare, names, page, row};
 use crate::archive::{EntryKind, Limits, Part};
 use crate::commands::inspect::facts::Report;
 use crate::commands::inspect::inspection::Inspection;
@@ -11,7 +14,8 @@ use crate::commands::inspect::tests::documented::{members, rows};
 use crate::commands::inspect::tests::examples::full;
 use crate::commands::inspect::values::ValueCollector;
 use crate::job::{Filter, JobConfig};
-use crate::report::{RenderOptions, render_html, render_text};
+use crate::report::TextStyle::{Added, Faint, Removed};
+use crate::report::{Cell, RenderOptions, Text, render_html, render_text};
 
 fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Report)) -> Inspection {
     let config = JobConfig::parse(config.as_bytes()).unwrap();
@@ -100,6 +104,61 @@ fn comparison_page_matches_the_snapshot() {
         width: Some(80),
     };
     insta::assert_snapshot!("comparison", render_text(&page(&compared(), &files()), look));
+}
+
+#[test]
+fn sizes_have_units_and_times_of_events_are_dates() {
+    let cells = |section, what: &str, [first, second]: [Value; 2]| {
+        let what = what.to_owned();
+        let cells = row(&Difference {
+            section,
+            what,
+            first,
+            second,
+        });
+        cells.into_iter().skip(1).collect::<Vec<_>>()
+    };
+    let expected = |[first, second]: [&str; 2]| {
+        let [first, second] = [Text::styled(Removed, first), Text::styled(Added, second)];
+        [first, second].map(Cell::from).to_vec()
+    };
+    for (section, what, values, texts) in [
+        (
+            "parts",
+            "inputs.bytes",
+            [json!(36_132), json!(72_000)],
+            ["35.3 KiB", "70.3 KiB"],
+        ),
+        (
+            "parts",
+            "inputs.bytes",
+            [json!(36_132), json!(36_133)],
+            ["36,132 B", "36,133 B"],
+        ),
+        (
+            "parts",
+            "inputs.documents",
+            [json!(36_132), json!(36_133)],
+            ["36,132", "36,133"],
+        ),
+        (
+            "datafeed",
+            "query.term.bytes",
+            [json!(36_132), json!(1)],
+            ["36,132", "1"],
+        ),
+        (
+            "calendars",
+            "holidays.events",
+            [json!([{"start_time": 1_704_067_200_000_i64}]), json!(["a", "b"])],
+            [r#"{"start_time":"2024-01-01T00:00:00Z"}"#, "a, b"],
+        ),
+    ] {
+        assert_eq!(cells(section, what, values), expected(texts), "{what}");
+    }
+    let none = Cell::from(Text::styled(Faint, "-"));
+    let cells = cells("filters", "quiet.items", [json!([]), json!(["a"])]);
+    assert_eq!(cells, [none, Cell::from(Text::styled(Added, "a"))]);
 }
 
 #[test]

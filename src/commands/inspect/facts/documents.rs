@@ -191,9 +191,8 @@ impl Patterns {
         let pattern = Pattern::of(annotation["annotation"].as_str().unwrap_or_default());
         let key = (annotation["detector_index"].as_u64(), pattern);
         let series = ["partition_field_value", "over_field_value", "by_field_value"];
-        let hash = self
-            .hasher
-            .hash_one((&key, series.map(|name| annotation[name].as_str())));
+        let values = series.map(|name| annotation[name].as_str());
+        let hash = self.hasher.hash_one((&key, values));
         if self.series.contains(&hash) {
             return;
         }
@@ -221,9 +220,8 @@ impl Pattern {
     fn of(text: &str) -> Self {
         let new = |kind, period, days| Self { kind, period, days };
         let found = text.strip_prefix("Detected ").unwrap_or_default();
-        let seasonality = found
-            .strip_prefix("seasonal component with period ")
-            .unwrap_or_default();
+        let seasonality = found.strip_prefix("seasonal component with period ");
+        let seasonality = seasonality.unwrap_or_default();
         let (period, days) = seasonality.split_once(' ').unwrap_or((seasonality, ""));
         // A text of any other form could contain values of the data.
         let is_length = |byte: u8| byte.is_ascii_digit() || b"dhms".contains(&byte);

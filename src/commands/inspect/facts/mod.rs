@@ -32,7 +32,7 @@ pub(super) use messages::Message;
 const DEFAULT_TIME_FIELD: &str = "@timestamp";
 /// The parts in the order of the page, with their names in the document and on the page.
 pub(super) const PARTS: [(Part, &str, &str); 5] = [
-    (Part::State, "state", "Model state"),
+    (Part::State, "state", "State"),
     (Part::Categories, "categories", "Categories"),
     (Part::Annotations, "annotations", "Annotations"),
     (Part::Notifications, "notifications", "Notifications"),

@@ -21,6 +21,11 @@ const TERMINAL: RenderOptions = RenderOptions {
     width: Some(80),
 };
 
+const NARROW: RenderOptions = RenderOptions {
+    width: Some(40),
+    ..TERMINAL
+};
+
 fn json(document: &impl serde::Serialize) -> String {
     let mut text = Vec::new();
     write_json(document, &mut text).unwrap();
@@ -38,11 +43,7 @@ fn page_matches_the_snapshot() {
 
 #[test]
 fn lines_fit_a_narrow_terminal() {
-    let narrow = RenderOptions {
-        width: Some(40),
-        ..TERMINAL
-    };
-    let page = text(&full(), narrow);
+    let page = text(&full(), NARROW);
     let widest = page.lines().map(console::measure_text_width).max();
     assert!(widest <= Some(40), "{page}");
     insta::assert_snapshot!("narrow", page);
@@ -53,6 +54,7 @@ fn values_page_is_printed() {
     let report = full_with_values();
     let values = report.values.as_ref().unwrap();
     insta::assert_snapshot!("values", render_text(&values_page(&report, values), TERMINAL));
+    insta::assert_snapshot!("narrow_values", render_text(&values_page(&report, values), NARROW));
 }
 
 #[test]
@@ -101,7 +103,8 @@ fn text_from_an_archive_cannot_control_the_terminal() {
         render_text(&values_page(&report, report.values.as_ref().unwrap()), TERMINAL),
         text(&report, PIPE),
         text(&report, TERMINAL),
-        entry_table(&report),
+        entry_table(&report, None),
+        entry_table(&report, Some(40)),
         json(&report),
     ] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
@@ -127,8 +130,17 @@ fn an_archive_without_contents_has_a_page() {
 #[test]
 fn entry_table_has_one_line_per_entry() {
     assert_eq!(
-        entry_table(&full()),
+        entry_table(&full(), None),
         "documents  bytes  sha256        name\n        1  3,641  5e884898da28  web-latency_config.json\n"
+    );
+    assert_eq!(entry_table(&full(), Some(80)), entry_table(&full(), None));
+}
+
+#[test]
+fn entry_list_on_a_narrow_terminal_has_the_names_first() {
+    assert_eq!(
+        entry_table(&full(), Some(40)),
+        "web-latency_config.json\n  documents: 1\n  bytes: 3,641\n  sha256: 5e884898da28\n"
     );
 }
 

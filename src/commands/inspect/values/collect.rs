@@ -31,7 +31,7 @@ pub(crate) struct ValuesFacts {
     pub(crate) more_fields: bool,
     /// The fields that the job uses come first.
     pub(crate) fields: Vec<FieldFacts>,
-    /// Whether values were replaced by tokens when the archive was written.
+    /// Whether values were replaced with tokens when the archive was written.
     pub(crate) pseudonymized: bool,
     pub(crate) hashes: HashFacts,
     pub(crate) unreadable: Vec<UnreadableFacts>,
@@ -296,8 +296,7 @@ impl StateSink {
         };
         let (values, found) = (Rc::clone(values), Rc::clone(values));
         let visitor: Box<StateVisitor> = Box::new(move |location, text| {
-            let removed = location.registered && text == "-";
-            if !text.is_empty() && !removed {
+            if !(location.registered && text == "-") {
                 found.borrow_mut().state_value(part, location, text);
             }
             Change::Keep
@@ -311,9 +310,8 @@ impl StateSink {
     }
 
     fn note(&self, why: &io::Error) {
-        self.values
-            .borrow_mut()
-            .add_unreadable(self.part.name(), why.to_string());
+        let mut values = self.values.borrow_mut();
+        values.add_unreadable(self.part.name(), why.to_string());
     }
 }
 

@@ -30,16 +30,15 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
         section.paragraph("No values found.");
     }
     let rows = fields.iter().map(|field| {
-        let roles = Text::styled(Faint, field.roles.join(", "));
-        let (number, formats) = (number(field), formats(field));
+        let roles = Text::styled(Faint, field.roles.join(", ")).or_none();
+        let (number, formats) = (number(field), Text::from(formats(field)).or_none());
         vec![Cell::from(&field.name), number.into(), formats.into(), roles.into()]
     });
     let [field, formats] = [(Flexible, "Field"), (Flexible, "Looks like")];
     let columns = [field, (Numbers, "Values"), formats, (Words, "Used as")];
     section.table(Table::new(&columns, rows));
-    let unreadable = values.unreadable.iter();
-    let unreadable =
-        unreadable.map(|part| format!("values may be missing: {}: {}", part_label(part.part), part.reason));
+    let parts = values.unreadable.iter();
+    let unreadable = parts.map(|part| format!("values may be missing: {}: {}", part_label(part.part), part.reason));
     let more_fields = "there are too many fields: some fields and their values are not listed".to_owned();
     let max = count(values.max_values);
     let more = format!("for fields with more than {max} values, or too many bytes, only some values are listed");
@@ -80,7 +79,7 @@ fn formats(field: &FieldFacts) -> String {
 
 fn field_section(field: &FieldFacts) -> Section {
     let roles = field.roles.join(", ");
-    let roles = if roles.is_empty() { roles } else { format!("  {roles}") };
+    let roles = if roles.is_empty() { roles } else { format!(" ({roles})") };
     let mut section = Section::new(Text::styled(Strong, &field.name).then(Faint, roles));
     section.fact("Values", number(field));
     let parts = field.parts.iter();
@@ -135,7 +134,7 @@ fn texts_section(texts: &[&FieldFacts]) -> Section {
             rows.push(vec![name.into(), number.into(), text.into()]);
         }
     }
-    let columns = [(Words, ""), (Numbers, "Values"), (Flexible, "Most frequent")];
+    let columns = [(Words, ""), (Numbers, "Values"), (Flexible, "Examples")];
     Section::of("Users, texts, configuration", Block::Table(Table::new(&columns, rows)))
 }
 
