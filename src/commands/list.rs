@@ -38,8 +38,8 @@ const SNAPSHOT_COLUMNS: &Columns = &[
 const NUMBERS: [usize; 2] = [3, 4];
 /// The number of columns that a table always has.
 const ESSENTIAL: usize = 5;
-/// The maximum width of a description in a table.
-const MAX_DESCRIPTION: usize = 28;
+/// The maximum width of a description, so that it fits into 40 columns in a list of facts.
+const MAX_DESCRIPTION: usize = 25;
 
 /// List jobs or the model snapshots of a job
 ///
@@ -252,7 +252,7 @@ new
     #[test]
     fn cells_are_single_lines_without_control_characters() {
         let description = json!("a\tb\nc\u{1b}[2J 更新更新更新更新更新更新");
-        assert_eq!(shown("description", &description), r"a b c\u{1b}[2J 更新更新更新…");
+        assert_eq!(shown("description", &description), r"a b c\u{1b}[2J 更新更新…");
         assert_eq!(plain(&description), r"a b c\u{1b}[2J 更新更新更新更新更新更新");
         assert_eq!(plain(&json!(["a\n", "b"])), "a , b");
         assert_eq!([plain(&json!(true)), plain(&json!(false))], ["yes", ""]);
