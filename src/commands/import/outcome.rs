@@ -15,14 +15,13 @@ use crate::util::format::{amount, escape_json, first_names, indented};
 
 const UNSUPPORTED: &str = "an import writes to internal indices of machine learning, which Elastic does not support as an \
                            interface";
-const NO_TERMINAL: &str = "cannot ask for confirmation without a terminal";
 
 /// Refuses at the beginning if the question cannot be asked later.
 pub(super) fn require_answerable(options: &ImportOptions, terminal: &Terminal) -> Result<()> {
     match options.yes || options.dry_run || terminal.interactive() {
         true => Ok(()),
         false => Err(Error::refused(
-            NO_TERMINAL,
+            "cannot ask for confirmation without a terminal",
             format!("add --yes to confirm: {UNSUPPORTED}"),
         )),
     }
@@ -74,7 +73,8 @@ pub(super) fn print(import: &Import) -> Result<()> {
         )),
     }
     terminal.print(
-        "Kibana lists the job after its saved objects are synchronized. To synchronize them now: `GET <kibana>/api/ml/saved_objects/sync`",
+        "Kibana lists the job after its saved objects are synchronized. To synchronize them now, run this request in the \
+         Kibana Console:\nGET kbn:/api/ml/saved_objects/sync",
     );
     let text = match import.options.json {
         false => job.to_string(),
