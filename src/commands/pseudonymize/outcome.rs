@@ -1,6 +1,6 @@
 //! The report at the end of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -29,9 +29,9 @@ pub(in crate::commands) struct Outcome {
     values_replaced: u64,
     /// The number of distinct values of each field.
     fields: BTreeMap<String, u64>,
-    /// The message field whose words are replaced.
+    /// The number and kind of values that are not values of these fields.
     #[serde(skip)]
-    messages: Option<String>,
+    others: Option<String>,
     hashes: HashCounts,
     datafeed: DatafeedOutcome,
     scripted_fields_removed: Vec<String>,
@@ -48,12 +48,18 @@ impl Outcome {
         let (rewriter, fields, config) = (&done.rewriter, &done.rewriter.fields, &done.datafeed.config);
         let values = rewriter.values_by_field.iter();
         let counts = values.map(|(field, values)| (field.clone(), values.len() as u64));
+        // Fields can have values in common.
+        let of_fields: HashSet<u32> = rewriter.values_by_field.values().flatten().copied().collect();
+        let values_replaced = rewriter.tokens.originals().count() as u64;
+        let others = values_replaced.saturating_sub(of_fields.len() as u64);
+        let words = fields.messages.as_ref().map(|field| format!("words in {field}, "));
+        let words = words.unwrap_or_default();
         Self {
             job_id: config.id().to_string(),
             key_file: options.tokens.key_beside(&options.target()),
-            values_replaced: rewriter.tokens.originals().count() as u64,
+            values_replaced,
             fields: counts.collect(),
-            messages: fields.messages.clone(),
+            others: (others > 0).then(|| format!("{} {words}names and texts", count(others))),
             hashes: rewriter.hashes.counts(),
             datafeed: done.datafeed.outcome.clone(),
             scripted_fields_removed: done.datafeed.removed_fields.clone(),
@@ -96,20 +102,20 @@ pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: 
 /// Prints the report, including what to expect from the new archive.
 pub(in crate::commands) fn print_report(outcome: &Outcome, terminal: &Terminal) {
     let fields = outcome.fields.iter();
-    let fields: Vec<String> = fields
-        .map(|(field, values)| format!("{} of {field}", count(*values)))
-        .chain(outcome.messages.iter().map(|field| format!("words in {field}")))
-        .chain(["names and texts that contain them".to_owned()])
-        .collect();
+    let fields = fields.map(|(field, values)| format!("{} of {field}", count(*values)));
+    let replaced: Vec<String> = fields.chain(outcome.others.clone()).collect();
     let values = amount(outcome.values_replaced, "value", "values");
-    terminal.print(&format!("Replaced {values}: {}", fields.join(", ")));
+    terminal.print(&format!("Replaced {values}: {}", replaced.join(", ")));
     let hashes = outcome.hashes;
-    let [keys, words] = [hashes.scope_keys, hashes.words].map(count);
-    let [unknown, removed] = [hashes.scope_keys_removed, hashes.words_removed].map(count);
-    terminal.print(&format!(
-        "Hashes: {keys} for scores, {unknown} removed because no known value matches; {words} for counted values, \
-         {removed} removed"
-    ));
+    let kinds = [
+        ("in the quantiles", hashes.scope_keys, hashes.scope_keys_removed),
+        ("of counted values", hashes.words, hashes.words_removed),
+    ];
+    for (what, all, removed) in kinds.into_iter().filter(|(_, all, _)| *all > 0) {
+        let why = format!(", {} of them removed because no known value matches", count(removed));
+        let why = if removed > 0 { &why } else { "" };
+        terminal.print(&format!("Hashes {what}: {}{why}", count(all)));
+    }
     let named = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")));
     let removed = [
         outcome.datafeed.sentence(),
