@@ -178,7 +178,7 @@ impl AccessOptions {
             (None, Some(id)) => {
                 let message = format!("{} is not a valid Cloud ID", self.origin.name("cloud-id"));
                 let hint = "copy the complete Cloud ID from the deployment's page in the Elastic Cloud Console";
-                cloud_address(id).map(Some).map_err(|_| Error::usage(message, hint))
+                cloud_address(id).map(Some).ok_or_else(|| Error::usage(message, hint))
             }
             (None, None) => Ok(None),
         }
@@ -295,7 +295,7 @@ pub(super) fn resolve(
 
 fn basic(login: Login, ask: impl FnOnce(&str) -> Option<Secret>) -> Result<Credential> {
     let Some(username) = login.username else {
-        return Err(Error::usage("the password has no user name", "add --username NAME"));
+        return Err(Error::usage("a password requires a user name", "add --username NAME"));
     };
     if username.is_empty() || username.contains(':') || username.chars().any(char::is_control) {
         return Err(Error::usage(
@@ -380,7 +380,7 @@ pub(super) fn read_password(path: &Path) -> Result<Secret> {
     };
     let length = opened
         .and_then(|file| file.take(MAX_PASSWORD_FILE + 1).read_to_string(&mut text))
-        .map_err(|cause| Error::file(path, cause))?;
+        .map_err(|cause| Error::read(path, cause))?;
     let password = text.strip_suffix('\n').unwrap_or(&text);
     let password = password.strip_suffix('\r').unwrap_or(password);
     if password.is_empty() || length as u64 > MAX_PASSWORD_FILE {
@@ -477,7 +477,7 @@ mod tests {
             ("ucf", "", Err("cannot be used with --password-file:")),
             ("ucb", "", Err("--username cannot be used with --bearer-token")),
             ("Uuc", "", Err("the user name in --url cannot be used with --username")),
-            ("c", "", Err("no user name")),
+            ("c", "", Err("requires a user name")),
             ("uk", "", Err("--username cannot be used with --api-key")),
             ("kb", "", Err("--api-key cannot be used with --bearer-token")),
             (
@@ -517,8 +517,8 @@ mod tests {
                 "UPup",
                 Err("in ELASTICSEARCH_URL cannot be used with ELASTICSEARCH_USERNAME"),
             ),
-            ("p", "", Err("no user name")),
-            ("", "p", Err("no user name")),
+            ("p", "", Err("requires a user name")),
+            ("", "p", Err("requires a user name")),
         ] {
             let sources = [
                 source(explicit, Origin::CommandLine),

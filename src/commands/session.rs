@@ -109,7 +109,7 @@ impl Session {
         let version = cluster.identity.version;
         if !cluster.identity.serverless && !version.is_tested() {
             terminal.warn(&format!(
-                "esml-state is untested with Elasticsearch {version}; supported are 7.17, 8.x and 9.x"
+                "esml-state is untested with Elasticsearch {version}; supported versions are 7.17, 8.x and 9.x"
             ));
         }
         terminal.detail(&format!("connected to {}, Elasticsearch {version}", cluster.address()));
@@ -117,12 +117,12 @@ impl Session {
         Ok(Self { cluster, terminal })
     }
 
-    /// Fails on Elasticsearch Serverless; `what` is what the command does with a cluster.
+    /// Fails on Elastic Cloud Serverless; `what` is what the command does with a cluster.
     pub(super) fn refuse_serverless(&self, what: &str) -> Result<()> {
         match self.cluster.identity.serverless {
             false => Ok(()),
             true => Err(Error::failed(
-                "Elasticsearch Serverless does not provide model snapshots",
+                "Elastic Cloud Serverless does not provide model snapshots",
                 format!("{what} a self-managed cluster or an Elastic Cloud Hosted deployment"),
             )),
         }
@@ -159,7 +159,7 @@ fn refuse_missing(missing: Option<Vec<String>>, required: &RequiredPrivileges) -
     match missing {
         Some(missing) if !missing.is_empty() => Err(Error::failed(
             format!("the user is missing privileges: {}", missing.join(", ")),
-            format!("create a role with `PUT /_security/role/esml-state {role}`, and add it to the user"),
+            format!("create a role with `PUT /_security/role/esml-state {role}`, and assign it to the user"),
         )),
         _ => Ok(()),
     }

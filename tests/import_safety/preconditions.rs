@@ -198,7 +198,7 @@ fn clusters_that_cannot_run_the_job_are_refused() {
             "serverless",
             MlOptions::new(MlVersion::serverless()),
             1,
-            "Elasticsearch Serverless",
+            "Elastic Cloud Serverless",
         ),
         (
             "OpenSearch",

@@ -71,6 +71,15 @@ impl Credential {
         }
     }
 
+    /// The kind, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Basic { .. } => "credentials",
+            Self::ApiKey(_) => "API key",
+            Self::Bearer(_) => "bearer token",
+        }
+    }
+
     fn header(&self) -> Result<HeaderValue> {
         let text = match self {
             Self::Basic { username, password } => {
@@ -98,18 +107,9 @@ pub(crate) fn without_secrets(mut url: Url) -> Url {
     url
 }
 
-/// The address of an Elastic Cloud ID.
-///
-/// # Errors
-/// If it is incomplete or invalid.
-pub fn cloud_address(id: &str) -> Result<Url> {
-    let invalid = "invalid Cloud ID: copy all of it from the deployment's page in the Elastic Cloud Console";
-    parse_cloud_id(id).ok_or_else(|| Error::Options(invalid.to_owned()))
-}
-
-/// Parses `name:base64(domain[:port]$uuid[:port]$…)`. The decoder of the official client does not accept a port after the
-/// UUID, missing padding or an empty name.
-fn parse_cloud_id(id: &str) -> Option<Url> {
+/// The address of an Elastic Cloud ID, `name:base64(domain[:port]$uuid[:port]$…)`; `None` if it is incomplete or invalid.
+/// The decoder of the official client does not accept a port after the UUID, missing padding or an empty name.
+pub fn cloud_address(id: &str) -> Option<Url> {
     let decoded = Secrets::decode(id.trim().rsplit(':').next()?)?;
     let mut parts = decoded.split('$');
     let (domain, shared) = host_and_port(parts.next()?)?;
@@ -151,13 +151,11 @@ fn client_error(options: &ConnectOptions, error: &reqwest::Error) -> Error {
     // The text of the error itself is only `builder error`.
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     Error::Options(match &options.client_identity {
-        Some((certificate, key)) => {
-            let (certificate, key) = (certificate.display(), key.display());
-            format!(
-                "cannot use the client certificate {certificate} with the key {key}: {cause} (the key must be in PEM format \
-                 and not encrypted)"
-            )
-        }
+        Some((certificate, key)) => format!(
+            "cannot use the client certificate {} with the key {}: {cause} (the key must be in PEM format and not encrypted)",
+            certificate.display(),
+            key.display()
+        ),
         None => format!("cannot create an HTTP client: {cause}"),
     })
 }
@@ -236,7 +234,7 @@ mod tests {
         }
         for decoded in ["", "eu.example.co", "$abc", "a/b$c", "a@b$c", "a$b:x"] {
             let id = format!("n:{}", STANDARD.encode(decoded));
-            assert!(cloud_address(&id).is_err(), "{decoded}");
+            assert!(cloud_address(&id).is_none(), "{decoded}");
         }
     }
 }

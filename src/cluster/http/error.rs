@@ -46,9 +46,13 @@ pub enum Error {
     /// No response in time.
     #[error("{what}: no response within {}s", after.as_secs())]
     Timeout { what: String, after: Duration },
-    /// Status 401 for a request with a credential.
-    #[error("{what}: the cluster does not accept the credentials: {}", source.reason)]
-    Unauthenticated { what: String, source: ErrorResponse },
+    /// Status 401 for a request with a credential. The reason for an unknown API key is that of a missing credential.
+    #[error("{what}: the cluster does not accept the {kind}: {}", source.reason)]
+    Unauthenticated {
+        what: String,
+        kind: &'static str,
+        source: ErrorResponse,
+    },
     /// Status 401 for a request without a credential.
     #[error("{what}: the cluster requires credentials: {}", source.reason)]
     NoCredentials { what: String, source: ErrorResponse },
@@ -100,7 +104,7 @@ pub enum Error {
         source: ErrorResponse,
     },
     /// A certificate or key cannot be read.
-    #[error("{}: {cause}", path.display())]
+    #[error("cannot read {}: {cause}", path.display())]
     File { path: PathBuf, cause: Arc<io::Error> },
     /// Invalid options: a URL, Cloud ID or client certificate.
     #[error("{0}")]
@@ -211,15 +215,15 @@ impl Error {
         Self::Timeout { what, after }
     }
 
-    /// A response of status 400 and above to a request with a credential, or without one.
-    pub(crate) fn from_response(what: &str, source: ErrorResponse, authenticated: bool) -> Self {
+    /// A response of status 400 and above to a request with a credential of this kind, or without one.
+    pub(crate) fn from_response(what: &str, source: ErrorResponse, kind: Option<&'static str>) -> Self {
         let what = what.to_owned();
-        match source.status {
-            401 if authenticated => Self::Unauthenticated { what, source },
-            401 => Self::NoCredentials { what, source },
-            403 if !source.is_or_has("cluster_block_exception") => Self::Forbidden { what, source },
-            404 if source.is_or_has("search_context_missing_exception") => Self::ContextExpired { what },
-            429 if source.reason.contains("upgrade mode is enabled") => Self::UpgradeMode { what },
+        match (source.status, kind) {
+            (401, Some(kind)) => Self::Unauthenticated { what, kind, source },
+            (401, None) => Self::NoCredentials { what, source },
+            (403, _) if !source.is_or_has("cluster_block_exception") => Self::Forbidden { what, source },
+            (404, _) if source.is_or_has("search_context_missing_exception") => Self::ContextExpired { what },
+            (429, _) if source.reason.contains("upgrade mode is enabled") => Self::UpgradeMode { what },
             _ => Self::Refused { what, source },
         }
     }
@@ -496,7 +500,7 @@ mod tests {
 
     #[test]
     fn upgrade_mode_and_lost_contexts_are_distinguished() {
-        let error = |status, body: &str| Error::from_response("", ErrorResponse::parse(status, body.as_bytes()), true);
+        let error = |status, body: &str| Error::from_response("", ErrorResponse::parse(status, body.as_bytes()), None);
         let upgrade = r#"{"error":{"type":"status_exception","reason":"Cannot perform cluster:admin/xpack/ml/job/put action while upgrade mode is enabled"},"status":429}"#;
         assert!(matches!(error(429, upgrade), Error::UpgradeMode { .. }));
         let lost = r#"{"error":{"root_cause":[{"type":"search_context_missing_exception"}],"type":"search_phase_execution_exception"}}"#;

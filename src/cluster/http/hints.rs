@@ -5,7 +5,7 @@ use crate::cluster::http::error::{ConnectionFailure, Error, ErrorResponse};
 use crate::util::atomic_file::file_hint;
 use crate::util::process::NO_DESCRIPTORS;
 
-const LOST_CONTEXT: &str = "run the command again; with `--keep-alive 30m` if pages take long to fetch (other causes: a \
+const LOST_CONTEXT: &str = "run the command again, with `--keep-alive 30m` if pages take long to fetch (other causes: a \
     deleted or closed index, a restarted node; see `GET /_cluster/health`)";
 const CLOSED: &str = "open the index with `POST /INDEX/_open`, or remove it from the indices that are read";
 const NO_SUCH_INDEX: &str = "check the name of the index or alias, and whether it was deleted or renamed: `GET \
@@ -18,6 +18,8 @@ const STARTING: &str = "the cluster is starting or has no elected master: check 
     command again, with a longer --retry-for if necessary";
 const BLOCKED: &str = "the index is blocked by a setting, not by a missing privilege: find the setting with `GET \
     /INDEX/_settings/index.blocks.*`, and remove the block";
+const UPGRADING: &str = "wait until the upgrade is complete; if upgrade mode is still on, end it with `POST \
+    /_ml/set_upgrade_mode?enabled=false`";
 const TOO_MUCH_INDEXED: &str = "the cluster cannot index this much at once: lower --bulk-size and --bulk-concurrency, or \
     use a longer --retry-for";
 const TOO_MANY_REQUESTS: &str = "the cluster cannot process this many requests at once: lower --bulk-concurrency or \
@@ -34,8 +36,8 @@ const DATA_STREAMS: &str = "choose another name with --input-index: a template o
     streams";
 const LICENSE: &str =
     "the license of the cluster does not include machine learning: start a trial or install a license";
-const PRIVILEGE: &str = "create a role with the privilege that the message names (`PUT /_security/role/NAME`), and add it \
-    to the user";
+const PRIVILEGE: &str = "create a role with the privilege that the message names (`PUT /_security/role/NAME`), and \
+    assign it to the user";
 
 /// The type of an error or of one of its causes, a part of the reason if errors of this type have several, and the hint.
 const KNOWN: [(&str, &str, &str); 21] = [
@@ -68,45 +70,29 @@ impl Error {
         let hint = match self {
             Self::Connection { failure, address, .. } => return Some(failure.hint(address)),
             Self::Timeout { .. } => "the cluster may be busy: run the command again, or allow more time with --timeout",
-            Self::Unauthenticated { .. } => "check --username and --password, --api-key or --bearer-token",
+            Self::Unauthenticated { .. } => "check that the password, key or token is correct and has not expired",
             Self::NoCredentials { .. } => "pass `--username USER`, which prompts for the password, or `--api-key KEY`",
-            Self::UpgradeMode { .. } => {
-                "end upgrade mode when the upgrade is complete: `POST /_ml/set_upgrade_mode?enabled=false`"
-            }
-            Self::Redirected { .. } => {
-                "check that --url is the address of Elasticsearch, not of Kibana. If Elasticsearch was moved, pass its final \
-                 address: redirects are not followed, because they could send the credentials and the data to another server"
-            }
+            Self::UpgradeMode { .. } => UPGRADING,
+            Self::Redirected { .. } => "pass the address of Elasticsearch, not of Kibana; redirects are not followed",
             Self::TooLarge { what, .. } if what.contains("_search") => {
                 "lower --page-size, and check that --url is the address of Elasticsearch"
             }
             Self::ShardsFailed { kinds, reason, .. } => {
-                let known = by_type(|kind| kinds.iter().any(|known| **known == *kind), reason);
-                known.unwrap_or(
-                    "check `GET /_cluster/health`; run the command again when the indices are green or yellow",
-                )
+                by_type(|kind| kinds.iter().any(|known| **known == *kind), reason).unwrap_or(SHARDS)
             }
             Self::ContextExpired { .. } => LOST_CONTEXT,
             Self::ClustersMissing { .. } => {
-                "check `GET /_remote/info` and run the command again, or export without them: --allow-partial"
-            }
-            Self::NotElasticsearch { found, .. } if found.starts_with("is ") => {
-                "pass the address of an Elasticsearch cluster with --url: other servers are not supported"
+                "check `GET /_remote/info` and run the command again, or export without their documents with --allow-partial"
             }
             Self::NotElasticsearch { .. } => {
-                "check --url (https:// or http://, host, port): it must be the address of Elasticsearch, not of Kibana"
+                "check --url: it must be the address of Elasticsearch, not of Kibana or another server"
             }
-            Self::UnsupportedVersion { version, .. } if version.major < 9 => {
-                "upgrade the cluster to Elasticsearch 7.17 or later"
-            }
+            Self::UnsupportedVersion { version, .. } if version.major < 9 => "upgrade the cluster to 7.17 or later",
             Self::UnsupportedVersion { .. } => "check whether a later version of esml-state supports it",
-            Self::Refused { source, .. } | Self::Forbidden { source, .. } => {
-                source.hint().unwrap_or_else(|| unknown(source))
-            }
+            Self::Refused { source, .. } | Self::Forbidden { source, .. } => source.hint().unwrap_or(unknown(source)),
             Self::ItemRejected { index, source, .. } => source.hint().unwrap_or_else(|| of_item(index)),
             Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => {
-                "a proxy or load balancer may have sent or shortened the response: check --url, and run the command again \
-                 with -vv, which logs every request"
+                "a proxy or load balancer may have sent or shortened the response: check --url; -vv logs every request"
             }
             Self::File { cause, .. } => file_hint(cause)
                 .unwrap_or("pass a file in PEM format, which contains a line that starts with `-----BEGIN`"),
@@ -133,18 +119,13 @@ impl ConnectionFailure {
                  HTTP_PROXY and HTTPS_PROXY if set"
             }
             Self::UntrustedCertificate => {
-                "pass the CA certificate of the cluster: `--ca-cert http_ca.crt` (on an Elasticsearch node: \
-                 config/certs/http_ca.crt)"
+                "pass the CA certificate of the cluster: `--ca-cert http_ca.crt` (on a node: config/certs/http_ca.crt)"
             }
-            Self::OtherAuthority => {
-                "use the CA certificate of this cluster instead: copy config/certs/http_ca.crt from one of its nodes"
-            }
+            Self::OtherAuthority => "use the CA certificate of this cluster: config/certs/http_ca.crt on its nodes",
             Self::SelfSigned => "use a certificate that a CA signed, or turn verification off with --ignore-certs",
             Self::WrongHostName => "use a host name from the certificate in --url",
             Self::NotTls => return use_scheme("http", "https"),
-            Self::Tls => {
-                "check the certificate of the cluster, --ca-cert, and --client-cert if the cluster requires one"
-            }
+            Self::Tls => "check the cluster's certificate, --ca-cert, and --client-cert if the cluster requires one",
             Self::RequiresTls => return use_scheme("https", "http"),
             Self::Lost => "a proxy or load balancer may have closed it, or the node stopped: run the command again",
         };
@@ -156,13 +137,8 @@ impl ErrorResponse {
     /// The hint for an error of a known type or status.
     fn hint(&self) -> Option<&'static str> {
         by_type(|kind| self.is_or_has(kind), &self.reason).or(match self.status {
-            413 => Some(
-                "the request is too large for the cluster: lower --bulk-size, or raise http.max_content_length on the nodes",
-            ),
-            500 => Some(
-                "see the log of the cluster for the cause; run the command again when it is healthy (`GET \
-                 /_cluster/health`)",
-            ),
+            413 => Some("the request is too large: lower --bulk-size, or raise http.max_content_length on the nodes"),
+            500 => Some("see the cluster's log; run the command again when it is healthy (`GET /_cluster/health`)"),
             408 | 429 | 502 | 503 | 504 => Some(
                 "the cluster or its proxy is overloaded or not ready: run the command again later, or with a longer --retry-for",
             ),
@@ -182,20 +158,18 @@ fn by_type(has: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
 /// The hint for a document that was rejected in a bulk request that was accepted.
 fn of_item(index: &str) -> &'static str {
     if index.starts_with(".ml-") {
-        return "import into a cluster of the same version as the source cluster, or later; if it is, check whether a template \
-                or a user changed the mapping of the index (`GET /.ml-*/_mapping`)";
+        return "import into a cluster of the same version as the source cluster, or a later one; if the version is not the cause, \
+                check whether a template or a user changed the mapping of the index (`GET /.ml-*/_mapping`)";
     }
-    "check whether a template of the cluster adds fields or limits (`GET /_index_template`), and choose an index name that \
-     no template matches: --input-index; if the archive has no mappings, import without input documents: --skip-inputs"
+    "check whether a template of the cluster adds fields or limits (`GET /_index_template`), and choose an index \
+     name that no template matches with --input-index; if the archive has no mappings, skip the input documents with --skip-inputs"
 }
 
 /// The hint for any other error. Only Elasticsearch itself returns an error with a type.
 fn unknown(response: &ErrorResponse) -> &'static str {
     match (response.status, !response.kind.is_empty()) {
         (_, true) => "the message contains the reason given by the cluster; -v adds its causes, -vv logs every request",
-        (403, false) => {
-            "check that --url is the address of Elasticsearch, and not of a proxy or load balancer that refuses the request"
-        }
+        (403, false) => "check that --url is the address of Elasticsearch, not of a proxy that refuses the request",
         (_, false) => "check that --url is the address of Elasticsearch; -vv logs every request",
     }
 }

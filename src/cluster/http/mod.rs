@@ -39,7 +39,7 @@ use tokio::sync::{Mutex, RwLock};
 use url::Url;
 
 use crate::util::process::is_out_of_descriptors;
-use auth::ConnectOptions;
+use auth::{ConnectOptions, Credential};
 use error::{ConnectionFailure, ErrorResponse};
 use limits::{BodyError, read_body};
 use retry::{Backoff, Clock, Observer, retry_after, within};
@@ -227,8 +227,8 @@ impl HttpClient {
             Err(error) => ErrorResponse::without_type(status, &error.to_string()),
         };
         response.retry_after = wait;
-        let authenticated = self.options.credential.is_some();
-        Err(Error::from_response(what, response, authenticated))
+        let kind = self.options.credential.as_ref().map(Credential::kind);
+        Err(Error::from_response(what, response, kind))
     }
 
     fn build(&self, request: &Request, url: Url) -> reqwest::RequestBuilder {

@@ -168,7 +168,8 @@ async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConf
         return Err(Error::failed(
             format!("job {id} has no model snapshot yet"),
             format!(
-                "open the job, start its datafeed, and close it (`POST /_ml/anomaly_detectors/{id}/_close`): this creates one"
+                "open the job, start its datafeed, and when it has processed documents, close the job (`POST \
+                 /_ml/anomaly_detectors/{id}/_close`), which creates a snapshot"
             ),
         ));
     };

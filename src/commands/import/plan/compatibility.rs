@@ -22,14 +22,12 @@ impl Planner<'_> {
     /// Machine learning is enabled, licensed, not in upgrade mode, and has enough memory.
     pub(super) async fn check_machine_learning(&mut self) -> Result<()> {
         let info = self.cluster.ml_info().await?.ok_or_else(|| {
-            let hint = "set xpack.ml.enabled to true on at least one node";
+            let hint = "set xpack.ml.enabled to true in elasticsearch.yml on all nodes, and restart them";
             Error::failed("machine learning is not enabled on the cluster", hint)
         })?;
         if info.upgrade_mode {
-            return Err(Error::failed(
-                "machine learning is in upgrade mode",
-                "when the upgrade is complete, end it with `POST /_ml/set_upgrade_mode?enabled=false`",
-            ));
+            let what = "GET /_ml/info".to_owned();
+            return Err(cluster::Error::UpgradeMode { what }.into());
         }
         if let Some(license) = self.cluster.license().await?
             && !license.permits_ml()
@@ -50,7 +48,7 @@ impl Planner<'_> {
             let (limit, model) = (bytes(limit), bytes(model));
             self.note(format!(
                 "the job will not learn new values of by, over or partition fields: its model memory limit of {limit} is \
-                 below the size of its model, {model}; to set a higher one, add --model-memory-limit"
+                 below the size of its model, {model}; set a higher limit with --model-memory-limit"
             ));
         }
         let above = |limit: Option<u64>| {
@@ -60,12 +58,12 @@ impl Planner<'_> {
         if let Some((needed, limit)) = above(info.max_model_memory) {
             self.conflict(
                 format!("the job's model memory limit of {needed} exceeds the cluster's maximum of {limit}"),
-                "set a lower one with --model-memory-limit, or raise xpack.ml.max_model_memory_limit",
+                "set a lower limit with --model-memory-limit, or raise xpack.ml.max_model_memory_limit",
             );
         } else if let Some((needed, room)) = above(info.room_for_model_memory) {
             self.note(format!(
-                "the job may not open: its model memory limit of {needed} exceeds the {room} available on the cluster; to \
-                 set a lower one, add --model-memory-limit"
+                "the job may not open: its model memory limit of {needed} exceeds the {room} available on the cluster; \
+                 set a lower limit with --model-memory-limit"
             ));
         }
         Ok(())
