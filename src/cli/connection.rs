@@ -9,6 +9,7 @@ use url::Url;
 use crate::cli::credentials::{self, AccessOptions, parse_url};
 use crate::cluster::{ConnectOptions, Credential};
 use crate::commands::Environment;
+use crate::commands::options::number;
 use crate::error::Result;
 use crate::terminal::{Terminal, exit_on_signal};
 use crate::util::format::parse_duration;
@@ -51,7 +52,7 @@ pub(super) struct ConnectionOptions {
     /// Maximum number of retries per request
     ///
     /// By default, only --retry-for limits the retries.
-    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = number(0_u32, 1000))]
     retries: Option<u32>,
 }
 

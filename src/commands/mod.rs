@@ -9,7 +9,7 @@ pub mod reveal;
 
 mod compatibility;
 mod interrupt;
-mod options;
+pub(crate) mod options;
 mod question;
 mod session;
 

@@ -1,8 +1,8 @@
 //! Parsers that options of several commands share, and the check of `--output`.
 
+use std::fmt::Display;
 use std::path::Path;
-
-use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
+use std::str::FromStr;
 
 use crate::archive::{Limits, Target};
 use crate::error::{Error, Result};
@@ -25,17 +25,15 @@ pub(super) fn max_entry_size(text: &str) -> Result<Limits, String> {
     })
 }
 
-/// Parses a gzip compression level.
-pub(super) fn compression_level() -> RangedI64ValueParser<u32> {
-    RangedI64ValueParser::new().range(0..=9)
+/// Parses a number from `min` to `max`. The message of clap's own parser contains a range in Rust's notation.
+pub(crate) fn number<T: FromStr + Ord + Display + Copy>(min: T, max: T) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (&min..=&max).contains(&number));
+        number.ok_or_else(|| format!("expected {min} to {max}"))
+    }
 }
 
-/// Parses a number of concurrent requests.
-pub(super) fn concurrency() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=64)
-}
-
-/// The target of `--output`; `-` is standard output. A dry run writes nothing and accepts a terminal.
+/// The target of `--output`; `-` is stdout. A dry run writes nothing and accepts a terminal.
 pub(super) fn target(output: &Path, overwrite: bool, dry_run: bool, terminal: &Terminal) -> Result<Target> {
     if output.as_os_str().is_empty() {
         return Err(Error::usage("--output is empty", "add a file name"));
@@ -43,12 +41,12 @@ pub(super) fn target(output: &Path, overwrite: bool, dry_run: bool, terminal: &T
     match Target::new(output, overwrite) {
         Target::Stdout if !dry_run && terminal.stdout_is_terminal() => Err(Error::usage(
             "cannot write an archive to a terminal",
-            "redirect standard output, or use --output FILE",
+            "redirect stdout, or use --output FILE",
         )),
         // The archive would be lost, although the run succeeds.
         Target::Stdout if !dry_run && terminal.stdout_is_closed() => Err(Error::failed(
-            "cannot write the archive: standard output is closed",
-            "redirect standard output, or use --output FILE",
+            "cannot write the archive: stdout is closed",
+            "redirect stdout, or use --output FILE",
         )),
         target => Ok(target),
     }

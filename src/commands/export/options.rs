@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value, json};
 
 use crate::archive::Target;
 use crate::cluster::Pagination;
 use crate::cluster::ml::SnapshotSummary;
-use crate::commands::options::{compression_level, concurrency, target};
+use crate::commands::options::{number, target};
 use crate::commands::pseudonymize::{PSEUDONYMIZATION, TokenOptions};
 use crate::error::{Error, Result};
 use crate::job::{JobId, SnapshotId};
@@ -88,16 +88,16 @@ pub struct ExportOptions {
     /// gzip level from 0 to 9
     ///
     /// 0 does not compress, 9 writes the smallest archive.
-    #[arg(help_heading = PERFORMANCE, long, value_name = "LEVEL", default_value = "4", value_parser = compression_level())]
+    #[arg(help_heading = PERFORMANCE, long, value_name = "LEVEL", default_value = "4", value_parser = number(0_u32, 9))]
     pub compression_level: u32,
     /// Number of time ranges that are read in parallel
     ///
     /// Applies to points in time; a scroll is read sequentially.
-    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "4", value_parser = concurrency())]
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "4", value_parser = number(1_usize, 64))]
     #[arg(hide_short_help = true)]
     pub slices: usize,
     /// Documents per search response
-    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "10000", value_parser = page_size())]
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "10000", value_parser = number(1_usize, 10_000))]
     #[arg(hide_short_help = true)]
     pub page_size: usize,
     /// How to page through documents
@@ -147,10 +147,6 @@ pub struct InputOptions {
     /// Otherwise, the export fails and names these clusters. The manifest lists what is missing.
     #[arg(long, requires = "include_inputs", hide_short_help = true)]
     pub allow_partial: bool,
-}
-
-fn page_size() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=10_000)
 }
 
 fn pagination() -> impl TypedValueParser<Value = Pagination> {

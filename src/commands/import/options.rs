@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::archive::Limits;
 use crate::cluster::BulkOptions;
-use crate::commands::options::{concurrency, max_entry_size, size};
+use crate::commands::options::{max_entry_size, number, size};
 use crate::error::{Error, Result};
 use crate::job::{IndexName, IndexPattern, JobId};
 
@@ -83,7 +83,7 @@ pub struct ImportOptions {
     #[arg(help_heading = PERFORMANCE, long, value_name = "SIZE", default_value = "2mb", value_parser = bulk_size)]
     bulk_size: usize,
     /// Number of concurrent bulk requests
-    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "3", value_parser = concurrency())]
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "3", value_parser = number(1_usize, 64))]
     bulk_concurrency: usize,
     /// Maximum size of an entry
     ///
