@@ -152,8 +152,7 @@ impl Error {
 
     /// What was read back differs from what was written.
     pub(crate) fn mismatch(message: impl Into<String>) -> Self {
-        let hint =
-            "a different client changed it, or the cluster lost it: check `GET /_cluster/health`, and import again";
+        let hint = "another client changed it, or the cluster lost it: check `GET /_cluster/health`, and import again";
         Self::stated(ExitCode::Rejected, message, Some(hint.to_owned()))
     }
 
@@ -173,8 +172,8 @@ impl Error {
         Self::without_hint(cause.to_string())
     }
 
-    pub(crate) fn file(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
-        Self::File(FileError::io(path, cause))
+    pub(crate) fn read(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
+        Self::File(FileError::Read(path.into(), cause))
     }
 
     pub(crate) fn stdout(cause: std::io::Error) -> Self {

@@ -6,11 +6,28 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::layout::{EntryKind, MAX_ENTRIES, MAX_INDICES};
 use crate::util::atomic_file::FileError;
+use crate::util::format::quoted;
 
 /// The finding in a file that cannot be an archive.
 pub(super) const NOT_AN_ARCHIVE: &str = "not a gzip file, so not an esml-state archive";
 
+/// The finding in an empty file.
+pub(super) const EMPTY_FILE: &str = "the file is empty";
+
 const COPY_AGAIN: &str = "if the file was copied, copy it again and compare checksums";
+const EXPORT_AGAIN: &str = "export the job again with `esml-state export JOB`";
+const OTHER_FILE: &str = "pass a file that `esml-state export` wrote; by default, its name ends with _state.tar.gz";
+/// A part of a finding, and its next step.
+const NEXT_STEPS: [(&str, &str); 8] = [
+    (NOT_AN_ARCHIVE, OTHER_FILE),
+    (EMPTY_FILE, COPY_AGAIN),
+    ("the archive is truncated", COPY_AGAIN),
+    ("is damaged: ", COPY_AGAIN),
+    ("SHA-256 does not match", COPY_AGAIN),
+    ("is missing: ", EXPORT_AGAIN),
+    ("the archive is empty", EXPORT_AGAIN),
+    ("`snapshot_doc_count` is", EXPORT_AGAIN),
+];
 
 /// The result type of archive functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,13 +65,13 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn io(path: &Path, cause: io::Error) -> Self {
-        Self::File(FileError::io(path, cause))
+    pub(super) fn read(path: &Path, cause: io::Error) -> Self {
+        Self::File(FileError::Read(path.to_owned(), cause))
     }
 
     /// An error of an unlinked temporary file, which is identified by its directory.
     pub(super) fn temporary(cause: io::Error) -> Self {
-        Self::io(&std::env::temp_dir(), cause)
+        Self::File(FileError::Write(std::env::temp_dir(), cause))
     }
 
     pub(super) fn stdout(cause: io::Error) -> Self {
@@ -107,16 +124,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::File(error) => return error.hint(),
-            Self::Damaged { why, .. } if why.starts_with(NOT_AN_ARCHIVE) => {
-                "pass a file that `esml-state export` wrote; by default, its name ends with _state.tar.gz"
-            }
-            Self::Damaged { archive: None, .. } => COPY_AGAIN,
-            Self::Damaged {
-                archive: Some(path), ..
-            } => {
-                let path = path.display().to_string();
-                let list = format!("esml-state inspect --verify {}", shell_words::quote(&path));
-                return Some(format!("list all findings with `{list}`; {COPY_AGAIN}"));
+            Self::Damaged { why, archive, .. } => {
+                let step = NEXT_STEPS.into_iter().find(|(words, _)| why.contains(words));
+                let list = |path| format!("list all findings with `esml-state inspect --verify {}`", quoted(path));
+                return step.map(|(_, step)| step.to_owned()).or(archive.as_deref().map(list));
             }
             Self::TooManyEntries | Self::TooManyIndices => {
                 "export fewer input documents with --inputs-after-date and --inputs-before-date; this does not change \

@@ -20,7 +20,7 @@ use super::layout::{
     BLOCK, EntryKind, EntryName, EntrySummary, MAX_ACTION, MAX_BYTES, MAX_ENTRIES, Manifest, max_document, max_text,
 };
 use super::read::Archive;
-use crate::util::atomic_file::AtomicFile;
+use crate::util::atomic_file::{AtomicFile, FileError};
 use crate::util::format::hex;
 
 /// Compressed bytes that are kept in memory before they are moved to an unlinked temporary file.
@@ -403,7 +403,7 @@ impl Sink {
 
     fn failed(&self, cause: io::Error) -> Error {
         match self {
-            Self::File(file) => Error::io(&file.target, cause),
+            Self::File(file) => FileError::Write(file.target.clone(), cause).into(),
             Self::Stdout => Error::stdout(cause),
             Self::Unlinked(_) => Error::temporary(cause),
         }

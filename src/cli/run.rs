@@ -20,6 +20,7 @@ use crate::util::format::escape_json;
 use crate::util::process::{
     NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, ignore_file_size_signal, is_out_of_descriptors,
 };
+use crate::util::similar::suggest;
 
 /// Options of other programs, with the names that they have here.
 const OTHER_NAMES: [(&str, &str); 5] = [
@@ -115,13 +116,16 @@ fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
             block_on(commands::pseudonymize::run(options, context, terminal))
         }
         Command::Reveal(options) => commands::reveal::run(&options, terminal),
-        Command::Completions { shell } => print(terminal, &completions::script(shell)),
+        Command::Completions { shell } => terminal.result(&completions::script(shell)).map_err(Error::stdout),
         Command::Man { command } => match man(command.as_deref()) {
-            Some(page) => print(terminal, &page),
-            None => Err(Error::usage(
-                "the man page does not exist: unknown command",
-                "run `esml-state man` for the program, or for example `esml-state man export` for a command",
-            )),
+            Some(page) => terminal.result(&page).map_err(Error::stdout),
+            None => {
+                let (name, program) = (command.unwrap_or_default(), Cli::command());
+                let message = format!("no man page for `{name}`: unknown command");
+                let next = "run `esml-state man` for the program, or for example `esml-state man export` for a command";
+                let known = program.get_subcommands().map(clap::Command::get_name);
+                Err(Error::usage(message, suggest(&name, known, next)))
+            }
         },
     }
 }
@@ -141,10 +145,6 @@ fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
     // A blocking read that has not finished must not delay the exit.
     runtime.shutdown_background();
     ended
-}
-
-fn print(terminal: &Terminal, text: &str) -> Result<()> {
-    terminal.result(text).map_err(|cause| Error::file("stdout", cause))
 }
 
 /// The man page of the program or of one command, in roff; `None` if the command does not exist.
@@ -238,7 +238,8 @@ fn report(error: &Error, json: bool, terminal: &Terminal) {
         undone, kept, remains, ..
     } = error
     {
-        let lines = remains.iter().map(|left| format!("{}: {}", left.what, left.remove));
+        // Kibana's Console skips lines that start with `#`.
+        let lines = remains.iter().map(|left| format!("# {}\n{}", left.what, left.remove));
         let lines: Vec<String> = lines.collect();
         if undone.is_empty() && kept.is_empty() && remains.is_empty() {
             terminal.print_always("Nothing was written.");

@@ -198,7 +198,7 @@ mod tests {
             assert_eq!(until_cancelled(0..10).count(), 0);
             let error = sink.write_all(b"after").unwrap_err();
             assert_eq!(sink.0, b"before");
-            Err::<(), Error>(Error::file("state", error))
+            Err::<(), Error>(Error::read("state", error))
         };
         let ended = signals.or(computed).await;
         assert!(ended.is_err_and(|error| error.exit() == ExitCode::Terminated));

@@ -41,9 +41,12 @@ pub enum FileError {
     /// The temporary file next to the target cannot be created.
     #[error("cannot create {}: {}", .0.display(), .1)]
     Create(PathBuf, #[source] io::Error),
-    /// The file cannot be read, written, synced or renamed.
-    #[error("{}: {}", .0.display(), .1)]
-    Io(PathBuf, #[source] io::Error),
+    /// The file cannot be read.
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    Read(PathBuf, #[source] io::Error),
+    /// The file cannot be written, synced or renamed.
+    #[error("cannot write to {}: {}", .0.display(), .1)]
+    Write(PathBuf, #[source] io::Error),
 }
 
 /// Refuses a target that must not be replaced: an existing file without `overwrite`, and anything except a regular file
@@ -107,7 +110,7 @@ impl AtomicFile {
     /// Syncs and renames the file. Without `overwrite`, a target that was created in the meantime is kept.
     pub fn publish(self) -> Result<(), FileError> {
         let (file, target, overwrite) = (self.file, self.target, self.overwrite);
-        let failed = |cause| FileError::io(&target, cause);
+        let failed = |cause| FileError::Write(target.clone(), cause);
         file.as_file().sync_all().map_err(failed)?;
         check_target(&target, overwrite)?;
         let renamed = match overwrite {
@@ -122,19 +125,15 @@ impl AtomicFile {
         if cfg!(unix) {
             let folder = folder_of(&target);
             let synced = File::open(folder).and_then(|folder| folder.sync_all());
-            synced.map_err(|cause| FileError::io(folder, cause))?;
+            synced.map_err(|cause| FileError::Write(folder.to_owned(), cause))?;
         }
         Ok(())
     }
 }
 
 impl FileError {
-    pub(crate) fn io(path: impl Into<PathBuf>, cause: io::Error) -> Self {
-        Self::Io(path.into(), cause)
-    }
-
     pub(crate) fn stdout(cause: io::Error) -> Self {
-        Self::io("standard output", cause)
+        Self::Write("stdout".into(), cause)
     }
 
     /// Whether the file was not written because of what the target is.
@@ -152,7 +151,7 @@ impl FileError {
                 let folder = folder_of(path).display();
                 return Some(format!("create the directory `{folder}`, or choose another one"));
             }
-            Self::Create(_, cause) | Self::Io(_, cause) => file_hint(cause)?,
+            Self::Create(_, cause) | Self::Read(_, cause) | Self::Write(_, cause) => file_hint(cause)?,
         };
         Some(hint.to_owned())
     }
@@ -171,7 +170,7 @@ pub(crate) fn file_hint(error: &io::Error) -> Option<&'static str> {
         Kind::FileTooLarge => {
             Some("use another disk, or raise the limit (`ulimit -f`): larger files are not allowed here")
         }
-        Kind::InvalidInput => Some("add a file name to the path"),
+        Kind::InvalidInput | Kind::IsADirectory => Some("add a file name to the path"),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 //! escapes control characters, so that no text can control a terminal or change a page.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::Duration;
 
 use console::{Alignment, measure_text_width, pad_str};
@@ -39,6 +40,13 @@ pub fn bytes(n: u64) -> String {
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
+/// Formats bytes without rounding: `10 GiB`, `1025 KiB`, `1025 bytes`.
+pub(crate) fn exact_bytes(n: u64) -> String {
+    let exponent = (n.max(1).trailing_zeros() / 10) as usize;
+    let unit = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][exponent];
+    format!("{} {unit}", n >> (exponent * 10))
+}
+
 /// Formats a duration: `0.4 s`, `12 s`, `3 min 12 s`, `1 h 02 min`, `29 d 23 h`.
 pub fn duration(length: Duration) -> String {
     let seconds = length.as_secs();
@@ -74,6 +82,11 @@ pub(crate) fn truncated(text: &str, max: usize) -> String {
         None => text.to_owned(),
         Some((end, _)) => format!("{} …", &text[..end]),
     }
+}
+
+/// A path as a word of a command that can be pasted.
+pub(crate) fn quoted(path: &Path) -> String {
+    shell_words::quote(&path.display().to_string()).into_owned()
 }
 
 /// Whether a name is in a list of names that are separated by spaces.

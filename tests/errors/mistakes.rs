@@ -161,24 +161,33 @@ const FILES: &[Mistake] = &[
     ("import folder --yes --url http://empty.example", 1, Read),
     ("import notes.txt --yes --url http://empty.example", 4, Read),
     ("import empty.tar.gz --yes --url http://empty.example", 4, Read),
-    ("import cut.tar.gz --yes --url http://empty.example", 4, Command(4)),
-    ("import python.tar.gz --yes --url http://empty.example", 4, Command(4)),
+    ("import cut.tar.gz --yes --url http://empty.example", 4, Read),
+    (
+        "import good.tar.gz --max-entry-size 1kb --yes --url http://empty.example",
+        4,
+        Command(0),
+    ),
+    ("import python.tar.gz --yes --url http://empty.example", 4, Read),
     ("import - --yes --url http://empty.example", 2, Read),
     ("inspect missing.tar.gz", 1, Read),
     ("inspect notes.txt", 4, Read),
     ("inspect cut.tar.gz", 4, Read),
+    ("inspect empty.tar.gz", 4, Read),
+    ("inspect python.tar.gz --verify", 4, Read),
     ("inspect good.tar.gz --show config.json", 1, Read),
     ("inspect good.tar.gz --html there.html", 3, Add("--overwrite")),
     ("inspect good.tar.gz --html missing/page.html", 1, Read),
     ("inspect good.tar.gz --html - --json", 2, Read),
     ("inspect - -", 2, Read),
     ("pseudonymize good.tar.gz -o there.tar.gz", 3, Read),
-    ("pseudonymize good.tar.gz -o keyed.tar.gz", 3, Command(0)),
+    ("pseudonymize good.tar.gz -o 'keyed copy.tar.gz'", 3, Command(0)),
     ("pseudonymize good.tar.gz -o - ", 2, Read),
     ("pseudonymize missing.tar.gz -o copy.tar.gz", 1, Read),
     ("pseudonymize good.tar.gz -o copy.tar.gz --fields hots", 2, Read),
     ("reveal missing.key.json t_1", 1, Read),
     ("reveal notes.txt t_1", 1, Read),
+    ("reveal empty.tar.gz t_1", 1, Read),
+    ("reveal folder t_1", 1, Read),
 ];
 
 const IDS: &[Mistake] = &[
@@ -197,6 +206,11 @@ const IDS: &[Mistake] = &[
     (
         "import good.tar.gz --job-id other --yes --url http://empty.example",
         2,
+        Read,
+    ),
+    (
+        "import good.tar.gz --as other --model-memory-limit 1mb --dry-run --url http://empty.example",
+        0,
         Read,
     ),
     ("import good.tar.gz --as Copy --yes --url http://empty.example", 2, Read),
@@ -323,6 +337,7 @@ const OPTIONS: &[Mistake] = &[
     ),
     ("import --url http://empty.example", 2, Read),
     ("exprot log-categories", 2, Read),
+    ("man exprot", 2, Read),
 ];
 
 /// Clusters by the name in the command lines, and a directory with files.
@@ -422,7 +437,7 @@ impl Setting {
             "-o",
             "first.tar.gz",
             "--key",
-            "keyed.key.json",
+            "keyed copy.key.json",
         ];
         binary.run(keyed).expect(0);
         Self { clusters, binary }
@@ -433,7 +448,7 @@ impl Setting {
         for (name, stand_in) in &self.clusters {
             line = line.replace(&format!("//{name}"), &format!("//{}", host(stand_in)));
         }
-        self.binary.run(line.split_whitespace())
+        self.binary.run(shell_words::split(&line).expect("balanced quotes"))
     }
 
     /// What was reported, with the names of clusters.

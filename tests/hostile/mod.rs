@@ -149,7 +149,7 @@ fn error(run: &Run) -> Result<String, String> {
         .map(|(_, text)| text)
         .filter(|_| run.code == 4);
     let text = text.ok_or_else(|| format!("{} exited with {}: {}", run.args[0], run.code, run.stderr))?;
-    Ok(text.split("\nhint: ").next().unwrap_or(text).to_owned())
+    Ok(text.split("\nhint: ").next().unwrap_or(text).trim_end().to_owned())
 }
 
 /// Runs a command with a memory limit, if the system supports it.

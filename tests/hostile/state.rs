@@ -124,7 +124,7 @@ fn numbers(cases: &mut Vec<Case>) {
 fn decoding(cases: &mut Vec<Case>) {
     let rule = "state that cannot be decoded";
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
-    case("not base64", changed(|lines| swap(lines, 3, "[\"", "[\"!!!!")));
+    case("invalid base64", changed(|lines| swap(lines, 3, "[\"", "[\"!!!!")));
     case(
         "base64 with another alphabet",
         changed(|lines| swap(lines, 3, "[\"", "[\"-_-_")),

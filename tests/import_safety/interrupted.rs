@@ -102,8 +102,10 @@ fn second_ctrl_c_lists_what_remains() {
         "error: interrupted during the rollback",
         "hint: to complete the import instead, run the same command with --replace",
         "The rollback is incomplete. Remove what remains with these requests:",
-        "  job web-latency (may remain): DELETE /_ml/anomaly_detectors/web-latency",
-        "  filter canary-hosts (may remain): DELETE /_ml/filters/canary-hosts",
+        "  # job web-latency (may remain)",
+        "  DELETE /_ml/anomaly_detectors/web-latency",
+        "  # filter canary-hosts (may remain)",
+        "  DELETE /_ml/filters/canary-hosts",
     ] {
         assert!(stderr.lines().any(|printed| printed == line), "{line}\n{stderr}");
     }

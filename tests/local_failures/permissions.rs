@@ -100,14 +100,14 @@ fn archive_that_is_not_a_file_is_refused() {
     let pipe = Command::new("mkfifo").arg(binary.path("pipe")).status();
     assert!(pipe.is_ok_and(|status| status.success()));
     std::fs::create_dir(binary.path("folder")).unwrap();
-    for name in ["pipe", "folder", "/dev/null"] {
-        let path = binary.path(name);
-        let run = cluster.import(&binary, &path, &[]).expect(1);
-        run.expect_stderr("not a regular file");
-        binary
-            .run(["inspect", name])
-            .expect(1)
-            .expect_stderr("not a regular file");
+    for (name, why) in [
+        ("pipe", "pipe: not a regular file"),
+        ("folder", "folder: it is a directory"),
+        ("/dev/null", "null: not a regular file"),
+    ] {
+        let run = cluster.import(&binary, &binary.path(name), &[]).expect(1);
+        run.expect_stderr(why);
+        binary.run(["inspect", name]).expect(1).expect_stderr(why);
     }
     let run = cluster.import(&binary, &binary.path("nothing"), &[]).expect(1);
     run.expect_stderr("nothing").expect_stderr("hint: ");

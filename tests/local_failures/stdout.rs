@@ -105,7 +105,7 @@ fn archive_to_a_closed_stdout_is_an_error() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
         assert!(
-            stderr.contains("standard output is closed") && stderr.contains("hint: "),
+            stderr.contains("stdout is closed") && stderr.contains("hint: "),
             "{stderr}"
         );
         assert_eq!(cluster.stand_in.requests().len(), 0);

@@ -63,6 +63,6 @@ fn check_file(
 ) -> Result<Contents> {
     let mut checker = Checker::new(limits, visitor);
     let passed = read_ahead(reader, path, progress, |stream| checker.read(TarReader::new(stream)));
-    passed.map_err(|cause| Error::io(path, cause))??;
+    passed.map_err(|cause| Error::read(path, cause))??;
     checker.finish()
 }

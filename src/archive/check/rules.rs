@@ -13,6 +13,7 @@ use crate::archive::layout::{EntryKind, EntrySummary, FORMAT_VERSION, MAX_ENTRIE
 use crate::archive::read::TarReader;
 use crate::job::{self, Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot};
 use crate::json::{check_members, without_value};
+use crate::util::format::exact_bytes;
 
 /// The maximum size of a path in bytes.
 const MAX_PATH: usize = 1024;
@@ -31,7 +32,7 @@ const REQUIRED: [(EntryKind, &str); 3] = [
         EntryKind::Snapshot,
         "the snapshot document (`ml-anomalies-snapshot_doc_….json`) is missing: without it, the cluster cannot revert to \
          the state (the Python scripts do not export it if the job has its own results index, or if the \
-         shared index ends in -000001); export the job again with esml-state",
+         shared index ends in -000001)",
     ),
     (
         EntryKind::State,
@@ -80,9 +81,10 @@ impl Checker<'_> {
             {
                 "more entries or longer names than an export writes".to_owned()
             } else if bytes > limit {
-                format!("has {bytes} bytes, but the limit is {limit} (increase it with --max-entry-size)")
+                let [bytes, limit] = [bytes, limit].map(exact_bytes);
+                format!("has {bytes}, but the limit is {limit} (raise it with --max-entry-size)")
             } else if self.bytes > total {
-                format!("the decompressed size of the archive exceeds {total} bytes")
+                format!("the decompressed size of the archive exceeds {}", exact_bytes(total))
             } else {
                 return Ok(());
             };
@@ -94,7 +96,7 @@ impl Checker<'_> {
         let plain = matches!(entry_type, EntryType::Regular | EntryType::Continuous) && !path.ends_with('/');
         self.place = Place::new(None, path);
         let refused = if !plain {
-            "is not a regular file"
+            "not a regular file"
         } else if !stays_in_place(path) {
             "unsafe path: it is absolute, or contains `..` or a backslash"
         } else if !self.paths.insert(path.to_owned()) {
@@ -123,7 +125,7 @@ impl Checker<'_> {
     fn text(&mut self, tar: &mut TarReader<'_>, bytes: u64, kind: EntryKind) -> Result<u64, ReadError> {
         let max = max_text(kind);
         if bytes > max {
-            let what = format!("has {bytes} bytes, but the maximum is {max}");
+            let what = format!("has {}, but the maximum is {}", exact_bytes(bytes), exact_bytes(max));
             self.findings.fatal(&self.place, what);
             return Ok(0);
         }
@@ -277,7 +279,7 @@ fn array_of<T>(text: &str, read: fn(&RawValue) -> Result<T, job::Error>, id: fn(
 fn complete(contents: &Contents, findings: &mut Findings) {
     if contents.entries.is_empty() {
         let what = "the archive is empty: there is nothing to import (the Python scripts write such archives if they \
-                    are run without --include_inputs); export the job again with esml-state";
+                    are run without --include_inputs)";
         return findings.fatal(&Place::default(), what);
     }
     let is_missing = |kind| !contents.entries.iter().any(|entry| entry.kind == Some(kind));

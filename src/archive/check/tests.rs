@@ -252,7 +252,7 @@ fn each_rule_is_applied() {
         (
             "bad chunk",
             good().state(&[&one, &state(MODEL, 2, "!!!!", false), &three]),
-            "not base64",
+            "invalid base64",
         ),
         (
             "state not json",
@@ -424,7 +424,7 @@ fn read_errors_are_not_findings() {
     }
     let error = check(Failing, Limits::default(), &mut (), &|_| {}).unwrap_err();
     assert!(
-        matches!(error, Error::File(FileError::Io(_, cause)) if cause.kind() == std::io::ErrorKind::PermissionDenied)
+        matches!(error, Error::File(FileError::Read(_, cause)) if cause.kind() == std::io::ErrorKind::PermissionDenied)
     );
 }
 

@@ -301,7 +301,7 @@ impl DocumentStream {
         let Some(reader) = self.reader.take() else {
             return Ok(None);
         };
-        let ended = reader.await.map_err(|cause| Error::io(&self.path, cause.into()))?;
+        let ended = reader.await.map_err(|cause| Error::read(&self.path, cause.into()))?;
         ended.map(|()| None).map_err(|error| error.since_checked(&self.path))
     }
 }

@@ -53,13 +53,14 @@ impl Archive {
     /// # Errors
     /// [`Error::File`], also for a directory.
     pub fn open(path: &Path) -> Result<Self> {
-        let failed = |cause| Error::io(path, cause);
+        let failed = |cause| Error::read(path, cause);
         // Checked before opening, since opening a named pipe waits for its writer.
-        if !std::fs::metadata(path).map_err(failed)?.is_file() {
-            let why = "not a regular file (an archive is read more than once)";
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
-        }
-        Ok(Self::of_file(File::open(path).map_err(failed)?, path))
+        let cause = match std::fs::metadata(path).map_err(failed)? {
+            found if found.is_file() => return Ok(Self::of_file(File::open(path).map_err(failed)?, path)),
+            found if found.is_dir() => io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"),
+            _ => io::Error::other("not a regular file (an archive is read more than once)"),
+        };
+        Err(failed(cause))
     }
 
     /// Wraps an open file; `path` is used in messages.
@@ -231,7 +232,7 @@ impl<'a> TarReader<'a> {
         right.set_cksum();
         match (header.cksum(), right.cksum()) {
             (Ok(written), Ok(computed)) if written == computed => Ok(Some(header)),
-            _ => Err(ReadError::corrupt("the checksum of a tar header is wrong")),
+            _ => Err(ReadError::corrupt("a tar header is damaged: its checksum is wrong")),
         }
     }
 

@@ -65,7 +65,7 @@ pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) ->
     }
     let path = match options.target(job) {
         Target::File { path, .. } => path.display().to_string(),
-        Target::Stdout => "standard output".to_owned(),
+        Target::Stdout => "stdout".to_owned(),
     };
     let question = format!("Export job {job} {included} to {path}?");
     match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {

@@ -68,7 +68,7 @@ pub(super) async fn check(
     match &options.job {
         Some(job) if job != archive.job() => Err(Error::usage(
             format!("the archive contains job `{}`, not `{job}`", archive.job()),
-            format!("import it under another ID with --as {job}"),
+            format!("remove --job-id; to import the job under the ID `{job}`, use --as {job} instead"),
         )),
         _ => Ok((archive, time_format)),
     }

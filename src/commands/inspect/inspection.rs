@@ -52,7 +52,7 @@ pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal
 fn check(path: &Path, limits: Limits, visitor: &mut FactCollector, terminal: &Terminal) -> Result<(u64, Contents)> {
     if is_standard_stream(path) {
         let read = AtomicU64::new(0);
-        let stage = terminal.stage("Reading standard input", bytes, None);
+        let stage = terminal.stage("Reading stdin", bytes, None);
         let contents = archive::check(stdin()?, limits, visitor, &|bytes| {
             read.fetch_add(bytes, Ordering::Relaxed);
             stage.inc(bytes);
@@ -87,7 +87,7 @@ fn stdin() -> Result<io::Stdin> {
     match stdin.is_terminal() {
         false => Ok(stdin),
         true => Err(Error::usage(
-            "cannot read an archive from standard input, which is a terminal",
+            "cannot read an archive from stdin, which is a terminal",
             "specify a file, or redirect it: `esml-state inspect - < job_state.tar.gz`",
         )),
     }
@@ -130,7 +130,7 @@ pub(super) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -
     };
     let is_closed = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
     let names = match copy(options, entry, &mut *to, terminal) {
-        Err(Error::Archive(archive::Error::File(FileError::Io(_, cause)))) if is_closed(&cause) => return Ok(()),
+        Err(Error::Archive(archive::Error::File(FileError::Write(_, cause)))) if is_closed(&cause) => return Ok(()),
         copied => copied?,
     };
     if let Some(cause) = to.flush().err().filter(|cause| !is_closed(cause)) {
@@ -150,7 +150,7 @@ fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write, terminal: &Te
     if is_standard_stream(&options.archive) {
         if options.verify {
             return Err(Error::usage(
-                "`--verify` with `--show` reads the archive twice, but standard input can be read only once",
+                "`--verify` with `--show` reads the archive twice, but stdin can be read only once",
                 "specify a file",
             ));
         }

@@ -12,7 +12,7 @@ use crate::commands::options::max_entry_size;
 use crate::error::{Error, Result};
 use crate::report::{RenderOptions, ReportPage, render_html, render_text};
 use crate::terminal::Terminal;
-use crate::util::atomic_file::AtomicFile;
+use crate::util::atomic_file::{AtomicFile, FileError};
 use crate::util::format::escape_json;
 
 /// Show what an archive contains, verify it, or compare archives
@@ -103,7 +103,7 @@ impl InspectOptions {
             Some(path) => {
                 let file = AtomicFile::create(path, self.overwrite)?;
                 let written = file.file.as_file().write_all(render_html(page).as_bytes());
-                written.map_err(|cause| Error::file(path, cause))?;
+                written.map_err(|cause| FileError::Write(path.clone(), cause))?;
                 file.publish()?;
                 path.display().to_string()
             }

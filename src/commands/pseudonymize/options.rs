@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 
 use crate::archive::{Limits, Target};
 use crate::commands::interrupt;
-use crate::commands::options::{compression_level, max_entry_size, target};
+use crate::commands::options::{max_entry_size, number, target};
 use crate::error::{Error, Result};
 use crate::pseudonym::{KeyFile, KeyFileLock};
 use crate::terminal::Terminal;
 use crate::util::atomic_file::{AtomicFile, FileError};
+use crate::util::format::quoted;
 
 /// The interval for checking whether a key file is unlocked.
 const KEY_FILE_POLL: Duration = Duration::from_millis(100);
@@ -49,7 +50,7 @@ pub struct PseudonymizeOptions {
     /// gzip level from 0 to 9
     ///
     /// 0 does not compress, 9 writes the smallest archive.
-    #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = compression_level())]
+    #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = number(0_u32, 9))]
     pub compression_level: u32,
     /// Maximum size of an entry
     ///
@@ -155,7 +156,7 @@ impl TokenOptions {
         let key = self.key_beside(target);
         let created = AtomicFile::create(&key, self.key.is_some());
         if let Err(error @ FileError::Exists(_)) = &created {
-            let key = key.display();
+            let key = quoted(&key);
             let hint = format!("use it with `--key {key}`, or choose another file with --key");
             return Err(Error::refused(error.to_string(), hint));
         }

@@ -49,12 +49,16 @@ impl KeyFile {
     /// # Errors
     /// The file cannot be read, or is not a key file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let io = |cause| Error::file(path, cause);
+        let io = |cause| Error::read(path, cause);
         let bad = |why: &dyn fmt::Display| Error::not_a_key_file(path, why);
         let file = File::open(path).map_err(io)?;
         let read = serde_json::from_reader(BufReader::new(file));
         // The message of serde would quote values.
-        let read = read.map_err(|cause| bad(&format!("line {}, column {}", cause.line(), cause.column())));
+        let read = read.map_err(|cause| match (cause.line(), cause.column()) {
+            _ if cause.is_io() => io(cause.into()),
+            (1, 0) => bad(&"the file is empty"),
+            (line, column) => bad(&format!("invalid JSON at line {line}, column {column}")),
+        });
         let document: KeyFileDocument<_> = read?;
         if document.esml_key_file != VERSION {
             return Err(bad(&format!("unknown version {}", document.esml_key_file)));
@@ -81,7 +85,7 @@ impl KeyFile {
             .and_then(|()| out.write_all(b"\n"))
             .and_then(|()| out.flush());
         drop(out);
-        done.map_err(|cause| FileError::io(&file.target, cause))?;
+        done.map_err(|cause| FileError::Write(file.target.clone(), cause))?;
         Ok(file)
     }
 }
@@ -101,7 +105,7 @@ impl KeyFileLock {
     /// # Errors
     /// The file cannot be locked.
     pub fn try_acquire(path: &Path) -> Result<Option<Self>, Error> {
-        let io = |cause| Error::file(path, cause);
+        let io = |cause| Error::read(path, cause);
         loop {
             let file = File::open(path).map_err(io)?;
             match file.try_lock() {
