@@ -12,8 +12,7 @@ const NO_SUCH_INDEX: &str = "check the name of the index or alias, and whether i
     /_cat/indices?expand_wildcards=all`";
 const SHARDS: &str = "check whether the index was closed or deleted, or its node is down: `GET \
     /_cluster/health?level=indices`; run the command again when the indices are green or yellow";
-const FULL_DISK: &str = "free disk space on the cluster (`GET /_cat/allocation?v`): indices on a full disk are read-only; \
-    then run the command again";
+const FULL_DISK: &str = "free disk space on the cluster (`GET /_cat/allocation?v`), and run the command again";
 const STARTING: &str = "the cluster is starting or has no elected master: check `GET /_cluster/health`, and run the \
     command again, with a longer --retry-for if necessary";
 const BLOCKED: &str = "the index is blocked by a setting, not by a missing privilege: find the setting with `GET \
@@ -32,10 +31,8 @@ const MANY_SHARDS: &str = "the cluster has reached its limit of shards: delete i
     cluster.max_shards_per_node";
 const MANY_FIELDS: &str = "raise index.mapping.total_fields.limit in a template for the index (`GET /_index_template`), or \
     export only the fields that the job needs, without --all-fields";
-const DATA_STREAMS: &str = "choose another name with --input-index: a template of the cluster reserves this one for data \
-    streams";
-const LICENSE: &str =
-    "the license of the cluster does not include machine learning: start a trial or install a license";
+const DATA_STREAMS: &str = "choose another name with --input-index: a template reserves this one for data streams";
+const LICENSE: &str = "the license does not include machine learning: start a trial or install a license";
 const PRIVILEGE: &str = "create a role with the privilege that the message names (`PUT /_security/role/NAME`), and \
     assign it to the user";
 

@@ -52,14 +52,13 @@ impl Outcome {
         let of_fields: HashSet<u32> = rewriter.values_by_field.values().flatten().copied().collect();
         let values_replaced = rewriter.tokens.originals().count() as u64;
         let others = values_replaced.saturating_sub(of_fields.len() as u64);
-        let words = fields.messages.as_ref().map(|field| format!("words in {field}, "));
-        let words = words.unwrap_or_default();
+        let words = fields.messages.iter().map(|field| format!("words in {field}, "));
         Self {
             job_id: config.id().to_string(),
             key_file: options.tokens.key_beside(&options.target()),
             values_replaced,
             fields: counts.collect(),
-            others: (others > 0).then(|| format!("{} {words}names and texts", count(others))),
+            others: (others > 0).then(|| format!("{} {}names and texts", count(others), words.collect::<String>())),
             hashes: rewriter.hashes.counts(),
             datafeed: done.datafeed.outcome.clone(),
             scripted_fields_removed: done.datafeed.removed_fields.clone(),
