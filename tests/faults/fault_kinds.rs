@@ -149,7 +149,7 @@ pub const KINDS: [Kind; 22] = [
         Answered(|_| Action::Answer(refusal(401, "security_exception", "unable to authenticate user"))),
         false,
         AllRequests,
-        &["does not accept the credentials", "requires credentials"],
+        &["does not accept the API key", "requires credentials"],
     ),
     kind(
         "403",
