@@ -11,8 +11,7 @@ use dialoguer::{Confirm, FuzzySelect, Input, Password};
 use tokio::sync::oneshot;
 
 use crate::terminal::output::Terminal;
-use crate::util::format::escape;
-use crate::util::format::wrapped;
+use crate::util::format::{escape, wrapped};
 use crate::util::process::Signals;
 use crate::util::secret::Secret;
 
@@ -20,6 +19,8 @@ use crate::util::secret::Secret;
 const WIDEST: usize = 80;
 /// Columns that the list uses before an item.
 const MARGIN: usize = 4;
+/// Columns that a yes/no question uses in addition to its text.
+const ANSWER: usize = 15;
 /// A user does not read and answer a question in less time.
 const MIN_ANSWER_TIME: Duration = Duration::from_millis(150);
 
@@ -35,13 +36,11 @@ pub enum PromptError {
 impl Terminal {
     /// Prints a paragraph before a question, wrapped to the width of the terminal. Also with `-q`.
     pub fn explain(&self, paragraph: &str) {
-        match Term::stderr().size_checked() {
-            Some((_, columns)) => {
-                let lines = wrapped(paragraph, usize::from(columns).min(WIDEST));
-                lines.lines().for_each(|line| self.print_always(line));
-            }
-            None => self.print_always(paragraph),
-        }
+        let columns = Term::stderr()
+            .size_checked()
+            .map_or(usize::MAX, |size| usize::from(size.1).min(WIDEST));
+        let lines = wrapped(paragraph, columns);
+        lines.lines().for_each(|line| self.print_always(line));
     }
 
     /// Asks a yes/no question. The default is no.
@@ -50,8 +49,14 @@ impl Terminal {
     /// [`PromptError`]
     pub fn confirm(&self, question: &str) -> Result<bool, PromptError> {
         let theme = self.theme();
-        let prompt = Confirm::with_theme(&*theme).with_prompt(escape(question));
-        let prompt = prompt.default(false);
+        let mut prompt = escape(question);
+        // A prompt cannot redraw lines that wrap.
+        let columns = Term::stderr().size_checked().map_or(usize::MAX, |size| size.1.into());
+        if self.interactive() && console::measure_text_width(question) + ANSWER > columns {
+            self.explain(question);
+            prompt = "Confirm".into();
+        }
+        let prompt = Confirm::with_theme(&*theme).with_prompt(prompt).default(false);
         Ok(self.ask(|term| prompt.clone().interact_on_opt(term))?.flatten() == Some(true))
     }
 

@@ -112,7 +112,7 @@ fn request_for_a_credential_can_be_interrupted() {
     let cluster = cluster_with(|options| options.auth = Some(auth()));
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let mut session = start_anonymous(&cluster.stand_in.url(), &[]);
-        session.expect("User name").signal(signal);
+        session.expect("User name").expect_no_echo().signal(signal);
         let ended = session.wait();
         assert_eq!(ended.code, code, "{}", ended.screen);
         ended.assert_restored();

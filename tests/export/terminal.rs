@@ -58,6 +58,26 @@ fn quiet_shows_what_is_confirmed() {
 }
 
 #[test]
+fn question_that_does_not_fit_is_not_repeated() {
+    let (cluster, binary) = (cluster(&Fixture::load(JOB)), Binary::new());
+    let url = cluster.stand_in.url();
+    let command = binary.command(["export", "--url", &url, JOB]);
+    let mut session = TerminalSession::start_with_columns(command, 80);
+    session
+        .expect("Export job log-categories")
+        .expect("Confirm")
+        .send_keys("y");
+    let ended = session.wait();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    assert_eq!(
+        ended.screen.matches("Export job log-categories").count(),
+        1,
+        "{}",
+        ended.screen
+    );
+}
+
+#[test]
 fn answering_no_or_enter_declines() {
     let cluster = cluster(&Fixture::load(JOB));
     for answer in ["n", "\r"] {

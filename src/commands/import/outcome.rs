@@ -72,10 +72,9 @@ pub(super) fn print(import: &Import) -> Result<()> {
              /_ml/datafeeds/{datafeed}/_start"
         )),
     }
-    terminal.print(
-        "Kibana lists the job after its saved objects are synchronized. To synchronize them now, run this request in the \
-         Kibana Console:\nGET kbn:/api/ml/saved_objects/sync",
-    );
+    terminal.print("Kibana lists the job after its saved objects are synchronized.");
+    terminal
+        .print("To synchronize them now, run this request in the Kibana Console:\nGET kbn:/api/ml/saved_objects/sync");
     let text = match import.options.json {
         false => job.to_string(),
         true => document(plan, Some(&replaced)),
