@@ -238,9 +238,10 @@ impl Target {
             true => request.query("filter_path", OUTCOMES).returns(BodyLimit::Page),
             false => request.query("filter_path", "errors").returns(BodyLimit::Status),
         };
-        match self.alias {
-            true => request.query("require_alias", "true"),
-            false => request,
+        if self.alias {
+            request.query("require_alias", "true")
+        } else {
+            request
         }
     }
 

@@ -138,9 +138,10 @@ impl Journal {
         deletion: impl Future<Output = Result<bool, E>>,
     ) -> Result<(), E> {
         let handle = self.replaced.record_intent(Replaced { what, entry });
-        let status = match deletion.await? {
-            true => WriteStatus::Written,
-            false => WriteStatus::Refused,
+        let status = if deletion.await? {
+            WriteStatus::Written
+        } else {
+            WriteStatus::Refused
         };
         self.replaced.set(handle, status);
         Ok(())

@@ -35,10 +35,7 @@ pub(super) enum Ownership {
 
 impl Ownership {
     fn ours_if(ours: bool, otherwise: &'static str) -> Self {
-        match ours {
-            true => Self::Ours,
-            false => Self::Foreign(otherwise),
-        }
+        if ours { Self::Ours } else { Self::Foreign(otherwise) }
     }
 
     /// A 404 response alone does not prove absence, since a proxy may send it, and absent objects are not deleted.

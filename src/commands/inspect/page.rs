@@ -199,9 +199,10 @@ fn datafeed(report: &Report) -> Option<Section> {
     let is_set = |fact: &str| facts[fact] == true;
     let others = ["runtime_mappings", "script_fields", "aggregations"];
     let others = others.into_iter().filter(|fact| is_set(fact));
-    let query = match is_set("query") {
-        true => "custom query",
-        false => "all documents",
+    let query = if is_set("query") {
+        "custom query"
+    } else {
+        "all documents"
     };
     let remote = "must also be connected to the target cluster";
     let mut section = Section::new(format!("Datafeed {}", datafeed.id));

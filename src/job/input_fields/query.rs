@@ -296,10 +296,7 @@ impl QueryStringReader<'_, '_> {
         }
         self.skip_while(|c| c.is_whitespace() || "<>=".contains(c));
         let group = self.chars.next_if_eq(&'(').is_some();
-        let value = match group {
-            true => String::new(),
-            false => self.value(),
-        };
+        let value = if group { String::new() } else { self.value() };
         self.owned.extend(group.then_some(true));
         match word.as_str() {
             "_exists_" => self.found.name(&value),
