@@ -46,13 +46,10 @@ pub enum Error {
     /// No response in time.
     #[error("{what}: no response within {}s", after.as_secs())]
     Timeout { what: String, after: Duration },
-    /// Status 401 for a request with a credential. The reason for an unknown API key is that of a missing credential.
-    #[error("{what}: the cluster does not accept the {kind}: {}", source.reason)]
-    Unauthenticated {
-        what: String,
-        kind: &'static str,
-        source: ErrorResponse,
-    },
+    /// Status 401 for a request with a credential, whose kind `what` includes: a separate field would make all errors larger.
+    /// The reason for an unknown API key is that of a missing credential.
+    #[error("{what}: {}", source.reason)]
+    Unauthenticated { what: String, source: ErrorResponse },
     /// Status 401 for a request without a credential.
     #[error("{what}: the cluster requires credentials: {}", source.reason)]
     NoCredentials { what: String, source: ErrorResponse },
@@ -219,7 +216,10 @@ impl Error {
     pub(crate) fn from_response(what: &str, source: ErrorResponse, kind: Option<&'static str>) -> Self {
         let what = what.to_owned();
         match (source.status, kind) {
-            (401, Some(kind)) => Self::Unauthenticated { what, kind, source },
+            (401, Some(kind)) => {
+                let what = format!("{what}: the cluster does not accept the {kind}");
+                Self::Unauthenticated { what, source }
+            }
             (401, None) => Self::NoCredentials { what, source },
             (403, _) if !source.is_or_has("cluster_block_exception") => Self::Forbidden { what, source },
             (404, _) if source.is_or_has("search_context_missing_exception") => Self::ContextExpired { what },
