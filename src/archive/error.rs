@@ -11,23 +11,10 @@ use crate::util::format::quoted;
 /// The finding in a file that cannot be an archive.
 pub(super) const NOT_AN_ARCHIVE: &str = "not a gzip file, so not an esml-state archive";
 
-/// The finding in an empty file.
-pub(super) const EMPTY_FILE: &str = "the file is empty";
-
-const COPY_AGAIN: &str = "if the file was copied, copy it again and compare checksums";
-const EXPORT_AGAIN: &str = "export the job again with `esml-state export JOB`";
-const OTHER_FILE: &str = "pass a file that `esml-state export` wrote; by default, its name ends with _state.tar.gz";
-/// A part of a finding, and its next step.
-const NEXT_STEPS: [(&str, &str); 8] = [
-    (NOT_AN_ARCHIVE, OTHER_FILE),
-    (EMPTY_FILE, COPY_AGAIN),
-    ("the archive is truncated", COPY_AGAIN),
-    ("is damaged: ", COPY_AGAIN),
-    ("SHA-256 does not match", COPY_AGAIN),
-    ("is missing: ", EXPORT_AGAIN),
-    ("the archive is empty", EXPORT_AGAIN),
-    ("`snapshot_doc_count` is", EXPORT_AGAIN),
-];
+pub(super) const COPY_AGAIN: &str = "if the file was copied, copy it again and compare checksums";
+pub(super) const EXPORT_AGAIN: &str = "export the job again with `esml-state export JOB`";
+pub(super) const OTHER_FILE: &str =
+    "pass a file that `esml-state export` wrote; by default, its name ends with _state.tar.gz";
 
 /// The result type of archive functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -40,12 +27,13 @@ pub enum Error {
     /// The archive or a temporary file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The archive is incomplete, changed or hostile. `place` is the entry, and the line if known. `archive` is the file
-    /// whose other findings can be listed.
+    /// The archive is incomplete, changed or hostile. `place` is the entry, and the line if known. Without a `hint`, the other
+    /// findings in the file `archive` can be listed.
     #[error("{place}: {why}")]
     Damaged {
         place: String,
         why: String,
+        hint: Option<&'static str>,
         archive: Option<PathBuf>,
     },
     #[error("the archive would have more than {MAX_ENTRIES} entries, the maximum for an import")]
@@ -78,10 +66,11 @@ impl Error {
         Self::File(FileError::stdout(cause))
     }
 
-    pub(super) fn damaged(place: impl Display, why: impl Into<String>) -> Self {
+    pub(super) fn damaged(place: impl Display, why: impl Into<String>, hint: Option<&'static str>) -> Self {
         Self::Damaged {
             place: place.to_string(),
             why: why.into(),
+            hint,
             archive: None,
         }
     }
@@ -124,10 +113,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::File(error) => return error.hint(),
-            Self::Damaged { why, archive, .. } => {
-                let step = NEXT_STEPS.into_iter().find(|(words, _)| why.contains(words));
+            Self::Damaged { hint: Some(hint), .. } => hint,
+            Self::Damaged { archive, .. } => {
                 let list = |path| format!("list all findings with `esml-state inspect --verify {}`", quoted(path));
-                return step.map(|(_, step)| step.to_owned()).or(archive.as_deref().map(list));
+                return archive.as_deref().map(list);
             }
             Self::TooManyEntries | Self::TooManyIndices => {
                 "export fewer input documents with --inputs-after-date and --inputs-before-date; this does not change \
@@ -170,7 +159,7 @@ pub(super) enum ReadError {
     /// The file is not a complete gzip-compressed tar file: nothing after this can be read.
     #[error("{0}")]
     Corrupt(String),
-    /// A line is invalid: the following lines cannot be matched with their action lines.
+    /// An entry is too large, or a line is invalid: nothing that follows in the archive or in the entry is read.
     #[error("{0}")]
     Malformed(String),
 }
@@ -206,7 +195,7 @@ impl ReadError {
     pub(super) fn of_archive(self, path: &Path) -> Error {
         match self {
             Self::Failed(error) => error,
-            Self::Corrupt(why) | Self::Malformed(why) => Error::damaged(path.display(), why),
+            Self::Corrupt(why) | Self::Malformed(why) => Error::damaged(path.display(), why, Some(COPY_AGAIN)),
         }
     }
 

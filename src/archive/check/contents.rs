@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::archive::error::{Error, Result};
+use crate::archive::error::{COPY_AGAIN, EXPORT_AGAIN, Error, NOT_AN_ARCHIVE, OTHER_FILE, Result};
 use crate::archive::layout::{EntryKind, EntrySummary, Manifest, Part};
 use crate::archive::read::{Archive, DocumentStream};
 use crate::job::{Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot, SnapshotId};
@@ -238,9 +238,15 @@ impl Finding {
 
     /// Returns the finding as an error for the archive with this name.
     pub fn to_error(&self, archive: impl fmt::Display) -> Error {
+        let hint = match (self.incomplete, self.place.as_str()) {
+            (true, _) if self.what == NOT_AN_ARCHIVE => Some(OTHER_FILE),
+            (true, _) => Some(COPY_AGAIN),
+            (false, "") => Some(EXPORT_AGAIN),
+            (false, _) => None,
+        };
         match self.place.as_str() {
-            "" => Error::damaged(archive, &self.what),
-            place => Error::damaged(place, &self.what),
+            "" => Error::damaged(archive, &self.what, hint),
+            place => Error::damaged(place, &self.what, hint),
         }
     }
 }
@@ -252,7 +258,7 @@ impl CheckedArchive {
             return Err(finding.to_error(name).of_archive(&archive.path));
         }
         let parsed = contents.config.clone().zip(contents.snapshot.take());
-        let missing = || Error::damaged(name, "the job configuration or the snapshot document is missing");
+        let missing = || Error::damaged(name, "the job configuration or the snapshot document is missing", None);
         let (config, snapshot) = parsed.ok_or_else(missing)?;
         Ok(Self {
             archive,

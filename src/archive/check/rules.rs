@@ -46,7 +46,8 @@ impl Checker<'_> {
         match self.entries(&mut tar) {
             Ok(()) => return Ok(()),
             Err(ReadError::Failed(error)) => return Err(error),
-            Err(ReadError::Corrupt(why) | ReadError::Malformed(why)) => self.findings.incomplete(&self.place, why),
+            Err(ReadError::Corrupt(why)) => self.findings.incomplete(&self.place, why),
+            Err(ReadError::Malformed(why)) => self.findings.fatal(&self.place, why),
         }
         self.truncated = true;
         Ok(())
@@ -54,7 +55,7 @@ impl Checker<'_> {
 
     fn entries(&mut self, tar: &mut TarReader<'_>) -> Result<(), ReadError> {
         while let Some((entry_type, mut entry)) = tar.next()? {
-            self.place = Place::of_path(&entry.name);
+            self.place = Place::new(None, entry.name.as_str());
             self.require_bounded(&entry)?;
             entry.kind = self.accepted_kind(entry_type, &entry.name);
             entry.documents = match entry.kind.map(|kind| (kind, kind.part())) {
@@ -88,7 +89,7 @@ impl Checker<'_> {
             } else {
                 return Ok(());
             };
-        Err(ReadError::corrupt(why))
+        Err(ReadError::Malformed(why))
     }
 
     /// Returns the kind of the entry; `None` if it is unknown, or if its path or type could do harm.

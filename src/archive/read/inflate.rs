@@ -11,7 +11,7 @@ use std::thread;
 
 use flate2::bufread::GzDecoder;
 
-use crate::archive::error::{EMPTY_FILE, Error, NOT_AN_ARCHIVE, ReadError};
+use crate::archive::error::{Error, NOT_AN_ARCHIVE, ReadError};
 
 /// The first bytes of every gzip member.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -142,7 +142,7 @@ impl<'p, R: Read> Decoder<'p, R> {
                     let start = source.get_ref().offset - source.buffer().len() as u64;
                     let next = source.fill_buf()?;
                     match next.first() {
-                        None if start == 0 => return Err(ReadError::corrupt(EMPTY_FILE).into()),
+                        None if start == 0 => return Err(ReadError::corrupt("the file is empty").into()),
                         None => return Ok(Block::default()),
                         Some(0) => {
                             require_blank(&mut source, "unexpected data after the compressed data")?;
