@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{JOB, cluster_with, dry_run};
 use crate::support::binary::{Binary, Run};
@@ -73,11 +73,9 @@ fn unknown_host_and_closed_port_are_not_retried() {
             "cannot connect to http://127.0.0.1:1/: Connection refused",
         ),
     ] {
-        let began = Instant::now();
         let run = dry_run(&Binary::new(), url, &["-v"]).expect(1);
         run.expect_stderr(cause).expect_stderr("--url");
         assert!(!run.stderr.contains("(attempt "), "{}", run.stderr);
-        assert!(began.elapsed() < Duration::from_secs(9), "it waited");
     }
 }
 
