@@ -70,7 +70,9 @@ impl Error {
             Self::Unauthenticated { .. } => "check that the password, key or token is correct and has not expired",
             Self::NoCredentials { .. } => "pass `--username USER`, which prompts for the password, or `--api-key KEY`",
             Self::UpgradeMode { .. } => UPGRADING,
-            Self::Redirected { .. } => "use Elasticsearch's address in --url, not Kibana's; redirects are not followed",
+            Self::Redirected { .. } => {
+                "use the final address of Elasticsearch in --url, not of Kibana: redirects are not followed"
+            }
             Self::TooLarge { what, .. } if what.contains("_search") => {
                 "lower --page-size, and check that --url is the address of Elasticsearch"
             }
