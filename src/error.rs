@@ -1,5 +1,6 @@
 //! The errors of commands, and their exit codes.
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use crate::util::process::Cancelled;
 use crate::util::process::StopSignal;
 use crate::{archive, cluster, job, state};
 
-/// The exit codes of the program.
+/// The exit codes of the program, ordered by severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -33,6 +34,31 @@ pub enum ExitCode {
     Interrupted = 130,
     /// SIGTERM.
     Terminated = 143,
+}
+
+impl ExitCode {
+    /// The order in which the exit code is selected if several jobs or archives fail.
+    fn severity(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::HungUp | Self::Interrupted | Self::Terminated => 6,
+            Self::Remains => 7,
+            other => other as u8,
+        }
+    }
+}
+
+impl Ord for ExitCode {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = |code: &Self| (code.severity(), *code as u8);
+        order(self).cmp(&order(other))
+    }
+}
+
+impl PartialOrd for ExitCode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl From<StopSignal> for ExitCode {

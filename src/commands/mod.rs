@@ -8,9 +8,11 @@ pub mod pseudonymize;
 pub mod reveal;
 
 mod compatibility;
+mod failure;
 mod interrupt;
 pub(crate) mod options;
 mod question;
 mod session;
 
+pub(crate) use failure::print_failure;
 pub use session::{Environment, RunContext, StopSource};
