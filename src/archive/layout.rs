@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::job::{JobId, SnapshotId};
 
 const SNAPSHOT_PREFIX: &str = "ml-anomalies-snapshot_doc_";
-const MANIFEST: &str = "esml_manifest.json";
+pub(super) const MANIFEST: &str = "esml_manifest.json";
 
 /// The endings of entry names after the safe job ID.
 pub(crate) const ENDINGS: [(&str, EntryKind); 10] = [

@@ -3,6 +3,7 @@
 mod documents;
 mod entries;
 mod inflate;
+mod manifest;
 #[cfg(test)]
 mod tests;
 

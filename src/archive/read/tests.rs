@@ -339,3 +339,133 @@ proptest! {
         }
     }
 }
+
+/// The manifest of a file with these bytes, as JSON.
+fn manifest_of(bytes: &[u8]) -> Option<serde_json::Value> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let manifest = Archive::open(file.path()).unwrap().manifest().unwrap();
+    manifest.map(|manifest| serde_json::to_value(manifest).unwrap())
+}
+
+/// A small archive and its manifest.
+fn small(level: u32) -> (Vec<u8>, serde_json::Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar.gz");
+    write(&path, level, &some(2), &some(4));
+    let manifest = checked(&path).contents.manifest.clone().unwrap();
+    (std::fs::read(&path).unwrap(), serde_json::to_value(manifest).unwrap())
+}
+
+#[test]
+fn the_manifest_is_found_from_the_end_at_every_compression_level() {
+    for level in 0..=9 {
+        let (bytes, manifest) = small(level);
+        assert_eq!(manifest_of(&bytes), Some(manifest), "{level}");
+    }
+}
+
+#[test]
+fn a_manifest_of_several_pieces_is_found_from_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar.gz");
+    write(&path, 0, &[], &some(3000));
+    let found = Archive::open(&path).unwrap().manifest().unwrap().unwrap();
+    assert_eq!(found.entries.len(), 1004);
+    assert_eq!(found.entries, checked(&path).contents.manifest.clone().unwrap().entries);
+}
+
+#[test]
+fn the_manifest_is_read_without_the_entries_before_it() {
+    let (mut bytes, manifest) = small(4);
+    let before = bytes.len() / 2;
+    bytes[..before].fill(b'x');
+    assert_eq!(manifest_of(&bytes), Some(manifest));
+}
+
+#[test]
+fn a_truncated_archive_has_no_manifest_at_its_end() {
+    for level in [0, 4] {
+        let (bytes, _) = small(level);
+        for length in 0..bytes.len() {
+            assert_eq!(manifest_of(&bytes[..length]), None, "{length}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_byte_never_changes_the_manifest() {
+    let (bytes, manifest) = small(4);
+    let mut found = 0;
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x55;
+        match manifest_of(&changed) {
+            // An entry that is not read, or the name of a system in the header of a member.
+            Some(other) => assert_eq!(other, manifest, "{at}"),
+            None => found += 1,
+        }
+    }
+    assert!(found > 300, "{found}");
+}
+
+#[test]
+fn only_the_last_entry_of_an_archive_of_ours_is_its_manifest() {
+    let python = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python/complete.tar.gz");
+    assert_eq!(manifest_of(&std::fs::read(python).unwrap()), None);
+    let (bytes, manifest) = small(4);
+    let mut inflated = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut inflated).unwrap();
+    let member = |content: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(content).unwrap();
+        gzip.finish().unwrap()
+    };
+    // Compressed again by another program, as a single member.
+    assert_eq!(manifest_of(&member(&inflated)), None);
+    let at = inflated.windows(13).rposition(|window| window == b"esml_manifest");
+    let (before, own) = inflated.split_at(at.unwrap());
+    let (content, end) = own.split_at(own.len() - 1024);
+    let join = |members: &[&[u8]]| members.iter().flat_map(|content| member(content)).collect::<Vec<u8>>();
+    let (header, content) = content.split_at(512);
+    assert_eq!(manifest_of(&join(&[before, header, content, end])), Some(manifest));
+    let without_end = join(&[header, content, &end[..512]]);
+    let another_entry = join(&[before, header, content, header, content, end, end]);
+    let large = join(&[before, header, content, &vec![0; 1 << 20]]);
+    let mut renamed = header.to_vec();
+    renamed[0] = b'E';
+    let renamed = join(&[before, &renamed, content, end]);
+    for other in [
+        without_end,
+        another_entry,
+        large,
+        renamed,
+        join(&[b"", b"", b""]),
+        vec![0; 1 << 20],
+    ] {
+        assert_eq!(manifest_of(&other), None);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Archive::open(folder.path()), Err(Error::File(_))));
+}
+
+proptest! {
+    #[test]
+    fn a_random_end_never_panics(
+        length in 0usize..2000,
+        tail in proptest::collection::vec(
+            prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..40),
+                Just(vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0]),
+                Just(small(4).0),
+            ],
+            0..8,
+        ),
+    ) {
+        let (mut bytes, manifest) = small(4);
+        bytes.truncate(length);
+        bytes.extend(tail.concat());
+        let found = manifest_of(&bytes);
+        prop_assert!(found.is_none() || found == Some(manifest));
+    }
+}
