@@ -40,12 +40,17 @@ fn unknown_job_options_are_named_before_the_first_write() {
         test_cluster.stand_in.clear_requests();
         let more: &[&str] = if replaces { &["--replace"] } else { &[] };
         for dry in [&[][..], &["--dry-run"]] {
-            let run = import(&test_cluster, &binary, &archive, &[more, dry].concat()).expect(1);
+            let run = import(&test_cluster, &binary, &archive, &[more, dry].concat()).expect(3);
             run.expect_stderr(
                 "Elasticsearch 7.13.4 does not support these options of the job: analysis_config.model_prune_window, \
                  analysis_config.detectors[0].custom_rules[0].params",
             )
             .expect_stderr("the archive comes from Elasticsearch 8.19.0");
+        }
+        if replaces {
+            let run = import(&test_cluster, &binary, &archive, &[]).expect(3);
+            run.expect_stderr("job web-latency already exists")
+                .expect_stderr("does not support these options of the job: analysis_config.model_prune_window");
         }
         assert_eq!(test_cluster.stand_in.writes().len(), 0);
         ClusterState::of(&test_cluster).assert_same(&before, "refused");
@@ -64,7 +69,7 @@ fn missing_analyzer_is_refused_with_the_message_of_the_cluster() {
     });
     let (binary, archive) = exported_archive(&fixture, options_of(7, 17, 29));
     let test_cluster = TestCluster::in_memory(options_of(7, 13, 4));
-    let run = import(&test_cluster, &binary, &archive, &["--replace"]).expect(1);
+    let run = import(&test_cluster, &binary, &archive, &["--replace"]).expect(3);
     run.expect_stderr("the cluster does not accept the configuration of the job: ")
         .expect_stderr("[ml_standard]");
     assert_eq!(test_cluster.stand_in.writes().len(), 0);
@@ -110,7 +115,7 @@ fn invalid_datafeed_is_refused_before_the_first_write() {
         let before = ClusterState::of(&test_cluster);
         test_cluster.stand_in.clear_requests();
         for dry in [&[][..], &["--dry-run"]] {
-            let run = import(&test_cluster, &binary, &archive, &[&["--replace"], dry].concat()).expect(1);
+            let run = import(&test_cluster, &binary, &archive, &[&["--replace"], dry].concat()).expect(3);
             run.expect_stderr(expected[0])
                 .expect_stderr(expected[1])
                 .expect_stderr("--skip-datafeed");

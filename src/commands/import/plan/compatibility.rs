@@ -154,20 +154,19 @@ impl Planner<'_> {
     /// Sends the configuration of the job and its datafeed to `_validate`. Elasticsearch reports one unknown option at a
     /// time: each is removed from a copy until no more are reported. It does not compare the interval of aggregations
     /// with the bucket span.
-    pub(super) async fn require_accepted(&self, portable: &PortableJob) -> Result<()> {
+    pub(super) async fn check_configuration(&mut self, portable: &PortableJob) -> Result<()> {
         let cluster = self.cluster;
         if portable.datafeed.is_some()
             && let Some((interval, span)) = self.archive.config.unfit_interval()
         {
-            return Err(Error::failed(
-                format!(
-                    "the cluster does not accept the datafeed: the bucket span of its job ({}) is not a multiple of the \
-                     interval of its aggregations ({})",
-                    duration(span),
-                    duration(interval)
-                ),
-                "skip the datafeed with --skip-datafeed",
-            ));
+            let message = format!(
+                "the cluster does not accept the datafeed: the bucket span of its job ({}) is not a multiple of the \
+                 interval of its aggregations ({})",
+                duration(span),
+                duration(interval)
+            );
+            self.conflict(message, "skip the datafeed with --skip-datafeed");
+            return Ok(());
         }
         let body = match cluster.identity.version.at_least(7, 15) {
             true => portable.with_datafeed(self.job)?,
@@ -191,7 +190,8 @@ impl Planner<'_> {
         if of_datafeed {
             hint.push_str(", or skip the datafeed with --skip-datafeed");
         }
-        Err(Error::failed(message, hint))
+        self.conflict(message, hint);
+        Ok(())
     }
 }
 

@@ -81,10 +81,7 @@ pub(super) async fn make(
     let existing = planner.find_existing(&portable).await?;
     let filters = planner.plan_filters().await?;
     let calendars = planner.plan_calendars().await?;
-    // All conflicts are reported together, before anything else.
-    if planner.conflicts.is_empty() {
-        planner.require_accepted(&portable).await?;
-    }
+    planner.check_configuration(&portable).await?;
     Ok(Plan {
         renamer: Renamer::new(archive.job().clone(), job.clone()),
         snapshot_id: archive.snapshot.snapshot_id.clone(),
