@@ -142,6 +142,7 @@ fn smaller(kind: EntryKind) -> &'static str {
         EntryKind::Annotations | EntryKind::Notifications => {
             "exclude it with --annotations-after-date, or delete it on the cluster"
         }
+        EntryKind::Results { .. } => "exclude it with --results-after-date, or delete it on the cluster",
         EntryKind::Snapshot | EntryKind::State => "choose another snapshot with --snapshot-id",
         EntryKind::Calendars => "delete past events from the job's calendars, or remove the job from a calendar",
         EntryKind::Filters => "remove items from the filters that the job's rules use",

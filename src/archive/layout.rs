@@ -22,7 +22,7 @@ const SNAPSHOT_PREFIX: &str = "ml-anomalies-snapshot_doc_";
 pub(super) const MANIFEST: &str = "esml_manifest.json";
 
 /// The endings of entry names after the safe job ID.
-pub(crate) const ENDINGS: [(&str, EntryKind); 10] = [
+pub(crate) const ENDINGS: [(&str, EntryKind); 11] = [
     ("_config.json", EntryKind::Config),
     ("_snapshot_docs.ndjson", EntryKind::State),
     ("_annotations.ndjson", EntryKind::Annotations),
@@ -31,6 +31,7 @@ pub(crate) const ENDINGS: [(&str, EntryKind); 10] = [
     ("_input_mapping.json", EntryKind::InputMapping),
     ("_data_counts.json", EntryKind::DataCounts),
     ("_categories.ndjson", EntryKind::Categories),
+    ("_results_1.ndjson", EntryKind::Results { number: 1 }),
     ("_filters.json", EntryKind::Filters),
     ("_calendars.json", EntryKind::Calendars),
 ];
@@ -41,7 +42,7 @@ pub const MAX_ENTRIES: usize = 100_000;
 /// The maximum size of all decompressed entries in bytes. It is far above the size of real archives and stops
 /// decompression bombs.
 pub(super) const MAX_BYTES: u64 = 1 << 40;
-/// The maximum number of documents in an entry of input documents.
+/// The maximum number of documents in an entry of input documents or results.
 pub const PART_DOCUMENTS: u64 = 10_000;
 /// The approximate size of such an entry in bytes. Several entries are in memory while they are compressed, together
 /// with the pages of all readers.
@@ -81,6 +82,11 @@ pub enum EntryKind {
     DataCounts,
     /// `<safe>_categories.ndjson`
     Categories,
+    /// `<safe>_results_<n>.ndjson`
+    Results {
+        /// The number, starting with 1.
+        number: u64,
+    },
     /// `<safe>_filters.json`
     Filters,
     /// `<safe>_calendars.json`
@@ -100,6 +106,8 @@ pub enum Part {
     Notifications,
     /// Category definitions.
     Categories,
+    /// Results.
+    Results,
     /// Input documents.
     Inputs,
 }
@@ -123,6 +131,7 @@ impl EntryName {
             EntryKind::Manifest => return Self::manifest(),
             EntryKind::Inputs { number: 0 } => format!("{safe}_input.ndjson"),
             EntryKind::Inputs { number } => format!("{safe}_input_{number}.ndjson"),
+            EntryKind::Results { number } => format!("{safe}_results_{number}.ndjson"),
             other => {
                 let ending = ENDINGS.iter().find(|(_, kind)| *kind == other);
                 format!("{safe}{}", ending.map_or("", |(ending, _)| ending))
@@ -154,8 +163,8 @@ impl EntryKind {
         if let Some((ending, kind)) = ending {
             return (name.len() > ending.len()).then_some(*kind);
         }
-        if let Some(number) = name.strip_suffix(".ndjson").and_then(input_number) {
-            return Some(Self::Inputs { number });
+        if let Some(numbered) = name.strip_suffix(".ndjson").and_then(numbered) {
+            return Some(numbered);
         }
         let rest = name.strip_prefix(SNAPSHOT_PREFIX)?.strip_suffix(".json")?;
         (!rest.is_empty()).then_some(Self::Snapshot)
@@ -168,7 +177,25 @@ impl EntryKind {
             Self::Annotations => Some(Part::Annotations),
             Self::Notifications => Some(Part::Notifications),
             Self::Categories => Some(Part::Categories),
+            Self::Results { .. } => Some(Part::Results),
             Self::Inputs { .. } => Some(Part::Inputs),
+            _ => None,
+        }
+    }
+
+    /// Returns the number of an entry whose part may have several; 0 for `<safe>_input.ndjson`.
+    pub fn number(self) -> Option<u64> {
+        match self {
+            Self::Inputs { number } | Self::Results { number } => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Returns the entry after this one in its part; `None` if the part has only one entry.
+    pub fn next(self) -> Option<Self> {
+        match self {
+            Self::Inputs { number } => Some(Self::Inputs { number: number + 1 }),
+            Self::Results { number } => Some(Self::Results { number: number + 1 }),
             _ => None,
         }
     }
@@ -177,7 +204,7 @@ impl EntryKind {
 impl Part {
     /// Whether each document is preceded by an action line.
     pub(super) fn has_actions(self) -> bool {
-        matches!(self, Self::State | Self::Inputs | Self::Categories)
+        matches!(self, Self::State | Self::Inputs | Self::Categories | Self::Results)
     }
 }
 
@@ -207,7 +234,7 @@ pub(super) fn max_document(part: Part) -> u64 {
     match part {
         // Elasticsearch's default limit for a request. State documents have about 17 million bytes.
         Part::State | Part::Inputs => 100 << 20,
-        Part::Annotations | Part::Notifications | Part::Categories => 4 << 20,
+        Part::Annotations | Part::Notifications | Part::Categories | Part::Results => 4 << 20,
     }
 }
 
@@ -223,7 +250,7 @@ pub(super) fn max_text(kind: EntryKind) -> u64 {
     }
 }
 
-/// Whether an entry of input documents is full, so that a document of this size starts a new one. An empty entry
+/// Whether an entry of input documents or results is full, so that a document of this size starts a new one. An empty entry
 /// accepts a document of any size.
 pub fn is_full(documents: u64, bytes: u64, coming: usize) -> bool {
     documents > 0 && (documents == PART_DOCUMENTS || bytes + coming as u64 > PART_BYTES)
@@ -239,13 +266,21 @@ fn snapshot_name(safe_job: &str, snapshot: &SnapshotId) -> String {
     format!("{SNAPSHOT_PREFIX}{safe_job}_model_snapshot_{id}-.json")
 }
 
-fn input_number(stem: &str) -> Option<u64> {
-    let (job, digits) = match stem.strip_suffix("_input") {
-        Some(job) => (job, "0"),
-        None => stem.rsplit_once("_input_")?,
+/// Parses the name of a numbered entry without `.ndjson`.
+fn numbered(stem: &str) -> Option<EntryKind> {
+    let (begin, digits) = match stem.strip_suffix("_input") {
+        Some(_) => (stem, "0"),
+        None => stem.rsplit_once('_')?,
     };
-    let plain = !job.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| digits.parse().ok()).flatten()
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.parse().ok().filter(|_| plain)?;
+    let (job, part) = begin.rsplit_once('_')?;
+    match part {
+        _ if job.is_empty() => None,
+        "input" => Some(EntryKind::Inputs { number }),
+        "results" => Some(EntryKind::Results { number }),
+        _ => None,
+    }
 }
 
 /// The only format version.
@@ -372,7 +407,8 @@ mod tests {
     fn kinds() -> Vec<EntryKind> {
         let mut kinds = vec![EntryKind::Snapshot];
         kinds.extend(ENDINGS.iter().map(|(_, kind)| *kind));
-        kinds.extend([EntryKind::Inputs { number: 12 }, EntryKind::Manifest]);
+        kinds.extend([EntryKind::Inputs { number: 12 }, EntryKind::Results { number: 12 }]);
+        kinds.push(EntryKind::Manifest);
         kinds
     }
 
@@ -419,6 +455,7 @@ mod tests {
         let jobs = [
             "a_config.json.b",
             "x_input_1.ndjson",
+            "x_results_1",
             "ml-anomalies-snapshot_doc",
             "a_snapshot_docs.ndjson",
             "d",
@@ -453,6 +490,9 @@ mod tests {
             "",
             "_config.json",
             "a_input_x.ndjson",
+            "a_results.ndjson",
+            "a_results_x.ndjson",
+            "_results_1.ndjson",
             "notes.txt",
             "a_input_99999999999999999999999.ndjson",
         ] {
@@ -463,7 +503,7 @@ mod tests {
     proptest! {
         #[test]
         fn generated_entry_names_have_one_kind(
-            job in "(ml-anomalies-snapshot_doc|[a-z0-9]{1,3})((_config|_input_1|_snapshot_docs|[.]json|[.]ndjson|[a-z0-9_.-]{1,3}){0,3}[a-z0-9])?",
+            job in "(ml-anomalies-snapshot_doc|[a-z0-9]{1,3})((_config|_input_1|_results_1|_snapshot_docs|[.]json|[.]ndjson|[a-z0-9_.-]{1,3}){0,3}[a-z0-9])?",
             snapshot in "[0-9]{10}|(_config|_input_1|_filters|[.]ndjson|[.]json|[A-Za-z0-9_-]{1,4}){1,3}",
         ) {
             prop_assume!(job.len() <= 64);

@@ -7,6 +7,7 @@ mod id;
 mod input_fields;
 mod mapping;
 mod portable;
+mod results;
 
 pub use config::{Analysis, Datafeed, Detector, JobConfig, scripts_of};
 pub(crate) use config::{GENERATED, Rule, one_or_many};
@@ -23,3 +24,4 @@ pub use mapping::{
     marked_as_ours, marked_by_run, matches_wildcard, target_document_id, target_indices,
 };
 pub use portable::{PortableJob, PortableOptions, Renamer};
+pub use results::ResultType;

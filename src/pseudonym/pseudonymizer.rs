@@ -163,7 +163,7 @@ impl Pseudonymizer {
                 Some(Part::State) => entry = state.take().unwrap_or(entry),
                 Some(part) => entry = self.write_documents(part, entry, level, &mut writer, progress).await?,
             }
-            let is_existing = |known: &EntrySummary| known.kind == Some(kind) && kind.part() != Some(Part::Inputs);
+            let is_existing = |known: &EntrySummary| known.kind == Some(kind) && kind.number().is_none();
             if entry.documents > 0 || self.archive.contents.entries.iter().any(is_existing) {
                 let sealed = tokio::task::block_in_place(|| entry.seal())?;
                 writer.append(sealed)?;
@@ -234,8 +234,8 @@ impl Pseudonymizer {
         }
     }
 
-    /// Writes the documents of a part in order. Input documents are divided into entries as in an export, and the last
-    /// entry is returned. Their IDs are replaced, since they may contain values.
+    /// Writes the documents of a part in order. Input documents and results are divided into entries as in an export, and
+    /// the last entry is returned. The IDs of input documents are replaced, since they may contain values.
     async fn write_documents(
         &mut self,
         part: Part,
@@ -246,16 +246,16 @@ impl Pseudonymizer {
     ) -> Result<EntryBuilder> {
         let (job, snapshot) = (self.archive.job(), &self.archive.snapshot.snapshot_id);
         let rewriter = &mut self.rewriter;
-        let mut number = 1;
         let mut write = |document: &Document| {
             let text = rewriter.document(part, &document.source)?;
+            if let Some(next) = entry.kind().next()
+                && archive::is_full(entry.documents, entry.bytes, text.len())
+            {
+                let name = EntryName::of(next, job, snapshot);
+                let full = std::mem::replace(&mut entry, EntryBuilder::new(name, level));
+                writer.append(full.seal()?)?;
+            }
             if part == Part::Inputs {
-                if archive::is_full(entry.documents, entry.bytes, text.len()) {
-                    number += 1;
-                    let name = EntryName::of(EntryKind::Inputs { number }, job, snapshot);
-                    let full = std::mem::replace(&mut entry, EntryBuilder::new(name, level));
-                    writer.append(full.seal()?)?;
-                }
                 let id = rewriter.tokens.file.key.unrecorded_token(document.own_id());
                 return Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?);
             }

@@ -1,7 +1,7 @@
 //! Invalid lines and entries.
 
 use super::Case;
-use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, valid};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, INPUTS, NOTIFICATIONS, RESULTS, SNAPSHOT, STATE, valid};
 
 const ACTION: &str = r#"{"index":{"_index":"i","_id":"x"}}"#;
 
@@ -29,7 +29,7 @@ fn lines(cases: &mut Vec<Case>) {
             cases.push(Case::new(rule, format!("{part}: {name}"), all.pack()));
         }
     }
-    for part in [INPUTS, CATEGORIES, STATE] {
+    for part in [INPUTS, CATEGORIES, RESULTS, STATE] {
         for (name, line) in [("an array", "[]"), ("truncated", "{\"a\""), ("an empty line", "")] {
             let all = valid().append(part, format!("{ACTION}\n{line}\n").as_bytes());
             cases.push(Case::new(rule, format!("{part}: {name}"), all.pack()));
@@ -39,7 +39,7 @@ fn lines(cases: &mut Vec<Case>) {
 
 fn actions(cases: &mut Vec<Case>) {
     let rule = "an invalid action line";
-    for part in [INPUTS, CATEGORIES, STATE] {
+    for part in [INPUTS, CATEGORIES, RESULTS, STATE] {
         for (name, lines) in [
             ("none", "{\"a\":1}\n{}\n"),
             ("without a document", "{\"index\":{\"_index\":\"i\",\"_id\":\"x\"}}\n"),

@@ -60,6 +60,7 @@ pub fn cases() -> Vec<Case> {
         ("same kind, different name", "other_config.json"),
         ("same kind, in a directory", "x/log-categories_config.json"),
         ("same number of input documents", "other_input_1.ndjson"),
+        ("same number of results", "other_results_1.ndjson"),
         ("an unknown name", "log-categories_twice"),
     ] {
         let twice = valid()

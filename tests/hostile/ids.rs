@@ -1,7 +1,7 @@
 //! IDs that Elasticsearch would refuse, and documents of other jobs.
 
 use super::Case;
-use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, NOTIFICATIONS, SNAPSHOT, valid};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, NOTIFICATIONS, RESULTS, SNAPSHOT, result, valid};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -74,5 +74,94 @@ pub fn cases() -> Vec<Case> {
         let all = valid().append(ANNOTATIONS, format!("{line}\n").as_bytes());
         cases.push(Case::new(rule, name, all.pack()));
     }
+    results(&mut cases);
     cases
+}
+
+/// Results are written to an index that jobs share: a wrong ID would overwrite another document.
+fn results(cases: &mut Vec<Case>) {
+    let rule = "documents that are not results of the job";
+    let own = |result_type: &str| format!("{{\"job_id\":\"log-categories\",\"result_type\":\"{result_type}\"}}");
+    let of_other_job = "{\"job_id\":\"other\",\"result_type\":\"bucket\"}".to_owned();
+    let long = format!("log-categories_bucket_influencer_1_900_{}", "x".repeat(500));
+    for (name, id, source) in [
+        ("a result of another job", "other_bucket_1_900", of_other_job.clone()),
+        ("the job ID of another job", "log-categories_bucket_1_900", of_other_job),
+        ("the ID of another job", "other_bucket_1_900", own("bucket")),
+        (
+            "the ID of a job whose ID begins with this one",
+            "log-categories_bucket_1_bucket_1_900",
+            own("bucket"),
+        ),
+        (
+            "the ID of another type",
+            "log-categories_record_1_900_0_1_1",
+            own("bucket"),
+        ),
+        (
+            "the ID of another document",
+            "log-categories_data_counts",
+            own("bucket"),
+        ),
+        (
+            "the ID of a model snapshot",
+            "log-categories_model_snapshot_1",
+            own("bucket"),
+        ),
+        ("an arbitrary ID", "x", own("model_size_stats")),
+        ("an ID without parameters", "log-categories_bucket_", own("bucket")),
+        (
+            "an ID with a text in place of a time",
+            "log-categories_bucket_x_900",
+            own("bucket"),
+        ),
+        ("an ID of more than 512 bytes", &long, own("bucket_influencer")),
+        ("quantiles", "log-categories_quantiles", own("quantiles")),
+        ("timing statistics", "log-categories_timing_stats", own("timing_stats")),
+        (
+            "a model snapshot",
+            "log-categories_model_snapshot_1",
+            own("model_snapshot"),
+        ),
+        (
+            "a category",
+            "log-categories_category_definition_1",
+            own("category_definition"),
+        ),
+        (
+            "no type",
+            "log-categories_bucket_1_900",
+            "{\"job_id\":\"log-categories\"}".to_owned(),
+        ),
+        (
+            "no job",
+            "log-categories_bucket_1_900",
+            "{\"result_type\":\"bucket\"}".to_owned(),
+        ),
+        (
+            "two types",
+            "log-categories_bucket_1_900",
+            "{\"job_id\":\"log-categories\",\"result_type\":\"bucket\",\"result_type\":\"record\"}".to_owned(),
+        ),
+        (
+            "a type that is a list",
+            "log-categories_bucket_1_900",
+            "{\"job_id\":\"log-categories\",\"result_type\":[\"bucket\"]}".to_owned(),
+        ),
+    ] {
+        let all = valid().append(RESULTS, result(id, &source).as_bytes());
+        cases.push(Case::new(rule, name, all.pack()));
+    }
+    let twice = result("log-categories_bucket_1_900", &own("bucket"));
+    let both = valid().append(RESULTS, format!("{twice}{twice}").as_bytes());
+    cases.push(Case::new(rule, "the same result twice", both.pack()));
+    let second = valid()
+        .append(RESULTS, twice.as_bytes())
+        .set("_results_2.ndjson", twice.clone());
+    cases.push(Case::new(rule, "the same result in two entries", second.pack()));
+    let rule = "a gap in the numbers of entries";
+    for number in [0, 3] {
+        let gap = valid().set(&format!("_results_{number}.ndjson"), twice.clone());
+        cases.push(Case::new(rule, format!("results entry {number}"), gap.pack()));
+    }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::import_safety::archive_of;
 use crate::support::archive::{TarMember, blocks, gzip, members};
+use crate::support::fixtures::Fixture;
 
 pub const JOB: &str = "log-categories";
 pub const CONFIG: &str = "_config.json";
@@ -14,6 +15,7 @@ pub const SNAPSHOT: &str = "snapshot_doc_";
 pub const STATE: &str = "_snapshot_docs.ndjson";
 pub const INPUTS: &str = "_input_1.ndjson";
 pub const CATEGORIES: &str = "_categories.ndjson";
+pub const RESULTS: &str = "_results_1.ndjson";
 pub const ANNOTATIONS: &str = "_annotations.ndjson";
 pub const NOTIFICATIONS: &str = "_notifications.ndjson";
 const MANIFEST: &str = "esml_manifest.json";
@@ -25,6 +27,11 @@ pub struct Entries(pub Vec<TarMember>);
 /// Returns the entries as written by an export, with their manifest.
 pub fn exported() -> Entries {
     Entries(members(&archive_of(JOB)))
+}
+
+/// Returns the line of a result, preceded by its action line.
+pub fn result(id: &str, source: &str) -> String {
+    format!("{{\"index\":{{\"_id\":\"{id}\"}}}}\n{source}\n")
 }
 
 /// Returns the entries without a manifest, with the model state in three documents.
@@ -51,7 +58,14 @@ fn split() -> Entries {
         format!("{{\"compressed\":[\"{three}\"],\"eos\":true}}"),
     ];
     split.extend(lines.drain(2..));
+    let results: String = Fixture::load(JOB)
+        .with_results(2)
+        .results
+        .iter()
+        .map(|stored| result(&stored.id, &stored.source))
+        .collect();
     all.set(STATE, split.join("\n") + "\n")
+        .set(RESULTS, results)
         .json(SNAPSHOT, |snapshot| snapshot["snapshot_doc_count"] = 3.into())
 }
 

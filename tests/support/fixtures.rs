@@ -1,6 +1,7 @@
 //! Jobs with real model state, and functions to put them on a stand-in cluster.
 
 mod changed;
+pub mod results;
 mod seed;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub struct Fixture {
     pub notifications: Vec<StoredDocument>,
     /// Category definitions, stored as `<job>_category_definition_<n>`.
     pub categories: Vec<StoredDocument>,
+    /// Results (see [`Fixture::with_results`]).
+    pub results: Vec<StoredDocument>,
     /// `<job>_data_counts`.
     pub data_counts: Value,
     /// Filters.
@@ -55,7 +58,7 @@ pub struct Fixture {
     pub inputs: Vec<StoredDocument>,
     /// The source indices in the order of the datafeed.
     pub sources: Vec<String>,
-    /// Results of another job in the same index, which must not be changed.
+    /// Results of other jobs in the same index, which must not be changed.
     pub bystanders: Vec<StoredDocument>,
 }
 
@@ -147,6 +150,7 @@ impl Fixture {
                 format!("{name}-notification-{number}")
             }),
             categories: lines(name, "categories.ndjson", category),
+            results: Vec::new(),
             data_counts: parsed(name, "data_counts.json"),
             filters: parsed(name, "filters.json"),
             calendars: parsed(name, "calendars.json"),

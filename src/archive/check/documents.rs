@@ -9,7 +9,7 @@ use super::contents::{Contents, Findings, Place, StateSummary};
 use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::{EntryKind, Limits, MAX_INDICES, MAX_STATE_DOCUMENTS, Part};
 use crate::archive::read::{DocumentOrder, DocumentReader, Position, TarReader};
-use crate::job::{JobConfig, JobId};
+use crate::job::{JobConfig, JobId, ResultType};
 use crate::json::{Object, check_members, for_each_member, replace_lone_surrogates, without_value};
 use crate::state::{ChunkDecoder, StateDocId, StateKind, split_number};
 use crate::util::spool::Repetitions;
@@ -20,7 +20,7 @@ const MAX_INDEX: usize = 512;
 const MAX_ID: usize = 512;
 /// The maximum number of distinct job IDs that are stored.
 const MAX_OWNERS: usize = 8;
-/// The maximum number of characters stored of a job ID, which is above the limit for job IDs.
+/// The maximum number of characters stored of a job ID or a type, which is above the limit for job IDs.
 const MAX_JOB_ID: usize = 100;
 /// The maximum number of distinct IDs before `#` that are stored.
 const MAX_BASES: usize = 8;
@@ -69,6 +69,8 @@ pub(super) struct Checker<'v> {
     inputs: Repetitions,
     /// The numbers of categories.
     categories: Repetitions,
+    /// The IDs of results.
+    results: Repetitions,
     /// The job IDs in documents, each with its first place.
     owners: BTreeMap<String, Place>,
 }
@@ -96,6 +98,7 @@ impl<'v> Checker<'v> {
             state_documents: 0,
             inputs: Repetitions::default(),
             categories: Repetitions::default(),
+            results: Repetitions::default(),
             owners: BTreeMap::new(),
         }
     }
@@ -135,13 +138,18 @@ impl<'v> Checker<'v> {
         }
         // The check uses the document as Elasticsearch reads it. Its bytes are imported unchanged.
         let source = replace_lone_surrogates(source);
-        let job = job_of(part, &source).map_err(ReadError::Malformed)?;
+        if id.is_some_and(|id| id.len() > MAX_ID) {
+            let what = format!("the action line's `_id` has more than {MAX_ID} bytes");
+            self.findings.fatal(place, what);
+        }
+        let members = members_of(part, &source).map_err(ReadError::Malformed)?;
         match (part, index, id) {
             (Part::Inputs, Some(index), Some(id)) => self.input(index, id, place)?,
             (Part::Categories, _, Some(id)) => self.category(id, place)?,
+            (Part::Results, _, Some(id)) => self.result(id, &members, place)?,
             _ => {}
         }
-        match job {
+        match members.job {
             Some(job) => self.belongs_to(&job, place),
             // A field of input documents may have this name.
             None if part == Part::Inputs => {}
@@ -187,8 +195,8 @@ impl<'v> Checker<'v> {
         Ok(())
     }
 
-    /// Categories are written under their original IDs to an index that jobs share. An invalid ID would overwrite a
-    /// document of another job.
+    /// Categories are written under their original IDs to an index that jobs share. An invalid ID would overwrite
+    /// another document.
     fn category(&mut self, id: &str, place: &Place) -> Result<()> {
         let parts = id.rsplit_once(CATEGORY);
         let Some((job, number)) = parts.filter(|(_, number)| is_category_number(number)) else {
@@ -201,6 +209,21 @@ impl<'v> Checker<'v> {
         Ok(())
     }
 
+    /// Results are written to the same index as categories.
+    fn result(&mut self, id: &str, members: &Members, place: &Place) -> Result<()> {
+        let result_type = members.result_type.as_deref().and_then(ResultType::parse);
+        let job = members.job.as_deref().unwrap_or_default();
+        let what = match result_type {
+            None => "the document is not a result: its `result_type` is missing or has another value".to_owned(),
+            Some(result_type) if !result_type.is_id_of(job, id) => {
+                format!("`{id}` is not the ID of a result of type `{result_type}` of job `{job}`")
+            }
+            Some(_) => return self.results.add(id).map_err(Error::temporary),
+        };
+        self.findings.fatal(place, what);
+        Ok(())
+    }
+
     fn belongs_to(&mut self, job: &str, place: &Place) {
         if !self.owners.contains_key(job) && self.owners.len() < MAX_OWNERS {
             self.owners.insert(job.to_owned(), place.clone());
@@ -209,10 +232,6 @@ impl<'v> Checker<'v> {
 
     fn input(&mut self, index: &str, id: &str, place: &Place) -> Result<()> {
         let (findings, indices) = (&mut self.findings, &mut self.contents.input_indices);
-        if id.len() > MAX_ID {
-            let what = format!("the action line's `_id` has more than {MAX_ID} bytes");
-            findings.fatal(place, what);
-        }
         self.inputs.add((index, id)).map_err(Error::temporary)?;
         if index.len() > MAX_INDEX {
             findings.fatal(place, "the action line's `_index` is not an index name");
@@ -251,9 +270,13 @@ impl<'v> Checker<'v> {
     pub(super) fn finish_documents(&mut self) -> Result<()> {
         let (contents, findings) = (&mut self.contents, &mut self.findings);
         contents.repeated_inputs = std::mem::take(&mut self.inputs).any().map_err(Error::temporary)?;
-        if std::mem::take(&mut self.categories).any().map_err(Error::temporary)? {
-            let place = contents.place_of(EntryKind::Categories);
-            findings.fatal(&place, "two categories have the same ID");
+        for (ids, kind, documents) in [
+            (&mut self.categories, EntryKind::Categories, "categories"),
+            (&mut self.results, EntryKind::Results { number: 1 }, "results"),
+        ] {
+            if std::mem::take(ids).any().map_err(Error::temporary)? {
+                findings.fatal(&contents.place_of(kind), format!("two {documents} have the same ID"));
+            }
         }
         let place = contents.place_of(EntryKind::State);
         let [model, categorizer] = &mut self.state;
@@ -268,26 +291,40 @@ impl<'v> Checker<'v> {
     }
 }
 
-/// Parses a document, which must be a JSON object. Returns its job, except for input documents.
+/// The members of a document that determine whether it belongs to the archive.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Members {
+    job: Option<String>,
+    result_type: Option<String>,
+}
+
+/// Parses a document, which must be a JSON object. Members of input documents are not returned.
 ///
 /// Input documents are numerous and unchanged from the source cluster, which has already checked them. In other
 /// documents, duplicate members are refused, as Elasticsearch does.
-fn job_of(part: Part, source: &[u8]) -> Result<Option<String>, String> {
+fn members_of(part: Part, source: &[u8]) -> Result<Members, String> {
     let text = std::str::from_utf8(source).map_err(|cause| format!("not UTF-8: {cause}"))?;
     let not_an_object = |cause| format!("not a JSON object: {}", without_value(&cause));
     if part == Part::Inputs {
         let read = serde_json::from_str::<Object<IgnoredAny>>(text);
-        return read.map(|_| None).map_err(not_an_object);
+        return read.map(|_| Members::default()).map_err(not_an_object);
     }
-    let mut job = None;
-    let is_job = |name: &str| name == "job_id";
-    for_each_member(text, is_job, |_, value| job = Some(job_id_text(value.get()))).map_err(not_an_object)?;
+    let mut members = Members::default();
+    let wanted = |name: &str| matches!(name, "job_id" | "result_type");
+    let read = for_each_member(text, wanted, |name, value| {
+        let member = match &*name {
+            "job_id" => &mut members.job,
+            _ => &mut members.result_type,
+        };
+        *member = Some(short_text(value.get()));
+    });
+    read.map_err(not_an_object)?;
     check_members(text).map_err(|cause| without_value(&cause))?;
-    Ok(job)
+    Ok(members)
 }
 
-/// Returns the text of a `job_id`, truncated if it is too long.
-fn job_id_text(json: &str) -> String {
+/// Returns the text of a job ID or a type, truncated if it is too long.
+fn short_text(json: &str) -> String {
     if !json.starts_with('"') {
         return "(not a string)".to_owned();
     }
@@ -351,19 +388,20 @@ mod tests {
     #[test]
     fn documents_other_than_objects_are_refused() {
         for bad in [&b""[..], b"[]", b"1", b"{", b"{} {}", b"{\"a\":\"\xff\"}"] {
-            assert!(job_of(Part::Inputs, bad).is_err(), "{bad:?}");
-            assert!(job_of(Part::Annotations, bad).is_err(), "{bad:?}");
+            assert!(members_of(Part::Inputs, bad).is_err(), "{bad:?}");
+            assert!(members_of(Part::Annotations, bad).is_err(), "{bad:?}");
         }
         let repeated = br#"{"a":[{"job_id":"x"}],"job_id":"a","job_id":"b"}"#;
-        assert!(job_of(Part::Annotations, repeated).is_err());
-        assert_eq!(job_of(Part::Inputs, repeated), Ok(None));
+        assert!(members_of(Part::Annotations, repeated).is_err());
+        assert_eq!(members_of(Part::Inputs, repeated), Ok(Members::default()));
         for long in ["x".repeat(500), "x".repeat(5000), "\u{1}".repeat(90)] {
             let document = serde_json::json!({"job_id": long}).to_string();
-            let job = job_of(Part::Annotations, document.as_bytes()).unwrap().unwrap();
+            let members = members_of(Part::Annotations, document.as_bytes()).unwrap();
+            let job = members.job.unwrap();
             assert!(job.len() > 64 && job.len() <= MAX_JOB_ID, "{job}");
         }
         let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
-        assert!(job_of(Part::Inputs, deep.as_bytes()).is_ok());
+        assert!(members_of(Part::Inputs, deep.as_bytes()).is_ok());
     }
 
     #[test]

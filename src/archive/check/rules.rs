@@ -9,7 +9,7 @@ use tar::EntryType;
 use super::contents::{Contents, Findings, Place};
 use super::documents::Checker;
 use crate::archive::error::{ReadError, Result};
-use crate::archive::layout::{EntryKind, EntrySummary, FORMAT_VERSION, MAX_ENTRIES, Manifest, max_text};
+use crate::archive::layout::{EntryKind, EntrySummary, FORMAT_VERSION, MAX_ENTRIES, Manifest, Part, max_text};
 use crate::archive::read::TarReader;
 use crate::job::{self, Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot};
 use crate::json::{check_members, without_value};
@@ -151,7 +151,9 @@ impl Checker<'_> {
         if !truncated {
             complete(contents, findings);
         }
-        input_numbers(contents, truncated, findings);
+        for (part, documents) in [(Part::Inputs, "input documents"), (Part::Results, "results")] {
+            entry_numbers(contents, part, documents, truncated, findings);
+        }
         if let Some(manifest) = &contents.manifest {
             as_listed(manifest, contents, findings);
         }
@@ -289,15 +291,15 @@ fn complete(contents: &Contents, findings: &mut Findings) {
     }
 }
 
-/// Checks that entries of input documents are numbered from 1 without gaps, or that there is a single entry of the
-/// older form.
-fn input_numbers(contents: &Contents, truncated: bool, findings: &mut Findings) {
-    let number = |entry: &EntrySummary| match entry.kind {
-        Some(EntryKind::Inputs { number }) => Some((number, Place::new(entry.kind, entry.name.as_str()))),
-        _ => None,
+/// Checks that the entries of a part are numbered from 1 without gaps. For input documents, there may be a single
+/// entry of the older form instead.
+fn entry_numbers(contents: &Contents, part: Part, documents: &str, truncated: bool, findings: &mut Findings) {
+    let number = |entry: &EntrySummary| {
+        let kind = entry.kind.filter(|kind| kind.part() == Some(part));
+        Some((kind?.number()?, Place::new(kind, entry.name.as_str())))
     };
     let numbered: BTreeMap<u64, Place> = contents.entries.iter().filter_map(number).collect();
-    if let Some(old) = numbered.get(&0) {
+    if let Some(old) = numbered.get(&0).filter(|_| part == Part::Inputs) {
         if numbered.len() > 1 {
             let what = "the archive has both the old and the new form of entries with input documents: the same documents \
                         would be imported twice";
@@ -308,7 +310,7 @@ fn input_numbers(contents: &Contents, truncated: bool, findings: &mut Findings) 
     let mut in_order = numbered.iter().zip(1..);
     let gap = in_order.find(|((number, _), expected)| *number != expected);
     if let Some(((number, place), expected)) = gap.filter(|_| !truncated) {
-        let what = format!("is number {number}, but there is no entry of input documents with number {expected}");
+        let what = format!("is number {number}, but there is no entry of {documents} with number {expected}");
         findings.fatal(place, what);
     }
 }

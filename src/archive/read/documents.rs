@@ -135,11 +135,13 @@ impl Action {
         // Without an early exit, so that the compiler can process many bytes at once.
         let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
         let plain = |text: &str| !text.bytes().fold(false, |any, byte| any | odd(byte));
-        let names = line.strip_prefix(r#"{"index":{"_index":""#)?.strip_suffix(r#""}}"#)?;
-        let (index, rest) = names.split_once('"')?;
-        let id = rest.strip_prefix(r#","_id":""#)?;
-        (plain(index) && plain(id)).then(|| Self {
-            index: Some(index.to_owned()),
+        let names = line.strip_prefix(r#"{"index":{""#)?.strip_suffix(r#""}}"#)?;
+        let (index, id) = match names.strip_prefix(r#"_index":""#) {
+            Some(names) => names.split_once(r#"","_id":""#).map(|(index, id)| (Some(index), id))?,
+            None => (None, names.strip_prefix(r#"_id":""#)?),
+        };
+        (index.is_none_or(plain) && plain(id)).then(|| Self {
+            index: index.map(str::to_owned),
             id: Some(id.to_owned()),
         })
     }
@@ -232,7 +234,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Returns the `_id` of a state document, a category or an input document.
+    /// Returns the `_id` of a state document, a category, a result or an input document.
     #[allow(
         clippy::expect_used,
         reason = "with an empty ID, another document could be overwritten"

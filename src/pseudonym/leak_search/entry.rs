@@ -78,8 +78,8 @@ impl<'s> EntrySearch<'s> {
 
     /// Whether this line contains the ID of the following document.
     fn is_action(&self) -> bool {
-        use EntryKind::{Categories, Inputs, State};
-        self.line % 2 == 1 && matches!(self.kind, Some(State | Categories | Inputs { .. }))
+        use EntryKind::{Categories, Inputs, Results, State};
+        self.line % 2 == 1 && matches!(self.kind, Some(State | Categories | Results { .. } | Inputs { .. }))
     }
 
     fn part(&mut self, bytes: &[u8]) -> Result<()> {

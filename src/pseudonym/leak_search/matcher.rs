@@ -60,7 +60,7 @@ const NAME_PARTS: [&str; 9] = [
 pub(super) enum TextLocation {
     /// An input document.
     Input,
-    /// Another document: an annotation, a notification, a category, a filter or a calendar.
+    /// Another document: an annotation, a notification, a category, a result, a filter or a calendar.
     Document,
     /// A configuration, a mapping, a snapshot document, a manifest, an action line, or unknown text.
     Other,
@@ -70,10 +70,10 @@ pub(super) enum TextLocation {
 
 impl TextLocation {
     pub(super) fn of(kind: Option<EntryKind>) -> Self {
-        use EntryKind::{Annotations, Calendars, Categories, Filters, Inputs, Notifications};
+        use EntryKind::{Annotations, Calendars, Categories, Filters, Inputs, Notifications, Results};
         match kind {
             Some(Inputs { .. }) => Self::Input,
-            Some(Annotations | Notifications | Categories | Filters | Calendars) => Self::Document,
+            Some(Annotations | Notifications | Categories | Results { .. } | Filters | Calendars) => Self::Document,
             _ => Self::Other,
         }
     }

@@ -18,7 +18,7 @@ use crate::archive::{
     Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Limits, Manifest, Part, Rule, StateSummary,
 };
 use crate::commands::compatibility::{MissingPart, missing_parts};
-use crate::job::{Datafeed, Detector, JobConfig};
+use crate::job::{Datafeed, Detector, JobConfig, ResultType};
 use crate::report::Histogram;
 use crate::state::StateKind;
 use crate::util::timestamp::{EpochMillis, date_field};
@@ -31,11 +31,12 @@ pub(super) use messages::Message;
 /// The time field of input documents if the configuration is missing.
 const DEFAULT_TIME_FIELD: &str = "@timestamp";
 /// The parts in the order of the page, with their names in the document and on the page.
-pub(super) const PARTS: [(Part, &str, &str); 5] = [
+pub(super) const PARTS: [(Part, &str, &str); 6] = [
     (Part::State, "state", "State"),
     (Part::Categories, "categories", "Categories"),
     (Part::Annotations, "annotations", "Annotations"),
     (Part::Notifications, "notifications", "Notifications"),
+    (Part::Results, "results", "Results"),
     (Part::Inputs, "inputs", "Input documents"),
 ];
 /// Version of the document, increased when a member is removed or changes its meaning.
@@ -58,6 +59,8 @@ pub(crate) struct Report {
     pub(crate) patterns: Vec<PatternFacts>,
     pub(crate) categories: Option<CategoriesFacts>,
     pub(crate) parts: Vec<PartFacts>,
+    /// `None` without results.
+    pub(crate) results: Option<ResultFacts>,
     pub(crate) inputs: Option<InputFacts>,
     pub(crate) annotations: AnnotationFacts,
     /// IDs.
@@ -126,6 +129,12 @@ pub(crate) struct PartFacts {
     pub(crate) undated: u64,
 }
 
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct ResultFacts {
+    /// Results by type.
+    pub(crate) types: BTreeMap<&'static str, u64>,
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct InputFacts {
     /// Documents by source index.
@@ -148,6 +157,7 @@ pub(super) struct FactCollector {
     times: BTreeMap<Part, PartTimes>,
     patterns: Patterns,
     categories: Categories,
+    results: ResultFacts,
     messages: BTreeMap<Part, LatestMessages>,
     /// Set with `--values`; shared with the receiver of the decoded state.
     values: Option<Rc<RefCell<ValueCollector>>>,
@@ -176,6 +186,7 @@ impl DocumentVisitor for FactCollector {
         let time = match part {
             Part::State => return,
             Part::Categories => return self.categories.add(&parsed(), self.values.is_some()),
+            Part::Results => self.results.add(&parsed()),
             Part::Inputs => document_time(source, self.time_field.as_deref().unwrap_or(DEFAULT_TIME_FIELD)),
             Part::Annotations | Part::Notifications => {
                 let document: Value = parsed();
@@ -227,6 +238,7 @@ impl FactCollector {
             patterns,
             categories: has(Part::Categories).then(|| self.categories.into_facts()),
             parts: parts(&contents, &self.times),
+            results: has(Part::Results).then_some(self.results),
             inputs: has(Part::Inputs).then(|| InputFacts {
                 indices: contents.input_indices.clone(),
                 mapping: contents.texts.contains_key(&EntryKind::InputMapping),
@@ -245,6 +257,16 @@ impl FactCollector {
                 .map(|part| self.messages.remove(&part).unwrap_or_default().into_list()),
             contents,
         }
+    }
+}
+
+impl ResultFacts {
+    /// Counts a result and returns its time. Some versions write model sizes without the time of a bucket.
+    fn add(&mut self, result: &Value) -> Option<EpochMillis> {
+        if let Some(known) = result["result_type"].as_str().and_then(ResultType::parse) {
+            *self.types.entry(known.name()).or_default() += 1;
+        }
+        time_of(&result["timestamp"]).or_else(|| time_of(&result["log_time"]))
     }
 }
 

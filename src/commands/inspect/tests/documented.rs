@@ -9,8 +9,9 @@ use crate::commands::inspect::tests::examples::{full, full_with_values};
 const DOCUMENTATION: &str = include_str!("../../../../docs/inspect-json.md");
 
 /// Objects whose members are names from the archive.
-const OPEN: [&str; 4] = [
+const OPEN: [&str; 5] = [
     "archive.written.options",
+    "results.types",
     "inputs.indices",
     "values.fields[].parts",
     "values.fields[].values[].parts",
@@ -74,6 +75,7 @@ fn documentation_lists_exactly_the_members() {
         "data_counts",
         "values",
         "categories",
+        "results",
         "inputs",
         "inputs.histogram",
     ] {

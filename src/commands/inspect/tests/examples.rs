@@ -6,7 +6,7 @@ use crate::archive::{Contents, EntrySummary, Finding, Limits, Manifest, Part, Ru
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
     self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, InputFacts, Message,
-    PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
+    PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report, ResultFacts,
 };
 use crate::commands::inspect::values::{UnreadableFacts, ValueCollector};
 use crate::job::{JobConfig, Snapshot};
@@ -106,8 +106,12 @@ pub(in crate::commands::inspect) fn full() -> Report {
             part("state", 2, false),
             part("annotations", 12, true),
             part("notifications", 1, true),
+            part("results", 1_200, true),
             part("inputs", 300_000, true),
         ],
+        results: Some(ResultFacts {
+            types: [("bucket", 1_000), ("record", 200)].into(),
+        }),
         inputs: Some(InputFacts {
             indices: [("weblogs-2024.01".to_owned(), 300_000)].into(),
             mapping: true,

@@ -43,6 +43,10 @@ pub fn results() -> Value {
     for name in [
         "timestamp",
         "log_time",
+        "forecast_create_timestamp",
+        "forecast_start_timestamp",
+        "forecast_end_timestamp",
+        "forecast_expiry_timestamp",
         "latest_record_time_stamp",
         "latest_result_time_stamp",
         "latest_record_timestamp",
