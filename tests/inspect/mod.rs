@@ -3,6 +3,7 @@
 mod browser;
 mod compare;
 mod damaged;
+mod directory;
 mod entries;
 mod html;
 mod pages;

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -61,6 +61,32 @@ impl Archive {
             _ => io::Error::other("not a regular file (an archive is read more than once)"),
         };
         Err(failed(cause))
+    }
+
+    /// Returns the paths of the archives in a directory (`*.tar.gz`), sorted, at least one. Hidden files are left out, as by a
+    /// shell.
+    ///
+    /// # Errors
+    /// [`Error::File`], also if there are none.
+    pub fn paths_in(directory: &Path) -> Result<Vec<PathBuf>> {
+        let is_archive = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.ends_with(".tar.gz") && !name.starts_with('.')
+        };
+        let found = std::fs::read_dir(directory).and_then(|entries| {
+            let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+            paths.collect::<io::Result<Vec<PathBuf>>>()
+        });
+        let mut paths = found.map_err(|cause| Error::read(directory, cause))?;
+        paths.retain(is_archive);
+        paths.sort_unstable();
+        match paths.is_empty() {
+            true => Err(Error::read(
+                directory,
+                io::Error::other("it contains no archives (*.tar.gz)"),
+            )),
+            false => Ok(paths),
+        }
     }
 
     /// Wraps an open file; `path` is used in messages.

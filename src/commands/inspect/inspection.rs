@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::facts::{FactCollector, Report};
 use super::options::{EscapingWriter, InspectOptions, is_standard_stream};
 use super::values;
-use crate::archive::{self, Archive, Contents, Limits};
+use crate::archive::{self, Archive, Contents, DocumentVisitor, Limits};
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
 use crate::util::atomic_file::FileError;
@@ -49,7 +49,12 @@ pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal
 }
 
 /// Compressed bytes and contents.
-fn check(path: &Path, limits: Limits, visitor: &mut FactCollector, terminal: &Terminal) -> Result<(u64, Contents)> {
+pub(super) fn check(
+    path: &Path,
+    limits: Limits,
+    visitor: &mut dyn DocumentVisitor,
+    terminal: &Terminal,
+) -> Result<(u64, Contents)> {
     if is_standard_stream(path) {
         let read = AtomicU64::new(0);
         let stage = terminal.stage("Reading stdin", bytes, None);
@@ -70,7 +75,7 @@ fn stage(archive: &Archive, path: &Path, terminal: &Terminal) -> Stage {
 }
 
 /// The name of the file, `-` for standard input. Reports are shared, and a path may contain names of users and hosts.
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
 }

@@ -1,6 +1,7 @@
 //! Shows what an archive contains and whether it can be imported.
 
 mod compare;
+mod directory;
 mod facts;
 mod inspection;
 mod options;
@@ -20,9 +21,11 @@ pub use options::InspectOptions;
 /// Inspects archives and prints the result, without a cluster. If an archive cannot be imported, the error comes after the
 /// result.
 pub async fn run(options: InspectOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
-    Signals::listen(&context.stop, terminal)
-        .or(print_result(options, terminal))
-        .await
+    let signals = Signals::listen(&context.stop, terminal);
+    match options.has_directory() {
+        true => directory::list(options, &signals, terminal).await,
+        false => signals.or(print_result(options, terminal)).await,
+    }
 }
 
 async fn print_result(options: InspectOptions, terminal: &Terminal) -> Result<()> {

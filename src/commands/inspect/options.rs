@@ -22,7 +22,9 @@ use crate::util::format::escape_json;
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct InspectOptions {
-    /// Archive to inspect, or `-` for stdin
+    /// Archive to inspect, `-` for stdin, or a directory
+    ///
+    /// In a directory, all archives (*.tar.gz) are checked and listed.
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
     /// Archive to compare with
@@ -94,6 +96,29 @@ impl InspectOptions {
             ));
         }
         Ok(())
+    }
+
+    /// Whether one of the arguments is a directory.
+    pub(super) fn has_directory(&self) -> bool {
+        self.archive.is_dir() || self.other.as_ref().is_some_and(|other| other.is_dir())
+    }
+
+    /// Refuses a directory with the options that apply to a single archive, or in a comparison.
+    pub(super) fn refuse_directory_with_one_archive(&self) -> Result<()> {
+        let options = [
+            ("--show", self.show.is_some()),
+            ("--list", self.list),
+            ("--html", self.html.is_some()),
+            ("--values", self.values),
+            ("a comparison", self.other.is_some()),
+        ];
+        match options.iter().find(|(_, is_set)| *is_set) {
+            None => Ok(()),
+            Some((option, _)) => Err(Error::usage(
+                format!("{option} cannot be used with a directory"),
+                "specify an archive in the directory",
+            )),
+        }
     }
 
     /// Writes the HTML page, then prints the document, the page, or the path of the HTML page.
