@@ -48,7 +48,7 @@ fn command_line_of_the_python_script_is_accepted() {
          --inputs_after_date 2023-03-01 --inputs_before_date 2023-04-01 --include_inputs --ignore_certs",
     )
     .unwrap();
-    assert_eq!(options.job.as_ref().unwrap().as_str(), "j");
+    assert_eq!(options.only_job().unwrap().as_str(), "j");
     assert_eq!(options.before(), Some(EpochMillis(1_704_067_200_000)));
     assert_eq!(options.annotations_after, Some(EpochMillis(1_675_209_600_000)));
     let inputs = options.inputs().unwrap();
@@ -74,7 +74,7 @@ fn command_line_of_the_python_script_is_accepted() {
 #[test]
 fn job_is_a_positional_argument_or_an_option() {
     for line in ["j", "--job-id j", "j --job-id j", "--job_id j j"] {
-        assert_eq!(export(line).unwrap().0.job.as_ref().unwrap().as_str(), "j", "{line}");
+        assert_eq!(export(line).unwrap().0.only_job().unwrap().as_str(), "j", "{line}");
     }
 }
 

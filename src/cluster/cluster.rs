@@ -92,6 +92,14 @@ impl Cluster {
         })
     }
 
+    /// The same cluster for another export, which has its own list of incomplete remote clusters.
+    pub fn for_other_export(&self) -> Self {
+        Self {
+            incomplete_clusters: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     /// The address without credentials, for messages.
     pub fn address(&self) -> &str {
         self.http.options.address.as_str()

@@ -19,7 +19,7 @@ const MAX_EXIT_TIME: Duration = Duration::from_secs(1);
 
 /// Listens from the start of a command to its end, so that a signal between two pieces of work stops the second one. The
 /// second signal always ends the process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Signals {
     first: watch::Receiver<Option<ExitCode>>,
     second: watch::Receiver<Option<ExitCode>>,
@@ -30,7 +30,7 @@ pub(crate) struct Signals {
 #[derive(Debug)]
 pub(super) struct Cleanup {
     /// Such as `rolling back the import`.
-    pub(super) action: &'static str,
+    pub(super) action: String,
     /// What a second signal does in addition to exiting, such as `may leave job a incomplete`.
     pub(super) risk: String,
 }

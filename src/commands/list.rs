@@ -4,6 +4,7 @@ use clap::Args;
 use console::truncate_str;
 use serde_json::{Map, Value, json};
 
+use crate::cluster::ml::JobSummary;
 use crate::cluster::{Cluster, ConnectOptions, RequiredPrivileges};
 use crate::commands::interrupt::Signals;
 use crate::commands::session::{RunContext, Session};
@@ -121,11 +122,14 @@ async fn list_snapshots(session: &Session, job: &JobId) -> Result<Listing> {
 pub(super) async fn unknown_job(cluster: &Cluster, job: &JobId) -> Error {
     // Without a list, no ID is suggested.
     let jobs = cluster.job_groups().await.unwrap_or_default();
+    let message = format!("job {job} does not exist on {}", cluster.address());
+    Error::failed(message, suggest_job(job.as_str(), &jobs))
+}
+
+/// Suggests jobs with similar IDs.
+pub(super) fn suggest_job(name: &str, jobs: &[JobSummary]) -> String {
     let ids = jobs.iter().map(|job| job.id.as_str());
-    Error::failed(
-        format!("job {job} does not exist on {}", cluster.address()),
-        suggest(job.as_str(), ids, "list all jobs with `esml-state list`"),
-    )
+    suggest(name, ids, "list all jobs with `esml-state list`")
 }
 
 /// Jobs or snapshots.

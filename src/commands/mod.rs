@@ -12,6 +12,7 @@ mod failure;
 mod interrupt;
 pub(crate) mod options;
 mod question;
+mod selection;
 mod session;
 
 pub(crate) use failure::print_failure;

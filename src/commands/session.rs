@@ -12,6 +12,7 @@ use crate::cluster::{self, Clock, Cluster, ConnectOptions, Credential, HttpClien
 use crate::cluster::{RequiredPrivileges, SystemClock};
 use crate::commands::question;
 use crate::error::{Error, ExitCode, Result};
+use crate::job::JobId;
 use crate::terminal::{Stage, Streams, Terminal};
 use crate::util::format::count;
 
@@ -125,6 +126,14 @@ impl Session {
                 "Elastic Cloud Serverless does not provide model snapshots",
                 format!("{what} a self-managed cluster or an Elastic Cloud Hosted deployment"),
             )),
+        }
+    }
+
+    /// The session of one of several jobs that are exported at the same time.
+    pub(super) fn of_job(&self, job: &JobId) -> Self {
+        Self {
+            cluster: self.cluster.for_other_export(),
+            terminal: self.terminal.about(job.as_str()),
         }
     }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::job::error::Error;
+use crate::job::mapping::matches_wildcard;
 
 macro_rules! id_types {
     ($($(#[$doc:meta])* $name:ident = $what:literal, $check:path;)*) => {$(
@@ -55,6 +56,8 @@ macro_rules! id_types {
 id_types! {
     /// The ID of an anomaly detection job: `[a-z0-9](?:[a-z0-9_\-.]*[a-z0-9])?`, at most 64 characters.
     JobId = "job ID", ml_id;
+    /// The ID of a job, a pattern of IDs with `*`, or the name of a group. The rules are those of job IDs.
+    JobPattern = "job ID", job_pattern;
     /// The ID of a datafeed. The rules are those of job IDs.
     DatafeedId = "datafeed ID", ml_id;
     /// The ID of a filter. The rules are those of job IDs.
@@ -100,6 +103,19 @@ impl JobId {
     /// Returns the alias for writing results.
     pub fn results_write_alias(&self) -> String {
         format!(".ml-anomalies-.write-{self}")
+    }
+}
+
+impl JobPattern {
+    /// Whether it is a pattern, and not a name.
+    pub fn has_wildcard(&self) -> bool {
+        self.0.contains('*')
+    }
+
+    /// Whether it selects a job with this ID and these groups.
+    pub fn selects(&self, job: &str, groups: &[String]) -> bool {
+        let mut names = std::iter::once(job).chain(groups.iter().map(String::as_str));
+        names.any(|name| matches_wildcard(&self.0, name))
     }
 }
 
@@ -162,6 +178,10 @@ fn ml_id(id: &str) -> Result<(), &'static str> {
     } else {
         Ok(())
     }
+}
+
+fn job_pattern(text: &str) -> Result<(), &'static str> {
+    ml_id(&text.replace('*', "x"))
 }
 
 fn snapshot_id(id: &str) -> Result<(), &'static str> {

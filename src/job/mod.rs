@@ -13,7 +13,9 @@ pub use config::{Analysis, Datafeed, Detector, JobConfig, scripts_of};
 pub(crate) use config::{GENERATED, Rule, one_or_many};
 pub use documents::{Calendar, DataCounts, Filter, ModelSize, Quantiles, Snapshot, remove_event_ids};
 pub use error::Error;
-pub use id::{CalendarId, DatafeedId, FilterId, IndexName, IndexPattern, JobId, SnapshotId, Version, is_remote};
+pub use id::{
+    CalendarId, DatafeedId, FilterId, IndexName, IndexPattern, JobId, JobPattern, SnapshotId, Version, is_remote,
+};
 pub use input_fields::{
     FieldReader, NeededFields, fields_read_by, names_with_parents, needed_fields, parents_of_multi_fields,
     query_reads_runtime_fields, reads_scripted_field, values_of_index, without_query, without_scripted_field,

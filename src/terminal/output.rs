@@ -93,9 +93,9 @@ const MIN_WIDTH: usize = 40;
 /// The largest width of a page, in columns: longer lines are hard to read.
 const MAX_WIDTH: usize = 110;
 
-/// The user's terminal. Cheap to clone.
+/// The user's terminal, and the job that messages are about if several jobs print at the same time. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Terminal(pub(super) Arc<Inner>);
+pub struct Terminal(pub(super) Arc<Inner>, Option<Arc<str>>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -139,7 +139,7 @@ impl Terminal {
         // https://no-color.org
         let plain = dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let moving = stderr && !dumb && options.verbosity() > Verbosity::Quiet;
-        Self(Arc::new(Inner {
+        let inner = Inner {
             verbosity: options.verbosity(),
             interactive: stderr && io::stdin().is_terminal(),
             stdout_is_terminal: stdout,
@@ -149,7 +149,19 @@ impl Terminal {
             bars: moving.then(Bars::new),
             question_open: AtomicBool::new(false),
             secrets: Mutex::default(),
-        }))
+        };
+        Self(Arc::new(inner), None)
+    }
+
+    /// The same terminal for one of several jobs: its ID precedes each message, and progress is only printed with `-v`.
+    pub fn about(&self, job: &str) -> Self {
+        Self(Arc::clone(&self.0), Some(job.into()))
+    }
+
+    /// A terminal that prints nothing.
+    pub fn silent() -> Self {
+        let (stdout, stderr): (Sink, Sink) = (Arc::new(Mutex::new(io::sink())), Arc::new(Mutex::new(io::sink())));
+        Self::with_streams(Streams::Given { stdout, stderr }, TerminalOptions::default())
     }
 
     /// Adds texts that are never printed, neither in messages nor in JSON documents.
@@ -275,7 +287,15 @@ impl Terminal {
 
     fn labeled(&self, style: Style, label: &str, text: &str) {
         let label = style.force_styling(self.0.stderr_color).apply_to(label);
-        self.write_line(&format!("{label} {}", indented(text)));
+        self.write_line(&format!("{label} {}", indented(&self.with_job(text))));
+    }
+
+    /// The text after the job that it is about.
+    fn with_job<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match &self.1 {
+            Some(job) => format!("{job}: {text}").into(),
+            None => text.into(),
+        }
     }
 
     /// Hides the progress bars while `write` runs.
@@ -298,8 +318,9 @@ impl Terminal {
     }
 
     fn line(&self, from: Verbosity, line: &str) {
+        let from = self.1.as_ref().map_or(from, |_| from.max(Verbosity::Verbose));
         if self.0.verbosity >= from {
-            self.print_always(line);
+            self.print_always(&self.with_job(line));
         }
     }
 }
@@ -342,7 +363,8 @@ impl Terminal {
     /// Starts a stage with a title and, if known, the total. `amount` formats the progress. Without a terminal, only the
     /// end of a stage is a line.
     pub fn stage(&self, title: &str, amount: fn(u64) -> String, total: Option<u64>) -> Stage {
-        let bar = self.0.bars.as_ref().map(|bars| bars.add(title, amount, total));
+        let title = self.with_job(title);
+        let bar = self.0.bars.as_ref().map(|bars| bars.add(&title, amount, total));
         let terminal = self.clone();
         Stage { terminal, bar }
     }

@@ -16,10 +16,16 @@ fn export_without_a_terminal_requires_a_job_id() {
 }
 
 #[test]
-fn two_different_jobs_are_an_error() {
-    let output = run(&["export", "a", "--job-id", "b"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).starts_with("error: JOB (a) and --job-id (b) are different jobs\nhint: "));
+fn all_jobs_and_named_jobs_exclude_each_other() {
+    for other in [&["a"][..], &["--job-id", "a"]] {
+        let output = run(&[&["export", "--all", "--yes"], other].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            stderr(&output).contains("the argument '--all' cannot be used with"),
+            "{}",
+            stderr(&output)
+        );
+    }
 }
 
 #[test]

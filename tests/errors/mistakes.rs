@@ -270,11 +270,7 @@ const OPTIONS: &[Mistake] = &[
         2,
         Read,
     ),
-    (
-        "export log-categories --job-id web-latency --url http://es.example",
-        2,
-        Read,
-    ),
+    ("export log-categories --all --url http://es.example", 2, Read),
     (
         "export log-categories --before-date 1704067200 --url http://es.example",
         2,

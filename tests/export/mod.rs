@@ -5,6 +5,7 @@ mod datafeeds;
 mod fields;
 mod files;
 mod limits;
+mod many;
 mod new_indices;
 mod output;
 mod paging;

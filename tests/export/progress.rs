@@ -99,7 +99,7 @@ fn retries_are_displayed_in_one_line() {
     let command = binary.command(["export", "--job-id", JOB, "--yes", "--url", &url]);
     let mut session = TerminalSession::start_with_columns(command, 60);
     session
-        .expect("Reading the job: retrying in 1.0 s (attempt 2): ")
+        .expect("Loading the jobs: retrying in 1.0 s (attempt 2): ")
         .expect("…\r");
     assert_eq!(session.wait().code, 0);
 }

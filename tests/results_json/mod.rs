@@ -79,6 +79,22 @@ fn json_of_an_export_is_documented() {
 }
 
 #[test]
+fn json_of_an_export_of_several_jobs_is_documented() {
+    let binary = Binary::new();
+    let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    cluster.seed(&Fixture::load("log-categories"));
+    let export = ["export", "--all", "--output-dir", "archives", "--json", "--yes"];
+    cluster
+        .run(&binary, &[&export[..], &["--pagination", "scroll"]].concat())
+        .expect(0);
+    std::fs::remove_file(binary.path("archives").join("log-categories_state.tar.gz")).unwrap();
+    let document = cluster.run(&binary, &export).expect(3).json();
+    let mut expected = documented("export --output-dir");
+    assert!(expected.remove("archives[].result"), "only after an interruption");
+    assert_eq!(members_of(&document), expected);
+}
+
+#[test]
 fn json_of_list_is_documented() {
     let binary = Binary::new();
     let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));

@@ -11,30 +11,26 @@ use crate::cluster::Pagination;
 use crate::cluster::ml::SnapshotSummary;
 use crate::commands::options::{number, target};
 use crate::commands::pseudonymize::{PSEUDONYMIZATION, TokenOptions};
+use crate::commands::selection::JobSelection;
 use crate::error::{Error, Result};
 use crate::job::{JobId, SnapshotId};
 use crate::terminal::Terminal;
+use crate::util::format::first_names;
 use crate::util::timestamp::EpochMillis;
 
 const DATE: &str = "DATE";
 const PERFORMANCE: &str = "Performance";
 
-/// Export a job and its learned model to an archive
+/// Export jobs and their learned models, one archive per job
 ///
-/// The archive contains the job's configuration, a model snapshot with its state, annotations, notifications and, on
-/// request, input documents. FILE is written only if the export succeeds. The path of the archive is printed to
-/// stdout.
+/// An archive contains the job's configuration, a model snapshot with its state, annotations, notifications and, on
+/// request, input documents. It is written only if the export of the job succeeds. The path of each archive is printed
+/// to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct ExportOptions {
-    /// Job to export; if omitted, choose from a list
-    ///
-    /// The list requires a terminal.
-    #[arg(value_name = "JOB")]
-    pub job: Option<JobId>,
-    /// Same as JOB
-    #[arg(long, alias = "job_id", value_name = "JOB", hide_short_help = true)]
-    job_id: Option<JobId>,
+    #[command(flatten)]
+    pub(super) selection: JobSelection,
     /// Snapshot to export [default: the one in use]
     #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
     pub(super) snapshot_id: Option<SnapshotId>,
@@ -60,6 +56,12 @@ pub struct ExportOptions {
     /// Archive, `-` for stdout [default: JOB_state.tar.gz]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Directory for one archive per job
+    ///
+    /// Required for several jobs. A failure does not stop the export of the other jobs. The directory is created if it does
+    /// not exist.
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    pub(super) output_dir: Option<PathBuf>,
     /// Replace an existing file
     #[arg(long)]
     pub(super) overwrite: bool,
@@ -100,6 +102,12 @@ pub struct ExportOptions {
     #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "10000", value_parser = number(1_usize, 10_000))]
     #[arg(hide_short_help = true)]
     pub page_size: usize,
+    /// Number of jobs that are exported at the same time
+    ///
+    /// They share the memory and connections of one export: --slices is divided among them.
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "1", value_parser = number(1_usize, 8))]
+    #[arg(hide_short_help = true)]
+    pub(super) parallel: usize,
     /// How to page through documents
     ///
     /// auto uses a point in time on Elasticsearch 7.12 and later, otherwise a scroll. pit requires 7.12.
@@ -169,16 +177,7 @@ impl ExportOptions {
                 "add --pseudonymize",
             ));
         }
-        self.job = match (self.job, self.job_id.take()) {
-            (Some(job), Some(other)) if job != other => {
-                return Err(Error::usage(
-                    format!("JOB ({job}) and --job-id ({other}) are different jobs"),
-                    "remove one of them, and export the other job separately",
-                ));
-            }
-            (job, other) => job.or(other),
-        };
-        if self.job.is_none() && !terminal.interactive() {
+        if self.selection.is_empty() && !terminal.interactive() {
             return Err(Error::usage(
                 "a job is required without a terminal",
                 "list the jobs with `esml-state list`, and run `esml-state export JOB`",
@@ -201,6 +200,13 @@ impl ExportOptions {
         let output = self.output.as_ref();
         let target = output.map(|output| target(output, self.overwrite, self.dry_run, terminal));
         let target = target.transpose()?;
+        if self
+            .output_dir
+            .as_ref()
+            .is_some_and(|directory| directory.as_os_str().is_empty())
+        {
+            return Err(Error::usage("--output-dir is empty", "add a directory"));
+        }
         if self.pseudonymize {
             self.token_options.check(target.as_ref())?;
         }
@@ -222,6 +228,11 @@ impl ExportOptions {
         }
     }
 
+    /// The job that was given, if it is the only one and not a wildcard. It may also be a group.
+    pub fn only_job(&self) -> Option<JobId> {
+        self.selection.only()
+    }
+
     /// The upper bound for the snapshot, annotations and notifications.
     pub fn before(&self) -> Option<EpochMillis> {
         self.before_date.or(self.snapshot_before_date)
@@ -239,8 +250,12 @@ impl ExportOptions {
 
     /// The path of the archive of a job; `-` is standard output.
     pub(super) fn path(&self, job: &JobId) -> PathBuf {
-        let default = || PathBuf::from(format!("{}_state.tar.gz", job.safe()));
-        self.output.clone().unwrap_or_else(default)
+        let name = format!("{}_state.tar.gz", job.safe());
+        match (&self.output, &self.output_dir) {
+            (Some(output), _) => output.clone(),
+            (None, Some(directory)) => directory.join(name),
+            (None, None) => name.into(),
+        }
     }
 
     /// The target of the archive of a job.
@@ -248,8 +263,31 @@ impl ExportOptions {
         Target::new(&self.path(job), self.overwrite)
     }
 
+    /// The only job, which is exported without a directory; `None` if archives are written to a directory.
+    ///
+    /// # Errors
+    /// Several jobs require a directory.
+    pub(super) fn single<'a>(&self, jobs: &'a [JobId]) -> Result<Option<&'a JobId>> {
+        match (jobs, &self.output_dir) {
+            ([job], None) => Ok(Some(job)),
+            ([_, _, ..], None) => Err(Error::usage(
+                format!(
+                    "{} jobs are selected, and each has its own archive: {}",
+                    jobs.len(),
+                    names_of(jobs)
+                ),
+                "add --output-dir DIR, or select one job",
+            )),
+            _ => Ok(None),
+        }
+    }
+
     /// Refuses an existing target before anything is read. Without a job, only a path from the command line is checked.
     pub(super) async fn refuse_existing(&self, job: Option<&JobId>) -> Result<()> {
+        // The directory is created after the confirmation.
+        if self.output_dir.as_ref().is_some_and(|directory| !directory.exists()) {
+            return Ok(());
+        }
         let path = self.output.clone().or_else(|| job.map(|job| self.path(job)));
         let Some(target) = path.map(|path| Target::new(&path, self.overwrite)) else {
             return Ok(());
@@ -283,6 +321,12 @@ impl ExportOptions {
         let named = options.into_iter();
         named.map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+/// The first IDs, for a message.
+fn names_of(jobs: &[JobId]) -> String {
+    let names: Vec<String> = jobs.iter().map(ToString::to_string).collect();
+    first_names(&names)
 }
 
 /// Refuses an empty date range; `after` and `before` contain the names of the options.

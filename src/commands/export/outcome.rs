@@ -1,16 +1,18 @@
 //! The question before an export, the plan of a dry run, and the result. Only the path of the archive or one JSON document is
 //! printed to stdout.
 
-use serde_json::json;
+use std::path::Path;
 
-use super::documents::SearchedDocuments;
-use super::inputs::Inputs;
-use super::options::ExportOptions;
+use serde_json::{Value, json};
+
+use super::counted::Counted;
+use super::options::{ExportOptions, InputOptions};
 use super::plan::Export;
 use crate::archive::{ArchiveSummary, EntrySummary, Limits, Target};
 use crate::commands::pseudonymize;
 use crate::commands::question;
 use crate::error::{Error, Result};
+use crate::job::SnapshotId;
 use crate::terminal::Terminal;
 use crate::util::format::{Table, amount, bytes, count, first_names};
 
@@ -27,38 +29,18 @@ pub(super) fn require_answerable(options: &ExportOptions, terminal: &Terminal) -
 
 /// Asks whether values of the data may be exported. Without a complete date range, states how many input documents that
 /// includes.
-pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) -> Result<()> {
+pub(super) async fn confirm(counted: &Counted<'_>) -> Result<()> {
+    let export = counted.export;
     let (options, terminal) = (export.options, &export.session.terminal);
     if options.yes {
         return Ok(());
     }
     let job = export.job.id();
-    terminal.explain(&match options.tokens() {
-        Some(_) => format!(
-            "The archive of job {job} will contain tokens instead of values; the key file will contain the values. The \
-             names of the job, fields, aggregations, indices, filters and calendars, metrics and times are not replaced."
-        ),
-        None => format!(
-            "The archive of job {job} will contain values of your data: the model state includes the values of partition, \
-             by, over and influencer fields, such as host or user names, and annotations include the text of their authors."
-        ),
-    });
+    warn_of_values(options, &format!("The archive of job {job}"), terminal);
     let mut included = "without input documents".to_owned();
-    if let Some(inputs) = inputs {
+    if let Some(inputs) = &counted.inputs {
         let documents = amount(inputs.documents, "input document", "input documents");
-        let unbounded = match (inputs.options.after, inputs.options.before) {
-            (None, None) => Some("No date range set"),
-            (None, Some(_)) => Some("No start date set"),
-            (Some(_), None) => Some("No end date set"),
-            (Some(_), Some(_)) => None,
-        };
-        if let Some(unbounded) = unbounded {
-            let size = bytes(inputs.bytes);
-            terminal.explain(&format!(
-                "{unbounded}: all {documents} (about {size}) will be exported. Limit them with --inputs-after-date and \
-                 --inputs-before-date."
-            ));
-        }
+        warn_of_open_range(inputs.options, &documents, inputs.bytes, terminal);
         let fields = inputs.search.fields.as_ref().map(|fields| first_names(fields));
         let fields = fields.map_or_else(|| "all fields".to_owned(), |fields| format!("fields {fields}"));
         included = format!("with {documents} ({fields})");
@@ -67,32 +49,104 @@ pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) ->
         Target::File { path, .. } => path.display().to_string(),
         Target::Stdout => "stdout".to_owned(),
     };
-    let question = format!("Export job {job} {included} to {path}?");
+    ask(format!("Export job {job} {included} to {path}?"), terminal).await
+}
+
+/// Asks the question of [`confirm`] about several jobs, which have `inputs` documents of this size if that is known.
+pub(super) async fn confirm_all(
+    options: &ExportOptions,
+    jobs: usize,
+    inputs: Option<(u64, u64)>,
+    terminal: &Terminal,
+) -> Result<()> {
+    let jobs = amount(jobs as u64, "job", "jobs");
+    warn_of_values(options, &format!("The archives of {jobs}"), terminal);
+    let mut included = "without input documents".to_owned();
+    if let Some(range) = options.inputs() {
+        included = "with input documents".to_owned();
+        if let Some((documents, bytes)) = inputs {
+            included = format!("with {}", amount(documents, "input document", "input documents"));
+            warn_of_open_range(range, &included["with ".len()..], bytes, terminal);
+        }
+    }
+    let directory = options.output_dir.as_deref().unwrap_or(Path::new("")).display();
+    ask(format!("Export {jobs} {included} to {directory}?"), terminal).await
+}
+
+fn warn_of_values(options: &ExportOptions, archives: &str, terminal: &Terminal) {
+    terminal.explain(&match options.tokens() {
+        Some(_) => format!(
+            "{archives} will contain tokens instead of values; the key file will contain the values. The names of the job, \
+             fields, aggregations, indices, filters and calendars, metrics and times are not replaced."
+        ),
+        None => format!(
+            "{archives} will contain values of your data: the model state includes the values of partition, by, over and \
+             influencer fields, such as host or user names, and annotations include the text of their authors."
+        ),
+    });
+}
+
+fn warn_of_open_range(range: &InputOptions, documents: &str, size: u64, terminal: &Terminal) {
+    let unbounded = match (range.after, range.before) {
+        (None, None) => "No date range set",
+        (None, Some(_)) => "No start date set",
+        (Some(_), None) => "No end date set",
+        (Some(_), Some(_)) => return,
+    };
+    let size = bytes(size);
+    terminal.explain(&format!(
+        "{unbounded}: all {documents} (about {size}) will be exported. Limit them with --inputs-after-date and \
+         --inputs-before-date."
+    ));
+}
+
+async fn ask(question: String, terminal: &Terminal) -> Result<()> {
     match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
         true => Ok(()),
         false => Err(Error::Declined),
     }
 }
 
-/// Prints the path, or with `--json` the contents of the archive; nothing if the archive is written to stdout.
-pub(super) fn print(
+/// What was exported, or would be.
+pub(super) struct Report {
+    pub(super) snapshot: SnapshotId,
+    /// The compressed size of the archive in bytes; `None` for a plan.
+    pub(super) bytes: Option<u64>,
+    /// The path of the archive or the plan; `None` if the archive was written to stdout.
+    pub(super) text: Option<String>,
+    pub(super) document: Value,
+}
+
+impl Report {
+    pub(super) fn print(&self, terminal: &Terminal, json: bool) -> Result<()> {
+        let printed = match (&self.text, json) {
+            (None, _) => Ok(()),
+            (Some(_), true) => terminal.result(&self.document.to_string()),
+            (Some(text), false) => terminal.result(text),
+        };
+        printed.map_err(Error::stdout)
+    }
+}
+
+/// The report of an archive that was written.
+pub(super) fn report(
     export: &Export<'_>,
     summary: &ArchiveSummary,
     pseudonymized: Option<&pseudonymize::Outcome>,
-) -> Result<()> {
+) -> Report {
     let (job, terminal) = (export.job.id(), &export.session.terminal);
     if let Some(outcome) = pseudonymized {
         pseudonymize::print_report(outcome, terminal);
     }
-    let Target::File { path, .. } = export.options.target(job) else {
-        return Ok(());
+    let path = match export.options.target(job) {
+        Target::File { path, .. } => Some(path),
+        Target::Stdout => None,
     };
-    if let Some(warning) = size_warning(&summary.entries) {
-        terminal.warn(&warning);
-    }
-    terminal.print(&format!("Exported job {job}: {}", bytes(summary.bytes)));
-    if !export.options.json {
-        return terminal.result(&path.display().to_string()).map_err(Error::stdout);
+    if path.is_some() {
+        if let Some(warning) = size_warning(&summary.entries) {
+            terminal.warn(&warning);
+        }
+        terminal.print(&format!("Exported job {job}: {}", bytes(summary.bytes)));
     }
     let mut document = json!({
         "archive": path,
@@ -104,7 +158,12 @@ pub(super) fn print(
     if let Some(outcome) = pseudonymized {
         document["pseudonymized"] = json!(outcome);
     }
-    terminal.result(&document.to_string()).map_err(Error::stdout)
+    Report {
+        snapshot: export.snapshot.id.clone(),
+        bytes: Some(summary.bytes),
+        text: path.map(|path| path.display().to_string()),
+        document,
+    }
 }
 
 /// Names the option that an import needs if an entry exceeds the default limit.
@@ -119,61 +178,60 @@ fn size_warning(entries: &[EntrySummary]) -> Option<String> {
     })
 }
 
-/// Prints the plan of `--dry-run`.
-pub(super) fn print_plan(
-    export: &Export<'_>,
-    inputs: Option<&Inputs<'_>>,
-    searched: &[SearchedDocuments],
-) -> Result<()> {
-    let fields = inputs.map(|inputs| &inputs.search.fields);
+/// The report of `--dry-run`.
+pub(super) fn plan(counted: &Counted<'_>) -> Report {
+    let Counted {
+        export,
+        inputs,
+        searched,
+    } = counted;
+    let fields = inputs.as_ref().map(|inputs| &inputs.search.fields);
     let (job, snapshot) = (export.job.id(), &export.snapshot);
     let archive = match export.options.target(job) {
         Target::File { path, .. } => Some(path),
         Target::Stdout => None,
     };
-    let text = if export.options.json {
-        let mut documents = json!({"model_state": snapshot.state_documents});
-        for found in searched {
-            documents[found.title()] = found.count.into();
-        }
-        if let Some(inputs) = inputs {
+    let mut documents = json!({"model_state": snapshot.state_documents});
+    let mut table = Table::new(&[1]);
+    table.row(["", "documents"]);
+    table.row(["model state", &count(snapshot.state_documents)]);
+    for found in searched {
+        documents[found.title()] = found.count.into();
+        table.row([found.title(), &count(found.count)]);
+    }
+    match inputs {
+        Some(inputs) => {
             documents["inputs"] = inputs.documents.into();
             documents["input_bytes"] = inputs.bytes.into();
+            let size = format!("about {} before compression", bytes(inputs.bytes));
+            table.row(["input documents", &count(inputs.documents), &size]);
         }
-        json!({
-            "dry_run": true,
-            "archive": archive,
-            "job_id": job,
-            "snapshot_id": snapshot.id,
-            "documents": documents,
-            "input_fields": fields,
-        })
-        .to_string()
-    } else {
-        let mut table = Table::new(&[1]);
-        table.row(["", "documents"]);
-        table.row(["model state", &count(snapshot.state_documents)]);
-        for found in searched {
-            table.row([found.title(), &count(found.count)]);
-        }
-        match inputs {
-            Some(inputs) => {
-                let size = format!("about {} before compression", bytes(inputs.bytes));
-                table.row(["input documents", &count(inputs.documents), &size]);
-            }
-            None => table.row(["input documents", "none", "not included (add --include-inputs)"]),
-        }
-        let fields = match fields {
-            Some(Some(fields)) => format!("\nInput fields: {}", fields.join(", ")),
-            Some(None) => "\nInput fields: all".to_owned(),
-            None => String::new(),
-        };
-        let name = archive.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
-        let (id, time, table) = (&snapshot.id, snapshot.timestamp, table.render(2));
-        let table = table.trim_end();
-        format!("Would export to {name}\nJob {job}, snapshot {id} of {time}\n{table}{fields}")
+        None => table.row(["input documents", "none", "not included (add --include-inputs)"]),
+    }
+    let document = json!({
+        "dry_run": true,
+        "archive": archive,
+        "job_id": job,
+        "snapshot_id": snapshot.id,
+        "documents": documents,
+        "input_fields": fields,
+    });
+    let fields = match fields {
+        Some(Some(fields)) => format!("\nInput fields: {}", fields.join(", ")),
+        Some(None) => "\nInput fields: all".to_owned(),
+        None => String::new(),
     };
-    export.session.terminal.result(&text).map_err(Error::stdout)
+    let name = archive.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
+    let (id, time, table) = (&snapshot.id, snapshot.timestamp, table.render(2));
+    let table = table.trim_end();
+    Report {
+        snapshot: snapshot.id.clone(),
+        bytes: None,
+        text: Some(format!(
+            "Would export to {name}\nJob {job}, snapshot {id} of {time}\n{table}{fields}"
+        )),
+        document,
+    }
 }
 
 #[cfg(test)]

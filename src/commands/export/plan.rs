@@ -49,22 +49,17 @@ pub(super) fn required_privileges(export: Option<&Export<'_>>) -> RequiredPrivil
 
 impl<'a> Export<'a> {
     /// Finds job, datafeed and snapshot.
-    pub(super) async fn plan(session: &'a Session, options: &'a ExportOptions) -> Result<Self> {
+    pub(super) async fn plan(session: &'a Session, options: &'a ExportOptions, id: &JobId) -> Result<Self> {
         let cluster = &session.cluster;
-        session.refuse_serverless("export from")?;
-        let id = match &options.job {
-            Some(id) => id.clone(),
-            None => choose_job(session).await?,
-        };
         let _stage = session.stage("Reading the job", None);
-        let Some(config) = cluster.job(&id).await? else {
-            return Err(list::unknown_job(cluster, &id).await);
+        let Some(config) = cluster.job(id).await? else {
+            return Err(list::unknown_job(cluster, id).await);
         };
-        let datafeed = cluster.datafeed_of(&id).await?;
+        let datafeed = cluster.datafeed_of(id).await?;
         let config = JobConfig::with_datafeed(&config, datafeed.as_deref())?;
         let job = JobConfig::parse(config.get().as_bytes())?;
         // An open job continues to learn, which changes the categorizer state but not the snapshot.
-        if let Some(stats) = cluster.job_stats(&id).await?
+        if let Some(stats) = cluster.job_stats(id).await?
             && stats.state != "closed"
         {
             let state = if stats.state == "opened" { "open" } else { &stats.state };
@@ -73,7 +68,7 @@ impl<'a> Export<'a> {
             ));
         }
         let snapshot = find_snapshot(session, options, &job).await?;
-        let snapshot_document = snapshot_document(cluster, &id, &snapshot).await?;
+        let snapshot_document = snapshot_document(cluster, id, &snapshot).await?;
         let export = Self {
             session,
             options,
@@ -139,7 +134,7 @@ fn create_time(config: &RawValue) -> Option<Value> {
     config.get("create_time").cloned()
 }
 
-async fn choose_job(session: &Session) -> Result<JobId> {
+pub(super) async fn choose_job(session: &Session) -> Result<JobId> {
     // Without these privileges, a search for the snapshots finds nothing.
     session.require_privileges(&required_privileges(None)).await?;
     let jobs = list::list_jobs(session).await?;

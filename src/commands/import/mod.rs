@@ -67,7 +67,7 @@ pub async fn run(
             verify::verify(&import).await
         };
         signals.set_cleanup(Some(Cleanup {
-            action: "rolling back the import",
+            action: "rolling back the import".to_owned(),
             risk: format!("may leave job {} incomplete", import.job()),
         }));
         let imported = signals.or_between_requests(&import.session, work).await;
