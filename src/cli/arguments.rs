@@ -44,7 +44,7 @@ pub(super) enum Command {
     /// Print a shell completion script
     ///
     /// In Bash, Fish and Zsh, the script also completes job and snapshot IDs. It reads them from the cluster that
-    /// ELASTICSEARCH_URL or ELASTICSEARCH_CLOUD_ID specifies.
+    /// ELASTICSEARCH_URL, ELASTICSEARCH_CLOUD_ID or ESML_PROFILE specifies.
     #[command(after_long_help = include_str!("help/completions.txt").trim_end())]
     Completions {
         /// Shell

@@ -1,4 +1,4 @@
-//! The connection options, and what the environment adds to them.
+//! The connection options, and what a profile or the environment adds to them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use url::Url;
 
-use crate::cli::credentials::{self, AccessOptions, parse_url};
+use crate::cli::credentials::{self, AccessOptions, Origin, parse_url};
+use crate::cli::profiles::Profile;
 use crate::cluster::{ConnectOptions, Credential};
 use crate::commands::Environment;
 use crate::commands::options::number;
@@ -16,13 +17,25 @@ use crate::util::format::parse_duration;
 use crate::util::secret::Secrets;
 
 const DEFAULT_URL: &str = "https://localhost:9200";
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+const DEFAULT_RETRY_FOR: Duration = Duration::from_secs(60);
+const DEFAULT_KEEP_ALIVE: &str = "5m";
 
 // Not a doc comment, which clap would use as the help of the command.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct ConnectionOptions {
     #[command(flatten)]
     access: AccessOptions,
+    /// Profile of the configuration file
+    ///
+    /// The section `[profiles.NAME]` of `esml-state/config.toml` in $XDG_CONFIG_HOME or ~/.config (on Windows, in
+    /// %APPDATA%). It contains connection options. Those on the command line override it; ELASTICSEARCH_* are
+    /// ignored.
+    ///
+    /// Environment: ESML_PROFILE
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// PEM file with the client certificate, for mutual TLS
     #[arg(long, hide_short_help = true, value_name = "FILE", requires = "client_key")]
     client_cert: Option<PathBuf>,
@@ -34,21 +47,21 @@ pub(super) struct ConnectionOptions {
     /// The credential and the data can then be read and changed in transit. A warning is printed each time.
     #[arg(short = 'k', long, alias = "ignore_certs")]
     ignore_certs: bool,
-    /// Timeout per request
+    /// Timeout per request [default: 2m]
     ///
     /// The timeout of the initial connection is 10s, or TIME if that is shorter. TIME has a unit, as in `90s` or `5m`.
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = timeout)]
-    timeout: Duration,
-    /// How long scrolls and points in time are kept open between requests
-    #[arg(long, hide_short_help = true, value_name = "TIME", default_value = "5m", value_parser = keep_alive)]
-    keep_alive: String,
-    /// How long to retry a failed request
+    #[arg(long, value_name = "TIME", value_parser = timeout)]
+    timeout: Option<Duration>,
+    /// How long scrolls and points in time are kept open between requests [default: 5m]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = keep_alive)]
+    keep_alive: Option<String>,
+    /// How long to retry a failed request [default: 60s]
     ///
     /// The time starts with the first failure of the request. Temporary failures are retried: status 408, 429, 502, 503
     /// and 504, failed connections, and timeouts. The delay between attempts grows up to 10s, and `Retry-After` is
     /// honored. An unknown host name or a refused initial connection is not retried.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
-    retry_for: Duration,
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    retry_for: Option<Duration>,
     /// Maximum number of retries per request
     ///
     /// By default, only --retry-for limits the retries.
@@ -57,24 +70,41 @@ pub(super) struct ConnectionOptions {
 }
 
 impl ConnectionOptions {
-    /// Resolves the address and the credential. Reads the password file, and may prompt for the password.
+    /// Resolves the address and the credential. Reads the profile and the password file, and may prompt for the password.
     ///
     /// # Errors
-    /// If options conflict or are invalid, or if the password file cannot be read.
+    /// If options conflict or are invalid, or if the profile or the secret cannot be read.
     pub(super) fn resolve(self, environment: &Environment, terminal: &Terminal) -> Result<ConnectOptions> {
-        let in_environment = AccessOptions::from_environment(environment)?;
-        let mut sources = [self.access, in_environment].map(AccessOptions::without_empty);
+        let profile = Profile::<Self>::selected(self.profile, environment)?;
+        let mut other = profile
+            .as_ref()
+            .map(|profile| profile.options.clone())
+            .unwrap_or_default();
+        match &profile {
+            Some(profile) => other.access.set_profile(&profile.name),
+            None => other.access = AccessOptions::from_environment(environment)?,
+        }
+        let mut sources = [self.access, other.access].map(AccessOptions::without_empty);
         let mut address = None;
         for source in &mut sources {
             if address.is_none() {
                 address = source.address()?;
             }
-            source.read_password_file()?;
         }
         let address = match address {
             Some(address) => address,
-            None => parse_url(DEFAULT_URL, "--url")?.0,
+            None => parse_url(DEFAULT_URL, &Origin::CommandLine)?.0,
         };
+        sources[0].read_password_file()?;
+        if let Some(profile) = profile {
+            if let Some(option) = sources[1].secret_option() {
+                profile.warn_if_readable(&option, terminal);
+            }
+            // A secret that is not needed is not read, because a command can prompt.
+            if let Some(place) = profile.secret.filter(|_| sources[0].secret_option().is_none()) {
+                sources[1].set_secret(place.secret(), place.read(&profile.name, environment)?);
+            }
+        }
         let uses_tls = address.scheme() == "https";
         for (option, is_given) in [
             ("--ca-cert", !sources[0].ca_cert.is_empty()),
@@ -96,17 +126,19 @@ impl ConnectionOptions {
         let mut ca_certs = sources.into_iter().map(|source| source.ca_cert);
         let mut ca_certs = ca_certs.find(|paths| !paths.is_empty()).unwrap_or_default();
         ca_certs.retain(|path| !path.as_os_str().is_empty());
+        let identity = self.client_cert.zip(self.client_key);
+        let keep_alive = self.keep_alive.or(other.keep_alive);
         Ok(ConnectOptions {
             address,
             credential,
             ca_certs,
-            client_identity: self.client_cert.zip(self.client_key),
-            verify_certificates: !(uses_tls && self.ignore_certs),
-            timeout: self.timeout,
-            retries: self.retries.unwrap_or(u32::MAX),
-            retry_for: self.retry_for,
+            client_identity: identity.or_else(|| other.client_cert.zip(other.client_key)),
+            verify_certificates: !(uses_tls && (self.ignore_certs || other.ignore_certs)),
+            timeout: self.timeout.or(other.timeout).unwrap_or(DEFAULT_TIMEOUT),
+            retries: self.retries.or(other.retries).unwrap_or(u32::MAX),
+            retry_for: self.retry_for.or(other.retry_for).unwrap_or(DEFAULT_RETRY_FOR),
             secrets,
-            keep_alive: self.keep_alive,
+            keep_alive: keep_alive.unwrap_or_else(|| DEFAULT_KEEP_ALIVE.to_owned()),
         })
     }
 }

@@ -1,5 +1,5 @@
-//! The address of the cluster and the credential. Each can come from the command line, the URL or the environment; a
-//! missing password is prompted for.
+//! The address of the cluster and the credential. Each can come from the command line, the URL, a profile or the
+//! environment; a missing password is prompted for.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::util::secret::Secret;
 
 /// In bytes. A larger file is not a password file.
-const MAX_PASSWORD_FILE: u64 = 64 << 10;
+pub(super) const MAX_PASSWORD_FILE: u64 = 64 << 10;
 
 // The parts of the address and the credential that one source contains. Not a doc comment, which clap would use as the
 // help of the command.
@@ -83,11 +83,13 @@ pub(super) struct AccessOptions {
 }
 
 /// The source of the options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Origin {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Origin {
     #[default]
     CommandLine,
     Environment,
+    /// The profile of this name.
+    Profile(String),
 }
 
 /// A user name and password, or one of them.
@@ -108,15 +110,30 @@ enum Part {
 
 impl Origin {
     /// The name of an option in this source.
-    fn name(self, option: &str) -> String {
+    fn name(&self, option: &str) -> String {
         match self {
             Self::CommandLine => format!("--{option}"),
             Self::Environment => format!("ELASTICSEARCH_{}", option.replace('-', "_").to_ascii_uppercase()),
+            Self::Profile(profile) => format!("{} of profile {profile}", option.replace('-', "_")),
+        }
+    }
+
+    /// How an option is set in this source, for hints.
+    fn assignment(&self, option: &str, value: &str) -> String {
+        match self {
+            Self::CommandLine => format!("--{option} {value}"),
+            Self::Environment => format!("{}={value}", self.name(option)),
+            Self::Profile(_) => format!("{} = \"{value}\"", option.replace('-', "_")),
         }
     }
 }
 
 impl AccessOptions {
+    /// Names the profile that contains these options.
+    pub(super) fn set_profile(&mut self, name: &str) {
+        self.origin = Origin::Profile(name.to_owned());
+    }
+
     pub(super) fn from_environment(environment: &Environment) -> Result<Self> {
         let origin = Origin::Environment;
         let value = |option: &str| environment.get(&OsString::from(origin.name(option)));
@@ -164,14 +181,17 @@ impl AccessOptions {
 
     /// The address. A user in the URL becomes part of the credential.
     pub(super) fn address(&mut self) -> Result<Option<Url>> {
-        let url_option = self.origin.name("url");
         match (&self.url, &self.cloud_id) {
             (Some(_), Some(_)) => Err(Error::usage(
-                format!("{} cannot be used with {url_option}", self.origin.name("cloud-id")),
+                format!(
+                    "{} cannot be used with {}",
+                    self.origin.name("cloud-id"),
+                    self.origin.name("url")
+                ),
                 "remove one of them: a Cloud ID contains the address",
             )),
             (Some(url), None) => {
-                let (url, login) = parse_url(url.reveal(), &url_option)?;
+                let (url, login) = parse_url(url.reveal(), &self.origin)?;
                 self.url_user = login;
                 Ok(Some(url))
             }
@@ -192,10 +212,26 @@ impl AccessOptions {
                     "remove --password",
                 ));
             }
-            (None, Some(path)) => self.password = Some(read_password(path)?),
+            (None, Some(path)) => self.password = Some(read_password(path, "--password-file")?),
             (_, None) => {}
         }
         Ok(())
+    }
+
+    /// Sets a secret that a profile reads from another place: `password`, `api-key` or `bearer-token`.
+    pub(super) fn set_secret(&mut self, name: &str, secret: Secret) {
+        let place = match name {
+            "password" => &mut self.password,
+            "api-key" => &mut self.api_key,
+            _ => &mut self.bearer_token,
+        };
+        *place = Some(secret);
+    }
+
+    /// The option that contains a secret, if there is one.
+    pub(super) fn secret_option(&self) -> Option<String> {
+        let mut parts = self.parts().into_iter();
+        parts.find_map(|(option, part)| (!matches!(part, Part::Username(_))).then_some(option))
     }
 
     /// The parts of this source, each with its option, in the order in which messages name them.
@@ -237,9 +273,10 @@ impl AccessOptions {
     /// Refuses parts that belong to different credentials.
     fn refuse_two(&self, parts: &[(String, Part)]) -> Result<()> {
         use Part::{Password, Username};
-        let source = match self.origin {
+        let source = match &self.origin {
             Origin::CommandLine => "the command line",
             Origin::Environment => "the environment",
+            Origin::Profile(name) => &format!("profile {name}"),
         };
         for (index, (option, part)) in parts.iter().enumerate() {
             let completes =
@@ -290,10 +327,11 @@ pub(super) fn resolve(
             login.password.clone_from(&other.password);
         }
     }
-    basic(login, ask).map(Some)
+    let last = others.last().unwrap_or(source);
+    basic(login, ask, &last.origin).map(Some)
 }
 
-fn basic(login: Login, ask: impl FnOnce(&str) -> Option<Secret>) -> Result<Credential> {
+fn basic(login: Login, ask: impl FnOnce(&str) -> Option<Secret>, last: &Origin) -> Result<Credential> {
     let Some(username) = login.username else {
         return Err(Error::usage("a password requires a user name", "add --username NAME"));
     };
@@ -307,7 +345,12 @@ fn basic(login: Login, ask: impl FnOnce(&str) -> Option<Secret>) -> Result<Crede
         Some(password) => Ok(Credential::Basic { username, password }),
         None => Err(Error::usage(
             "the password is missing, and it cannot be prompted for without a terminal",
-            "add --password-file FILE (`-` for stdin), or set ELASTICSEARCH_PASSWORD",
+            match last {
+                Origin::Profile(name) => {
+                    format!("add --password-file FILE (`-` for stdin), or password_file to profile {name}")
+                }
+                _ => "add --password-file FILE (`-` for stdin), or set ELASTICSEARCH_PASSWORD".to_owned(),
+            },
         )),
     }
 }
@@ -323,14 +366,15 @@ fn header_value(secret: &Secret, what: &str) -> Result<Secret> {
     Ok(Secret::new(text))
 }
 
-/// Separates the credential from a URL, whose path then ends with `/`. Messages name `option` and never contain the URL,
+/// Separates the credential from a URL, whose path then ends with `/`. Messages name the option and never contain the URL,
 /// which may include a password.
-pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
+pub(super) fn parse_url(text: &str, origin: &Origin) -> Result<(Url, Login)> {
     const EXPECTED: &str = "use an address such as https://es.example:9200 or https://es.example/prefix";
+    let option = origin.name("url");
     let wrong = |why: &str, hint: &str| Error::usage(format!("{option} {why}"), hint);
     let text = text.trim();
     if !text.is_empty() && !text.contains("://") {
-        return Err(wrong("has no scheme", &with_scheme(text, option)));
+        return Err(wrong("has no scheme", &with_scheme(text, origin)));
     }
     let mut url = Url::parse(text).map_err(|e| wrong(&format!("is not a valid URL: {e}"), EXPECTED))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -359,7 +403,7 @@ pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
 }
 
 /// A hint with the address after https://, or with an example if the address could contain a credential.
-fn with_scheme(text: &str, option: &str) -> String {
+fn with_scheme(text: &str, origin: &Origin) -> String {
     let address = format!("https://{text}");
     let is_address = !text.contains(['@', '?', '#']) && Url::parse(&address).is_ok();
     let shown = if is_address {
@@ -367,12 +411,11 @@ fn with_scheme(text: &str, option: &str) -> String {
     } else {
         "https://es.example:9200"
     };
-    let assign = if option.starts_with('-') { ' ' } else { '=' };
-    format!("add https:// or http://, as in `{option}{assign}{shown}`")
+    format!("add https:// or http://, as in `{}`", origin.assignment("url", shown))
 }
 
-/// Reads a password from a file, or from stdin for `-`. One line break at the end is removed.
-pub(super) fn read_password(path: &Path) -> Result<Secret> {
+/// Reads a secret from the file that `option` names, or from stdin for `-`. One line break at the end is removed.
+pub(super) fn read_password(path: &Path, option: &str) -> Result<Secret> {
     let mut text = String::new();
     let opened: std::io::Result<Box<dyn Read>> = match path == Path::new("-") {
         true => Ok(Box::new(std::io::stdin().lock())),
@@ -385,8 +428,8 @@ pub(super) fn read_password(path: &Path) -> Result<Secret> {
     let password = password.strip_suffix('\r').unwrap_or(password);
     if password.is_empty() || length as u64 > MAX_PASSWORD_FILE {
         return Err(Error::usage(
-            "invalid password file: it is empty or larger than 64 KiB",
-            "check --password-file",
+            format!("invalid {option}: the file is empty or larger than 64 KiB"),
+            "write only the secret to the file",
         ));
     }
     Ok(Secret::new(password))
@@ -573,19 +616,23 @@ mod tests {
             (" p ", " p "),
         ] {
             std::fs::write(&file, text).unwrap();
-            assert_eq!(read_password(&file).unwrap().reveal(), password);
+            assert_eq!(read_password(&file, "--password-file").unwrap().reveal(), password);
         }
         std::fs::write(&file, "\n").unwrap();
-        assert!(read_password(&file).is_err_and(|error| error.exit() == ExitCode::Usage));
+        assert!(read_password(&file, "--password-file").is_err_and(|error| error.exit() == ExitCode::Usage));
         assert!(matches!(
-            read_password(&directory.path().join("none")),
+            read_password(&directory.path().join("none"), "--password-file"),
             Err(Error::File(_))
         ));
     }
 
     #[test]
     fn the_credential_in_a_url_is_decoded() {
-        let (url, login) = parse_url("https://el%40stic:p%3Ass%2F@es.example:9243/prefix", "--url").unwrap();
+        let (url, login) = parse_url(
+            "https://el%40stic:p%3Ass%2F@es.example:9243/prefix",
+            &Origin::CommandLine,
+        )
+        .unwrap();
         assert_eq!(url.as_str(), "https://es.example:9243/prefix/");
         assert_eq!(login.username.as_deref(), Some("el@stic"));
         assert_eq!(login.password.unwrap().reveal(), "p:ss/");
@@ -617,14 +664,14 @@ mod tests {
             ("elastic:s3cr3t@es.example:9200", None),
             ("elastic:s3cr3t", None),
         ] {
-            let error = parse_url(text, "--url").unwrap_err();
+            let error = parse_url(text, &Origin::CommandLine).unwrap_err();
             assert_eq!(error.to_string(), "--url has no scheme", "{text}");
             let hint = error.hint().unwrap();
             assert!(!hint.contains("s3cr3t"), "{hint}");
             let suggested = suggested.unwrap_or("https://es.example:9200");
             assert!(hint.ends_with(&format!(" `--url {suggested}`")), "{hint}");
         }
-        let error = parse_url("localhost:9200", "ELASTICSEARCH_URL").unwrap_err();
+        let error = parse_url("localhost:9200", &Origin::Environment).unwrap_err();
         assert!(
             error
                 .hint()
@@ -642,7 +689,7 @@ mod tests {
             "https://u:s3cr3t#@h",
             "https://h?s3cr3t",
         ] {
-            let error = parse_url(text, "--url").unwrap_err();
+            let error = parse_url(text, &Origin::CommandLine).unwrap_err();
             assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
         }
     }

@@ -5,6 +5,7 @@ mod arguments;
 mod completions;
 mod connection;
 mod credentials;
+mod profiles;
 mod run;
 
 pub use arguments::Cli;

@@ -11,10 +11,9 @@ fn esml_state(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_esml-state"));
     command.args(arguments);
     for (name, _) in std::env::vars_os() {
-        if name
-            .to_str()
-            .is_some_and(|name| name.starts_with("ELASTICSEARCH_") || name == "NO_COLOR" || name == "COLUMNS")
-        {
+        if name.to_str().is_some_and(|name| {
+            name.starts_with("ELASTICSEARCH_") || name == "ESML_PROFILE" || name == "NO_COLOR" || name == "COLUMNS"
+        }) {
             command.env_remove(name);
         }
     }

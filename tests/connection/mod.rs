@@ -3,6 +3,7 @@
 pub mod bounded;
 mod echo;
 mod environment;
+mod profiles;
 #[cfg(unix)]
 mod prompt;
 mod redirects;
