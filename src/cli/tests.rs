@@ -63,7 +63,7 @@ fn command_line_of_the_python_script_is_accepted() {
     assert!(matches!(connect.credential, Some(Credential::Basic { username, .. }) if username == "elastic"));
 
     let (options, connect) = import("--cloud_id c:ZXguY28kYWJj --archive_path a.tar.gz --job_id j").unwrap();
-    assert_eq!(options.archive().to_str(), Some("a.tar.gz"));
+    assert_eq!(options.archives().unwrap(), [std::path::Path::new("a.tar.gz")]);
     assert_eq!(connect.address.as_str(), "https://abc.ex.co/");
     assert_eq!(
         export("--job_id j --snapshot_before_date 1").unwrap().0.before(),

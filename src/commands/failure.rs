@@ -23,6 +23,11 @@ impl Failures {
         error.to_json()
     }
 
+    /// Whether nothing failed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.worst.is_none()
+    }
+
     /// The result of the command, with the most severe exit code; `what` names all items, such as `12 jobs`. The document
     /// of the command must contain the failures.
     pub(super) fn into_result(self, what: &str) -> Result<()> {

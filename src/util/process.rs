@@ -25,6 +25,10 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
 /// The minimum of open files that a run needs, including the sockets and pipes of the runtime. Windows has no limit.
 const FILES: usize = if cfg!(unix) { 16 } else { 0 };
 
+/// More than a run opens in addition to archives: sockets, pipes and temporary files.
+#[cfg(unix)]
+const MAX_SOCKETS: u64 = 256;
+
 /// Checks that the process can open as many files as a run needs, because some libraries abort if they cannot.
 ///
 /// # Errors
@@ -36,6 +40,24 @@ pub(crate) fn can_open_files() -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Raises the limit on open files, as far as the system permits it, so that a run can keep `more` files open. If it cannot be
+/// raised, opening them fails.
+#[cfg(unix)]
+pub(crate) fn allow_open_files(more: usize) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let needed = MAX_SOCKETS + more as u64;
+    if let Some(current) = limit.current
+        && current < needed
+    {
+        limit.current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+#[cfg(windows)]
+pub(crate) fn allow_open_files(_: usize) {}
 
 /// The maximum number of threads of a run: network, name resolution, compression, reading, progress.
 const THREADS: usize = 9;

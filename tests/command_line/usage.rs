@@ -152,7 +152,7 @@ fn usage_error_document_names_its_argument() {
     for (arguments, error, hint) in [
         (
             &["import", "--json"][..],
-            "the following required arguments were not provided: <ARCHIVE>",
+            "the following required arguments were not provided: <ARCHIVE>...",
             "for more information, try '--help'",
         ),
         (

@@ -161,7 +161,7 @@ fn no_output_contains_control_characters() {
         "group with control characters".into(),
         cluster.import(&binary, &archive, &["--dry-run"]),
     )
-    .expect(1);
+    .expect(3);
     std::fs::write(&archive, archive_with_control_characters("group")).unwrap();
     for more in [
         &["--dry-run"][..],

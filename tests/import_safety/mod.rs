@@ -9,6 +9,7 @@ mod deleted_job;
 mod every_write;
 mod interrupted;
 mod lost_responses;
+mod many;
 mod metadata;
 mod moved_aliases;
 mod oversized;

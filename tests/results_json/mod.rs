@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::support::archive::write_renamed;
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::ml::MlVersion;
@@ -147,6 +148,40 @@ fn json_of_an_import_is_documented() {
         .json();
     assert_eq!(members_of(&again), documented("import"));
     assert_ne!(again["replaced"], json!([]));
+}
+
+#[test]
+fn json_of_several_imports_is_documented() {
+    let binary = Binary::new();
+    let source = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let archive = source.export(&binary, JOB, "archive", &[]);
+    let second = binary.path("second.tar.gz");
+    write_renamed(&archive, [JOB, "second"], &second);
+    let cluster = TestCluster::new(MlVersion::new(9, 2, 0));
+    let both = |more: &[&str]| {
+        let archives = [&archive, &second].map(|path| path.display().to_string());
+        let args = [&["import", &archives[0], &archives[1], "--yes", "--json"], more].concat();
+        cluster.run(&binary, &args)
+    };
+    let mut seen = members_of(&both(&["--dry-run"]).expect(0).json());
+    let refused = Action::status(400, "{}");
+    let datafeed = "/_ml/datafeeds/datafeed-second";
+    cluster
+        .stand_in
+        .faults()
+        .add(FaultRule::on("PUT", datafeed).then(refused));
+    let failed = both(&["--skip-inputs"]).expect(1).json();
+    assert_eq!(failed["imports"][0]["result"], "imported");
+    assert_eq!(failed["imports"][1]["result"], "failed");
+    seen.extend(members_of(&failed));
+    let inner = documented("import").into_iter().chain(documented("Failures"));
+    let mut expected: BTreeSet<String> = inner.map(|member| format!("imports[].{member}")).collect();
+    expected.extend(documented("import of several archives"));
+    let unknown: Vec<&String> = seen.difference(&expected).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    for member in documented("import of several archives") {
+        assert!(seen.contains(&member), "{member}");
+    }
 }
 
 #[test]

@@ -108,6 +108,18 @@ pub fn blocks(members: &[TarMember]) -> Vec<u8> {
     tar
 }
 
+/// Writes a copy of an archive with another ID of its job, without a manifest.
+pub fn write_renamed(archive: &Path, [from, to]: [&str; 2], path: &Path) {
+    let mut all = members(archive);
+    all.retain(|member| !member.name.ends_with("manifest.json"));
+    for member in &mut all {
+        member.name = member.name.replace(from, to);
+        let content = String::from_utf8(std::mem::take(&mut member.content)).expect("text");
+        member.content = content.replace(from, to).into_bytes();
+    }
+    std::fs::write(path, gzip(&blocks(&all))).expect("the archive");
+}
+
 /// Compresses bytes as one gzip member.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());

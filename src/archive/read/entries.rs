@@ -13,7 +13,7 @@ use tar::{EntryType, Header, PaxExtensions};
 
 use super::inflate::{MemberStream, is_blank, require_blank};
 use crate::archive::error::{Error, ReadError, Result};
-use crate::archive::layout::{BLOCK, EntrySummary};
+use crate::archive::layout::{BLOCK, EntryKind, EntrySummary};
 use crate::util::format::hex;
 use crate::util::spool::FileCursor;
 
@@ -105,6 +105,33 @@ impl Archive {
     pub fn entries(&self) -> Entries<'static> {
         let (path, tar) = (Arc::clone(&self.path), self.tar(0));
         Entries { path, tar }
+    }
+
+    /// Returns the path that messages use.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads an entry again; `entries` are those that were checked.
+    pub(in crate::archive) fn content(&self, entries: &[EntrySummary], kind: EntryKind) -> Result<Vec<u8>, ReadError> {
+        let changed = || ReadError::corrupt("different from the content that was checked");
+        let wanted = entries.iter().position(|entry| entry.kind == Some(kind));
+        let up_to = &entries[..=wanted.ok_or_else(changed)?];
+        let first = up_to.iter().rposition(|entry| entry.start.is_some()).unwrap_or(0);
+        let mut tar = self.tar(up_to[first].start.unwrap_or(0));
+        for checked in &up_to[first..] {
+            let same = |(_, entry): (_, EntrySummary)| entry.name == checked.name && entry.bytes == checked.bytes;
+            if !tar.next()?.is_some_and(same) {
+                return Err(changed());
+            }
+        }
+        let mut content = Vec::new();
+        tar.read_to_end(&mut content)?;
+        let sha256 = tar.sha256();
+        match up_to.last().is_some_and(|checked| checked.sha256 == sha256) {
+            true => Ok(content),
+            false => Err(changed()),
+        }
     }
 
     /// Returns the tar file from a compressed offset, which must be the header of an entry and the start of a gzip

@@ -330,7 +330,7 @@ async fn write_state(import: &Import, index: String) -> Result<()> {
 
 /// Writes the snapshot document under its own ID, and the data counts, which determine where a datafeed continues.
 async fn write_snapshot_and_data_counts(import: &Import) -> Result<()> {
-    let documents = import.snapshot_and_data_counts()?;
+    let documents = import.snapshot_and_data_counts().await?;
     let ids = documents.iter().map(|document| document.id.clone());
     let alias = import.job().results_write_alias();
     let mut bulk = import.cluster().bulk_alias(&alias, import.options.bulk());

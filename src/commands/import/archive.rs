@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::options::ImportOptions;
 use crate::archive::{self, Archive, CheckedArchive, DocumentVisitor, Part};
 use crate::error::{Error, Result};
-use crate::job::{JobConfig, guess_time_format};
+use crate::job::{JobConfig, JobId, guess_time_format};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes};
 
@@ -44,18 +44,24 @@ fn time_value(source: &[u8], field: &str) -> Option<Value> {
     source.get(field).or_else(|| source.pointer(&pointer)).cloned()
 }
 
-/// Checks the archive; also returns the date format of the time values, which is needed if no mapping has one.
-pub(super) async fn check(
-    archive: Archive,
-    options: &ImportOptions,
-    terminal: &Terminal,
-) -> Result<(CheckedArchive, &'static str)> {
+/// A checked archive that waits for its import.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) archive: CheckedArchive,
+    /// The ID of the job on the cluster.
+    pub(super) job: JobId,
+    /// The date format of the time values, which is needed if no mapping has one.
+    pub(super) time_format: &'static str,
+}
+
+/// Checks the archive.
+pub(super) async fn check(archive: Archive, options: &ImportOptions, terminal: &Terminal) -> Result<Source> {
     let stage = terminal.stage("Checking the archive", bytes, Some(archive.len()));
     let (limits, bar) = (options.max_entry_size, stage.clone());
     let check = tokio::task::spawn_blocking(move || {
         let mut times = TimestampSample::default();
         let checked = archive.require_importable(limits, &mut times, &|bytes| bar.inc(bytes))?;
-        Ok::<_, archive::Error>((checked, guess_time_format(&times.values)))
+        Ok::<_, archive::Error>((checked.without_texts(), guess_time_format(&times.values)))
     });
     let (archive, time_format) = check.await.map_err(Error::panicked)??;
     for finding in &archive.contents.findings {
@@ -70,7 +76,11 @@ pub(super) async fn check(
             format!("the archive contains job `{}`, not `{job}`", archive.job()),
             format!("remove --job-id; to import the job under the ID `{job}`, use --as {job} instead"),
         )),
-        _ => Ok((archive, time_format)),
+        _ => Ok(Source {
+            job: options.target_job(archive.job())?,
+            archive,
+            time_format,
+        }),
     }
 }
 

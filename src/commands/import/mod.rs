@@ -1,4 +1,4 @@
-//! Creates a job from an archive, all or nothing.
+//! Creates jobs from archives, each of them all or nothing.
 
 mod apply;
 mod archive;
@@ -9,13 +9,17 @@ mod outcome;
 mod ownership;
 mod plan;
 mod replace;
+mod results;
 mod rollback;
 mod verify;
 
 pub use options::{ImportOptions, Skip};
 
+use self::archive::Source;
 use self::context::Import;
 use self::journal::Journal;
+use self::plan::Plan;
+use self::results::Results;
 use self::rollback::Rollback;
 use crate::archive::Archive;
 use crate::cluster::ConnectOptions;
@@ -23,11 +27,13 @@ use crate::commands::interrupt::{Cleanup, Signals};
 use crate::commands::session::{RunContext, Session};
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
+use crate::util::process::allow_open_files;
 
-/// Runs the import and prints its result. The archive is checked first, then the cluster; only then is anything written.
+/// Runs the import and prints its result. All archives are checked first, then the cluster; only then is anything written.
 ///
 /// # Errors
-/// After any failure, everything that was written is rolled back. The error lists what was removed and what remains.
+/// After any failure, everything that was written for that job is rolled back. The error lists what was removed and what
+/// remains.
 pub async fn run(
     options: ImportOptions,
     connect: ConnectOptions,
@@ -35,53 +41,140 @@ pub async fn run(
     terminal: &Terminal,
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop, terminal);
-    let archive = Archive::open(options.archive())?;
+    let paths = options.archives()?;
+    let mut results = Results::new(&options, paths.len(), terminal);
+    allow_open_files(paths.len());
+    let mut archives = Vec::with_capacity(paths.len());
+    for path in &paths {
+        match Archive::open(path) {
+            Ok(archive) => archives.push(archive),
+            Err(error) => results.refused(path, error.into())?,
+        }
+    }
     outcome::require_answerable(&options, terminal)?;
-    let (archive, time_format) = signals.or(archive::check(archive, &options, terminal)).await?;
-    plan::refuse_replaced_query(&options, &archive)?;
-    let targets = plan::input_targets(&options, &archive, time_format)?;
-    let privileges = plan::required_privileges(&options, &archive, &targets);
+    let sources = check(archives, &mut results, &signals).await?;
+    results.refuse_failures()?;
+    let privileges = plan::required_privileges(&options, &sources)?;
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;
-    let cluster = session.cluster.clone();
-    let outcome = async {
-        let checking = session.stage("Checking the cluster", None);
-        let planned = plan::make(&session, &options, &archive, targets);
-        let plan = signals.or(planned).await?;
-        drop(checking);
-        if options.dry_run {
-            outcome::print_plan(&cluster, &options, &plan, terminal)?;
-            return plan.refuse_conflicts();
-        }
-        plan.refuse_conflicts()?;
-        signals.or(outcome::confirm(&session, &options, &plan)).await?;
-        let import = Import {
-            session,
-            options,
-            archive,
-            plan,
-            journal: Journal::new(),
-        };
-        let work = async {
-            apply::apply(&import).await?;
-            verify::verify(&import).await
-        };
-        signals.set_cleanup(Some(Cleanup {
-            action: "rolling back the import".to_owned(),
-            risk: format!("may leave job {} incomplete", import.job()),
-        }));
-        let imported = signals.or_between_requests(&import.session, work).await;
-        match imported {
-            Ok(()) => {
-                signals.set_cleanup(None);
-                outcome::print(&import)
-            }
-            Err(cause) => Err(undo(&import, cause, &signals).await),
-        }
-    };
-    let outcome = outcome.await;
+    let outcome = import(&session, sources, results, &signals).await;
     // After a second signal, nothing is waited for.
-    let _ = signals.or_second(cluster.release()).await;
+    let _ = signals.or_second(session.cluster.release()).await;
+    outcome
+}
+
+/// Checks all archives, also if one cannot be imported.
+async fn check(archives: Vec<Archive>, results: &mut Results<'_>, signals: &Signals) -> Result<Vec<Source>> {
+    let mut sources = Vec::with_capacity(archives.len());
+    for archive in archives {
+        let path = archive.path().to_owned();
+        let terminal = results.terminal_of(path.display());
+        let checking = archive::check(archive, results.options, &terminal);
+        let checked = signals.or(checking).await.and_then(|source| {
+            plan::refuse_replaced_query(results.options, &source.archive)?;
+            Ok(source)
+        });
+        match checked {
+            Ok(source) => sources.push(source),
+            Err(error) if signals.is_stopped() => return Err(error),
+            Err(error) => results.refused(&path, error)?,
+        }
+    }
+    Ok(sources)
+}
+
+/// Plans the import of all archives, asks once, and imports one job after the other. The failure of a job does not stop the
+/// others, a signal does.
+async fn import(session: &Session, sources: Vec<Source>, mut results: Results<'_>, signals: &Signals) -> Result<()> {
+    let options = results.options;
+    let planned = signals.or(plan_all(session, sources, &mut results)).await?;
+    if options.dry_run {
+        results.print_plans(&session.cluster, &planned)?;
+    }
+    for (source, plan) in &planned {
+        if let Err(error) = plan.refuse_conflicts() {
+            results.refused(source.archive.path(), error)?;
+        }
+    }
+    results.refuse_failures()?;
+    if options.dry_run {
+        return results.finish();
+    }
+    let plans: Vec<&Plan> = planned.iter().map(|(_, plan)| plan).collect();
+    signals.or(outcome::confirm(session, options, &plans)).await?;
+    results.begin(&plans);
+    let mut waiting = planned.into_iter();
+    let mut is_first = true;
+    for (source, plan) in waiting.by_ref() {
+        let (path, job) = (source.archive.path().to_owned(), source.job.clone());
+        let plan = Some(plan).filter(|_| std::mem::take(&mut is_first));
+        let session = Session {
+            cluster: session.cluster.clone(),
+            terminal: results.terminal_of(&job),
+        };
+        let imported = import_one(session, options, (source, plan), signals).await;
+        results.add(&path, &job, imported)?;
+        if signals.is_stopped() {
+            break;
+        }
+    }
+    if !waiting.as_slice().is_empty()
+        && let Err(signal) = signals.or(std::future::ready(Ok(()))).await
+    {
+        results.not_started(waiting.as_slice(), &signal);
+    }
+    results.finish()
+}
+
+async fn plan_all(session: &Session, sources: Vec<Source>, results: &mut Results<'_>) -> Result<Vec<(Source, Plan)>> {
+    let _checking = session.stage("Checking the cluster", None);
+    session.refuse_serverless("import into")?;
+    let privileges = plan::required_privileges(results.options, &sources)?;
+    session.require_privileges(&privileges).await?;
+    let mut planned = Vec::with_capacity(sources.len());
+    for source in sources {
+        match plan::make(session, results.options, &source).await {
+            Ok(plan) => planned.push((source, plan)),
+            Err(error) => results.refused(source.archive.path(), error)?,
+        }
+    }
+    plan::add_mutual_conflicts(&mut planned);
+    Ok(planned)
+}
+
+/// Imports one job, or rolls it back. Without a plan, makes it: the jobs before this one changed the cluster.
+async fn import_one(
+    session: Session,
+    options: &ImportOptions,
+    (source, plan): (Source, Option<Plan>),
+    signals: &Signals,
+) -> Result<Import> {
+    let plan = match plan {
+        Some(plan) => plan,
+        None => signals.or(plan::make(&session, options, &source)).await?,
+    };
+    plan.refuse_conflicts()?;
+    let import = Import {
+        session,
+        options: options.clone(),
+        archive: source.archive,
+        plan,
+        journal: Journal::new(),
+    };
+    let work = async {
+        apply::apply(&import).await?;
+        verify::verify(&import).await
+    };
+    signals.set_cleanup(Some(Cleanup {
+        action: "rolling back the import".to_owned(),
+        risk: format!("may leave job {} incomplete", import.job()),
+    }));
+    let imported = signals.or_between_requests(&import.session, work).await;
+    let outcome = match imported {
+        Ok(()) => Ok(import),
+        Err(cause) => Err(undo(&import, cause, signals).await),
+    };
+    signals.set_cleanup(None);
     outcome
 }
 

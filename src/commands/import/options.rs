@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::archive::Limits;
+use crate::archive::{Archive, Limits};
 use crate::cluster::BulkOptions;
 use crate::commands::options::{max_entry_size, number, size};
 use crate::error::{Error, Result};
@@ -13,24 +13,45 @@ use crate::job::{IndexName, IndexPattern, JobId};
 const PARTS: &str = "Parts to skip";
 const PERFORMANCE: &str = "Performance and limits";
 
-/// Create a job from an archive
+/// Create jobs from archives
 ///
-/// The archive and the cluster are checked before anything is written, and a failed import is rolled back. The job is not
+/// The archives and the cluster are checked before anything is written, and a failed import is rolled back. The job is not
 /// opened, and its datafeed is not started. An import writes to internal indices of machine learning, which Elastic does not
-/// support as an interface. The job ID is printed to stdout.
+/// support as an interface. The job IDs are printed to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct ImportOptions {
-    /// Archive to import
+    /// Archives to import; a directory stands for the archives in it
+    ///
+    /// In a directory, these are the files whose names end with `.tar.gz`. All archives are checked and planned before anything
+    /// is written; then each job is imported, or rolled back on its own.
     #[arg(
         value_name = "ARCHIVE",
         required_unless_present = "archive_path",
         conflicts_with = "archive_path"
     )]
-    archive: Option<PathBuf>,
+    archives: Vec<PathBuf>,
     /// Import under another job ID
     #[arg(long = "as", value_name = "NEW")]
     pub rename: Option<JobId>,
+    /// Add text to the start of each job ID
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with = "rename"
+    )]
+    as_prefix: String,
+    /// Add text to the end of each job ID
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with = "rename"
+    )]
+    as_suffix: String,
     /// Replace the job if it exists
     ///
     /// The existing job is deleted after everything else was checked. It is not restored if the import fails. An existing
@@ -119,8 +140,8 @@ pub struct Skip {
 impl ImportOptions {
     /// Checks the options.
     pub fn validated(self) -> Result<Self> {
-        let archive = self.archive();
-        if archive == Path::new("-") || archive.as_os_str().is_empty() {
+        let unreadable = |path: &&Path| *path == Path::new("-") || path.as_os_str().is_empty();
+        if self.paths().any(|path| unreadable(&path)) {
             return Err(Error::usage(
                 "ARCHIVE must be a file, because it is read more than once",
                 "save the archive to a file, and import that file",
@@ -129,10 +150,44 @@ impl ImportOptions {
         Ok(self)
     }
 
-    /// The path of the archive.
-    pub fn archive(&self) -> &Path {
-        let archive = self.archive.as_ref().or(self.archive_path.as_ref());
-        archive.map_or(Path::new(""), PathBuf::as_path)
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.archives.iter().chain(&self.archive_path).map(PathBuf::as_path)
+    }
+
+    /// The paths of the archives, in the given order, and in a directory sorted by name.
+    pub fn archives(&self) -> Result<Vec<PathBuf>> {
+        let mut archives = Vec::new();
+        for path in self.paths() {
+            match path.is_dir() {
+                true => archives.extend(Archive::paths_in(path)?),
+                false => archives.push(path.to_owned()),
+            }
+        }
+        let given = [
+            ("--as", self.rename.is_some()),
+            ("--job-id", self.job.is_some()),
+            ("--input-index", self.input_index.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((option, _)) if archives.len() != 1 => Err(Error::usage(
+                format!(
+                    "{option} requires exactly one archive, but there are {}",
+                    archives.len()
+                ),
+                "for several archives, use --as-prefix or --as-suffix",
+            )),
+            _ => Ok(archives),
+        }
+    }
+
+    /// The ID under which a job of an archive is imported.
+    pub(super) fn target_job(&self, job: &JobId) -> Result<JobId> {
+        if let Some(renamed) = &self.rename {
+            return Ok(renamed.clone());
+        }
+        let renamed = format!("{}{job}{}", self.as_prefix, self.as_suffix);
+        let invalid = |why| Error::usage(format!("{why}"), "choose another --as-prefix or --as-suffix");
+        renamed.parse().map_err(invalid)
     }
 
     /// Whether input documents are left out, which is also the case if the datafeed reads other indices.

@@ -1,9 +1,8 @@
 //! The output of an import: the plan, the question and the result. Only the ID of the job, or one JSON document, is printed
 //! to stdout.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::context::Import;
 use super::options::ImportOptions;
 use super::plan::{FilterPlan, Plan, TargetPlan};
 use crate::cluster::Cluster;
@@ -11,7 +10,7 @@ use crate::commands::question;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
-use crate::util::format::{amount, escape_json, first_names, indented};
+use crate::util::format::{amount, first_names, indented};
 
 const UNSUPPORTED: &str = "an import writes to internal indices of machine learning, which Elastic does not support as an \
                            interface";
@@ -27,84 +26,116 @@ pub(super) fn require_answerable(options: &ImportOptions, terminal: &Terminal) -
     }
 }
 
-/// Prints the plan and asks for confirmation.
-pub(super) async fn confirm(session: &Session, options: &ImportOptions, plan: &Plan) -> Result<()> {
+/// Prints the plans and asks for confirmation.
+pub(super) async fn confirm(session: &Session, options: &ImportOptions, plans: &[&Plan]) -> Result<()> {
     let terminal = &session.terminal;
-    let notes = plan.notes.iter().map(|note| format!("note: {note}"));
     if options.yes {
-        notes.for_each(|note| terminal.print(&note));
+        notes(plans).for_each(|note| terminal.print(&note));
         return Ok(());
     }
-    notes.for_each(|note| terminal.print_always(&note));
+    notes(plans).for_each(|note| terminal.print_always(&note));
     terminal.explain(&format!("Note: {UNSUPPORTED}."));
-    for step in steps(plan) {
-        terminal.print_always(&format!("  {step}"));
-    }
-    // The question names the cluster, so that a production cluster is not mistaken for a test cluster.
-    let (job, cluster) = (plan.job(), session.cluster.description());
-    let question = match plan.existing.job {
-        true => {
-            terminal.explain(&format!(
-                "Job {job} is deleted first and is not restored if the import fails."
-            ));
-            format!("Delete and replace job {job} on {cluster}?")
+    for plan in plans {
+        if plans.len() > 1 {
+            terminal.print_always(&format!("Job {}:", plan.job()));
         }
-        false => format!("Import job {job} into {cluster}?"),
-    };
+        for step in steps(plan) {
+            terminal.print_always(&format!("  {step}"));
+        }
+    }
+    let question = question(plans, &session.cluster, terminal);
     match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
         true => Ok(()),
         false => Err(Error::Declined),
     }
 }
 
-/// Prints the next steps, and the ID of the job, or with `--json` what was written.
-pub(super) fn print(import: &Import) -> Result<()> {
-    let (plan, terminal) = (&import.plan, &import.session.terminal);
-    let replaced = import.journal.replaced.possible().into_iter();
-    let replaced: Vec<String> = replaced.map(|(replaced, _)| replaced.what).collect();
-    let job = plan.job();
-    terminal.print(&format!("Imported job {job}."));
-    let open = format!("POST /_ml/anomaly_detectors/{job}/_open");
-    match &plan.portable.datafeed {
-        None => terminal.print(&format!("Next: open it:\n{open}")),
-        Some((datafeed, _)) => terminal.print(&format!(
-            "Next: open it and start its datafeed, which continues from the end of the snapshot:\n{open}\nPOST \
-             /_ml/datafeeds/{datafeed}/_start"
-        )),
+/// The question names the cluster, so that a production cluster is not mistaken for a test cluster.
+fn question(plans: &[&Plan], cluster: &Cluster, terminal: &Terminal) -> String {
+    let cluster = cluster.description();
+    let jobs: Vec<&str> = plans.iter().map(|plan| plan.job().as_str()).collect();
+    let replaced = plans.iter().filter(|plan| plan.existing.job);
+    let replaced: Vec<&str> = replaced.map(|plan| plan.job().as_str()).collect();
+    match (jobs.as_slice(), replaced.as_slice()) {
+        ([job], []) => format!("Import job {job} into {cluster}?"),
+        ([job], _) => {
+            terminal.explain(&format!(
+                "Job {job} is deleted first and is not restored if the import fails."
+            ));
+            format!("Delete and replace job {job} on {cluster}?")
+        }
+        (jobs, []) => format!("Import {} jobs into {cluster}?", jobs.len()),
+        (jobs, replaced) => {
+            terminal.explain(&format!(
+                "These jobs are deleted first and are not restored if their import fails: {}.",
+                replaced.join(", ")
+            ));
+            format!(
+                "Import {} jobs, and delete and replace {} of them, on {cluster}?",
+                jobs.len(),
+                replaced.len()
+            )
+        }
     }
-    terminal.print("Kibana lists the job after its saved objects are synchronized.");
+}
+
+/// The notes of all plans. With several, each names its job.
+fn notes(plans: &[&Plan]) -> impl Iterator<Item = String> {
+    let is_single = plans.len() == 1;
+    plans.iter().flat_map(move |plan| {
+        let job = if is_single {
+            String::new()
+        } else {
+            format!("job {}: ", plan.job())
+        };
+        plan.notes.iter().map(move |note| format!("note: {job}{note}"))
+    })
+}
+
+/// The requests that open the job and start its datafeed.
+pub(super) fn next_requests(plan: &Plan) -> Vec<String> {
+    let open = format!("POST /_ml/anomaly_detectors/{}/_open", plan.job());
+    let datafeed = plan.portable.datafeed.iter();
+    let start = datafeed.map(|(id, _)| format!("POST /_ml/datafeeds/{id}/_start"));
+    std::iter::once(open).chain(start).collect()
+}
+
+/// Prints the next steps for the imported jobs.
+pub(super) fn print_next_steps(jobs: usize, requests: &[String], terminal: &Terminal) {
+    let has_datafeed = requests.len() > jobs;
+    let next = match (jobs, has_datafeed) {
+        (1, false) => "Next: open it:",
+        (1, true) => "Next: open it and start its datafeed, which continues from the end of the snapshot:",
+        (_, false) => "Next: open the jobs:",
+        (_, true) => "Next: open the jobs and start their datafeeds, which continue from the end of the snapshots:",
+    };
+    terminal.print(&format!("{next}\n{}", requests.join("\n")));
+    let what = if jobs == 1 {
+        "the job after its"
+    } else {
+        "the jobs after their"
+    };
+    terminal.print(&format!("Kibana lists {what} saved objects are synchronized."));
     terminal
         .print("To synchronize them now, run this request in the Kibana Console:\nGET kbn:/api/ml/saved_objects/sync");
-    let text = match import.options.json {
-        false => job.to_string(),
-        true => document(plan, Some(&replaced)),
-    };
-    terminal.result(&text).map_err(Error::stdout)
 }
 
-/// Prints the plan for `--dry-run`.
-pub(super) fn print_plan(cluster: &Cluster, options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
-    let text = match options.json {
-        // The run ends with an error, which is then the only document.
-        true if !plan.conflicts.is_empty() => return Ok(()),
-        true => document(plan, None),
-        false => {
-            let (job, cluster) = (plan.job(), cluster.description());
-            let title = format!("Dry run: plan for importing job {job} into {cluster}:");
-            let mut lines = vec![indented(&title)];
-            lines.extend(steps(plan).iter().map(|step| format!("  {}", indented(step))));
-            lines.extend(plan.notes.iter().map(|note| format!("note: {}", indented(note))));
-            let conflicts = plan.conflicts.iter().map(|conflict| indented(&conflict.message));
-            lines.extend(conflicts.map(|message| format!("conflict: {message}")));
-            lines.join("\n").trim_end().to_owned()
-        }
-    };
-    terminal.result(&text).map_err(Error::stdout)
+/// The text of a plan for `--dry-run`.
+pub(super) fn plan_text(cluster: &Cluster, plan: &Plan) -> String {
+    let (job, cluster) = (plan.job(), cluster.description());
+    let title = format!("Dry run: plan for importing job {job} into {cluster}:");
+    let mut lines = vec![indented(&title)];
+    lines.extend(steps(plan).iter().map(|step| format!("  {}", indented(step))));
+    lines.extend(plan.notes.iter().map(|note| format!("note: {}", indented(note))));
+    let conflicts = plan.conflicts.iter().map(|conflict| indented(&conflict.message));
+    lines.extend(conflicts.map(|message| format!("conflict: {message}")));
+    lines.join("\n").trim_end().to_owned()
 }
 
-fn document(plan: &Plan, replaced: Option<&[String]>) -> String {
+/// The document of an import, or without `replaced` of a plan.
+pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
     let indices: Vec<&str> = plan.targets.iter().map(|target| target.index.name.as_str()).collect();
-    let document = json!({
+    json!({
         "dry_run": replaced.is_none(),
         "job_id": plan.job(),
         "snapshot_id": plan.snapshot_id,
@@ -114,8 +145,7 @@ fn document(plan: &Plan, replaced: Option<&[String]>) -> String {
         "plan": steps(plan),
         "notes": plan.notes,
         "replaced": replaced.unwrap_or_default(),
-    });
-    escape_json(&document.to_string()).into_owned()
+    })
 }
 
 /// One line for each step, in order; input documents and state are written at the same time.

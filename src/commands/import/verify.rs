@@ -24,15 +24,13 @@ const MAX_REQUESTS: usize = 2;
 
 /// Compares everything that was written.
 pub(super) async fn verify(import: &Import) -> Result<()> {
-    let counts = &import.plan.counts;
-    let documents = counts.model_state + counts.categorizer_state + counts.categories + counts.inputs;
-    let documents = documents + counts.annotations + counts.notifications;
+    let documents = import.plan.counts.total();
     let stage = import.stage("Verifying the imported documents", Some(documents));
     // Sequentially: if the job is deleted at the same time, its documents might be reported as missing first, and the
     // error would not state the cause.
     let mut compared = import.verify_documents(Part::State, &stage).await?;
     import.verify_resources().await?;
-    let documents = import.snapshot_and_data_counts()?;
+    let documents = import.snapshot_and_data_counts().await?;
     compared += import.compare(&[&import.job().results_alias()], &documents).await?;
     compared += import.verify_inputs(&stage).await?;
     for part in [Part::Categories, Part::Annotations, Part::Notifications] {

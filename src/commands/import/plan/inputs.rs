@@ -12,6 +12,7 @@ use serde_json::json;
 use super::planner::{Planner, TargetPlan};
 use crate::archive::{ArchivedQuery, CheckedArchive, EntryKind, Part};
 use crate::cluster::{RequiredPrivileges, Search};
+use crate::commands::import::archive::Source;
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Error, Result};
 use crate::job::{
@@ -31,42 +32,41 @@ const ON_ML: [&str; 4] = ["read", "write", "maintenance", "view_index_metadata"]
 const ON_INPUTS: [&str; 3] = ["create_index", "manage", "delete_index"];
 
 /// The input indices to create.
-pub(crate) fn input_targets(
-    options: &ImportOptions,
-    archive: &CheckedArchive,
-    time_format: &'static str,
-) -> Result<Vec<TargetIndex>> {
+pub(crate) fn input_targets(options: &ImportOptions, source: &Source) -> Result<Vec<TargetIndex>> {
+    let Source {
+        archive,
+        job,
+        time_format,
+    } = source;
     if !imports_inputs(options, archive) {
         return Ok(Vec::new());
     }
-    let job = options.rename.as_ref().unwrap_or_else(|| archive.job());
     let base = options.input_index.clone().unwrap_or_else(|| IndexName::inputs_of(job));
     let sources = &archive.contents.input_indices;
     let (mappings, config) = (&archive.contents.mappings, &archive.config);
     Ok(target_indices(mappings, sources, &base, job, config, time_format)?)
 }
 
-/// The privileges that the import requires. A datafeed reads with the privileges of the user who creates it, and
-/// Elasticsearch does not create one that could not read. Without this check, that step would fail last, after an import
-/// with `--replace` has deleted the existing job.
-pub(crate) fn required_privileges(
-    options: &ImportOptions,
-    archive: &CheckedArchive,
-    targets: &[TargetIndex],
-) -> RequiredPrivileges {
+/// The privileges that the import of all archives requires. A datafeed reads with the privileges of the user who creates it,
+/// and Elasticsearch does not create one that could not read. Without this check, that step would fail last, after an
+/// import with `--replace` has deleted the existing job.
+pub(crate) fn required_privileges(options: &ImportOptions, sources: &[Source]) -> Result<RequiredPrivileges> {
     let mut indices = vec![(ML_INDICES.map(str::to_owned).to_vec(), ON_ML.to_vec())];
-    if !targets.is_empty() {
-        // The index, and its temporary alias.
-        let names = targets.iter().map(|target| &target.name);
-        let names = names.flat_map(|name| [name.to_string(), loading_alias(name, "*")]);
-        indices.push((names.collect(), [&ON_ML[..], &ON_INPUTS].concat()));
+    for source in sources {
+        let targets = input_targets(options, source)?;
+        if !targets.is_empty() {
+            // The index, and its temporary alias.
+            let names = targets.iter().map(|target| &target.name);
+            let names = names.flat_map(|name| [name.to_string(), loading_alias(name, "*")]);
+            indices.push((names.collect(), [&ON_ML[..], &ON_INPUTS].concat()));
+        }
+        // Under the names that the datafeed uses, including remote indices and exclusions: Elasticsearch checks those.
+        indices.push((existing_indices(options, &source.archive), vec!["read"]));
     }
-    // Under the names that the datafeed uses, including remote indices and exclusions: Elasticsearch checks those.
-    indices.push((existing_indices(options, archive), vec!["read"]));
-    RequiredPrivileges {
+    Ok(RequiredPrivileges {
         cluster: vec!["monitor", "manage_ml"],
         indices,
-    }
+    })
 }
 
 /// The indices that the datafeed will read and that the import does not create.

@@ -3,22 +3,26 @@
 mod compatibility;
 mod existing;
 mod inputs;
+mod mutual;
 mod planner;
 mod templates;
 
 pub(super) use existing::{CalendarPlan, FilterPlan, calendar, documents_of_job, event_ids, missing_events};
-pub(super) use inputs::{input_targets, refuse_replaced_query, required_privileges};
+pub(super) use inputs::{refuse_replaced_query, required_privileges};
+pub(super) use mutual::add_mutual_conflicts;
 pub(super) use planner::TargetPlan;
 
 use serde::Serialize;
 
 use self::existing::Existing;
+use self::inputs::input_targets;
 use self::planner::Planner;
+use super::archive::Source;
 use super::options::ImportOptions;
 use crate::archive::{CheckedArchive, Part};
 use crate::commands::session::Session;
 use crate::error::{Conflict, Error, Result};
-use crate::job::{JobId, PortableJob, Renamer, SnapshotId, TargetIndex};
+use crate::job::{JobId, PortableJob, Renamer, SnapshotId};
 
 /// What an import will do.
 #[derive(Debug)]
@@ -51,15 +55,10 @@ pub(crate) struct DocumentCounts {
     pub(crate) inputs: u64,
 }
 
-/// Plans the import with these input indices.
-pub(super) async fn make(
-    session: &Session,
-    options: &ImportOptions,
-    archive: &CheckedArchive,
-    targets: Vec<TargetIndex>,
-) -> Result<Plan> {
-    let cluster = &session.cluster;
-    let job = options.rename.as_ref().unwrap_or_else(|| archive.job());
+/// Plans the import of an archive.
+pub(super) async fn make(session: &Session, options: &ImportOptions, source: &Source) -> Result<Plan> {
+    let (cluster, archive, job) = (&session.cluster, &source.archive, &source.job);
+    let targets = input_targets(options, source)?;
     let mut planner = Planner {
         cluster,
         options,
@@ -68,9 +67,6 @@ pub(super) async fn make(
         notes: Vec::new(),
         conflicts: Vec::new(),
     };
-    session.refuse_serverless("import into")?;
-    let privileges = required_privileges(options, archive, &targets);
-    session.require_privileges(&privileges).await?;
     planner.check_machine_learning().await?;
     planner.check_versions();
     planner.note_inputs();
@@ -113,6 +109,12 @@ impl Plan {
 }
 
 impl DocumentCounts {
+    /// The number of all documents.
+    pub(crate) fn total(&self) -> u64 {
+        let state = self.model_state + self.categorizer_state;
+        state + self.annotations + self.notifications + self.categories + self.inputs
+    }
+
     fn of(options: &ImportOptions, archive: &CheckedArchive) -> Self {
         let contents = &archive.contents;
         let unless = |skipped: bool, part: Part| if skipped { 0 } else { contents.count(part) };

@@ -1,0 +1,189 @@
+//! The results of an import: a line for each job, and one document for all. With a single archive, its error or its document
+//! is that of the command.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::archive::Source;
+use super::context::Import;
+use super::options::ImportOptions;
+use super::outcome::{document, next_requests, plan_text, print_next_steps};
+use super::plan::Plan;
+use crate::cluster::Cluster;
+use crate::commands::failure::Failures;
+use crate::error::{Error, ExitCode, Result};
+use crate::job::JobId;
+use crate::terminal::Terminal;
+use crate::util::format::{NO_VALUE, amount, count, escape_json, truncated};
+
+/// The largest width of the column of jobs, so that a line fits into 80 columns.
+const MAX_JOB: usize = 45;
+/// The width of the columns of numbers.
+const NUMBER: usize = 10;
+
+/// What happened to each archive so far.
+pub(super) struct Results<'a> {
+    pub(super) options: &'a ImportOptions,
+    terminal: &'a Terminal,
+    archives: usize,
+    /// The width of the column of jobs.
+    width: usize,
+    documents: Vec<Value>,
+    failures: Failures,
+    /// The number of imported jobs, and the requests that open them and start their datafeeds.
+    jobs: usize,
+    next: Vec<String>,
+    is_interrupted: bool,
+}
+
+impl<'a> Results<'a> {
+    pub(super) fn new(options: &'a ImportOptions, archives: usize, terminal: &'a Terminal) -> Self {
+        Self {
+            options,
+            terminal,
+            archives,
+            width: 0,
+            documents: Vec::new(),
+            failures: Failures::default(),
+            jobs: 0,
+            next: Vec::new(),
+            is_interrupted: false,
+        }
+    }
+
+    /// The terminal for messages about one of several archives or jobs.
+    pub(super) fn terminal_of(&self, what: impl Display) -> Terminal {
+        match self.archives {
+            1 => self.terminal.clone(),
+            _ => self.terminal.about(&what.to_string()),
+        }
+    }
+
+    /// Adds an archive that cannot be imported, before anything is written. Fails if it is the only one.
+    pub(super) fn refused(&mut self, path: &Path, error: Error) -> Result<()> {
+        if self.archives == 1 {
+            return Err(error);
+        }
+        let document = self.failures.add(&error, &self.terminal_of(path.display()));
+        self.push(path, "refused", document);
+        Ok(())
+    }
+
+    /// Fails if an archive cannot be imported.
+    pub(super) fn refuse_failures(&mut self) -> Result<()> {
+        if self.failures.is_empty() {
+            return Ok(());
+        }
+        self.terminal.print_always("Nothing was written.");
+        self.finish()
+    }
+
+    /// Prints the plans for `--dry-run`. The run ends with the error of a plan with conflicts.
+    pub(super) fn print_plans(&mut self, cluster: &Cluster, planned: &[(Source, Plan)]) -> Result<()> {
+        if !self.options.json {
+            let texts: Vec<String> = planned.iter().map(|(_, plan)| plan_text(cluster, plan)).collect();
+            return self.print_result(&texts.join("\n\n"));
+        }
+        for (source, plan) in planned.iter().filter(|(_, plan)| plan.conflicts.is_empty()) {
+            self.push(source.archive.path(), "planned", document(plan, None));
+        }
+        Ok(())
+    }
+
+    /// Starts the table of several jobs.
+    pub(super) fn begin(&mut self, plans: &[&Plan]) {
+        let longest = plans.iter().map(|plan| plan.job().as_str().len()).max();
+        self.width = longest.unwrap_or(0).clamp("Job".len(), MAX_JOB);
+        self.line(["Job", "Documents", "Result"]);
+    }
+
+    fn line(&self, [job, documents, result]: [&str; 3]) {
+        if self.archives > 1 {
+            let (job, width) = (truncated(job, self.width), self.width);
+            let line = format!("{job:width$}  {documents:>NUMBER$}  {result}");
+            self.terminal.print(&line);
+        }
+    }
+
+    /// Adds the result of a job. Fails if it is the only one.
+    pub(super) fn add(&mut self, path: &Path, job: &JobId, imported: Result<Import>) -> Result<()> {
+        let import = match imported {
+            Ok(import) => import,
+            Err(error) if self.archives == 1 => return Err(error),
+            Err(error) => {
+                let result = match error.exit() {
+                    ExitCode::HungUp | ExitCode::Interrupted | ExitCode::Terminated => "interrupted",
+                    _ => "failed",
+                };
+                self.is_interrupted |= result == "interrupted";
+                self.line([job.as_str(), NO_VALUE, result]);
+                let mut document = self.failures.add(&error, &self.terminal_of(job));
+                document["job_id"] = json!(job);
+                self.push(path, result, document);
+                return Ok(());
+            }
+        };
+        let plan = &import.plan;
+        if self.archives == 1 {
+            self.terminal.print(&format!("Imported job {job}."));
+        }
+        self.line([job.as_str(), &count(plan.counts.total()), "imported"]);
+        self.jobs += 1;
+        self.next.extend(next_requests(plan));
+        if !self.options.json {
+            return self.print_result(job.as_str());
+        }
+        let replaced = import.journal.replaced.possible().into_iter();
+        let replaced: Vec<String> = replaced.map(|(replaced, _)| replaced.what).collect();
+        self.push(path, "imported", document(plan, Some(&replaced)));
+        Ok(())
+    }
+
+    /// Adds the jobs whose import was not started because of a signal.
+    pub(super) fn not_started(&mut self, waiting: &[(Source, Plan)], signal: &Error) {
+        let jobs: Vec<&str> = waiting.iter().map(|(source, _)| source.job.as_str()).collect();
+        self.terminal.print_always(&format!("Not started: {}", jobs.join(", ")));
+        for (source, _) in waiting {
+            self.push(source.archive.path(), "not started", json!({ "job_id": source.job }));
+        }
+        if !self.is_interrupted {
+            self.failures.add(signal, self.terminal);
+        }
+    }
+
+    /// Prints the next steps and the document.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        if self.jobs > 0 {
+            print_next_steps(self.jobs, &self.next, self.terminal);
+        }
+        let failures = std::mem::take(&mut self.failures);
+        let result = failures.into_result(&amount(self.archives as u64, "archive", "archives"));
+        if self.options.json {
+            let documents = std::mem::take(&mut self.documents);
+            let mut document = match (self.archives, documents) {
+                (1, mut documents) => documents.pop().unwrap_or_default(),
+                (_, documents) => json!({ "dry_run": self.options.dry_run, "imports": documents }),
+            };
+            if let Err(error) = &result {
+                document["error"] = json!(error.to_string());
+                document["exit"] = json!(error.exit() as u8);
+            }
+            self.print_result(&escape_json(&document.to_string()))?;
+        }
+        result
+    }
+
+    fn push(&mut self, path: &Path, result: &str, mut document: Value) {
+        if self.archives > 1 {
+            document["archive"] = json!(path.display().to_string());
+            document["result"] = json!(result);
+        }
+        self.documents.push(document);
+    }
+
+    fn print_result(&self, text: &str) -> Result<()> {
+        self.terminal.result(text).map_err(Error::stdout)
+    }
+}
