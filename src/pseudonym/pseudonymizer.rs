@@ -235,7 +235,8 @@ impl Pseudonymizer {
     }
 
     /// Writes the documents of a part in order. Input documents and results are divided into entries as in an export, and
-    /// the last entry is returned. The IDs of input documents are replaced, since they may contain values.
+    /// the last entry is returned. The IDs of input documents are replaced, since they may contain values, and those of
+    /// results contain hashes of values.
     async fn write_documents(
         &mut self,
         part: Part,
@@ -260,6 +261,9 @@ impl Pseudonymizer {
                 return Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?);
             }
             match &document.action.id {
+                Some(id) if part == Part::Results => {
+                    entry.action_and_line(None, &rewriter.result_id(id, &document.source, &text), &text)?;
+                }
                 Some(id) => entry.action_and_line(document.action.index.as_deref(), id, &text)?,
                 None => entry.line(&text)?,
             }

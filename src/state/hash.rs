@@ -1,4 +1,4 @@
-//! Hashes of names and values in the state.
+//! Hashes of names and values in the state, and of values in the IDs of results.
 //!
 //! They have a fixed seed and no salt, so values can be found by hashing guesses. See `docs/pseudonymizing.md`.
 
@@ -41,6 +41,47 @@ fn chain(seed: u64, text: &str) -> u64 {
     hash ^ (hash >> 47)
 }
 
+/// Returns the end of a result's ID, as Elasticsearch computes it: the hash of its values, which are concatenated, and
+/// their length.
+pub fn values_id(values: &str) -> String {
+    let length = values.encode_utf16().count();
+    format!("{}_{length}", hash_128(values.as_bytes()).cast_signed())
+}
+
+/// Computes the 128-bit MurmurHash3 for 64-bit machines, with seed 0.
+fn hash_128(bytes: &[u8]) -> u128 {
+    const C1: u64 = 0x87c3_7b91_1142_53d5;
+    const C2: u64 = 0x4cf5_ad43_2745_937f;
+    let first = |k: u64| k.wrapping_mul(C1).rotate_left(31).wrapping_mul(C2);
+    let second = |k: u64| k.wrapping_mul(C2).rotate_left(33).wrapping_mul(C1);
+    let halves = |block: u128| (block as u64, (block >> 64) as u64);
+    let (mut one, mut two) = (0_u64, 0_u64);
+    let (blocks, tail) = bytes.as_chunks::<16>();
+    for block in blocks {
+        let (low, high) = halves(u128::from_le_bytes(*block));
+        one = (one ^ first(low)).rotate_left(27).wrapping_add(two);
+        one = one.wrapping_mul(5).wrapping_add(0x52dc_e729);
+        two = (two ^ second(high)).rotate_left(31).wrapping_add(one);
+        two = two.wrapping_mul(5).wrapping_add(0x3849_5ab5);
+    }
+    let mut last = [0; 16];
+    last[..tail.len()].copy_from_slice(tail);
+    let (low, high) = halves(u128::from_le_bytes(last));
+    let length = bytes.len() as u64;
+    one ^= first(low) ^ length;
+    two ^= second(high) ^ length;
+    one = one.wrapping_add(two);
+    two = two.wrapping_add(one);
+    let mix = |k: u64| {
+        let k = (k ^ (k >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let k = (k ^ (k >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        k ^ (k >> 33)
+    };
+    let (one, two) = (mix(one), mix(two));
+    let one = one.wrapping_add(two);
+    u128::from(one) << 64 | u128::from(two.wrapping_add(one))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +93,16 @@ mod tests {
             scope_hash(["a", "b", "c", "d"]),
             scope_hash_of_partition("a", "b")("c", "d")
         );
+    }
+
+    /// The values are those of the reference implementation.
+    #[test]
+    fn ids_of_results_match_known_values() {
+        assert_eq!(hash_128(b"hello"), 0xcbd8_a7b3_41bd_9b02_5b1e_906a_48ae_1d19);
+        let text = b"The quick brown fox jumps over the lazy dog";
+        assert_eq!(hash_128(text), 0xe34b_bc7b_bc07_1b6c_7a43_3ca9_c49a_9347);
+        assert_eq!(values_id(""), "0_0");
+        assert_eq!(values_id("hello"), "-69324146290566373985303187135944319719_5");
+        assert!(values_id("\u{1f600}").ends_with("_2"));
     }
 }

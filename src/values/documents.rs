@@ -1,11 +1,13 @@
 //! The contents of each member in the documents of an archive, used to report values and to replace them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use self::Content::{
     FreeText, Kept, KeptText, Message, MessageWords, Number, OtherValue, Pattern, ValueList, ValueOfNamedField,
 };
 use super::location::ArchivePart;
 use crate::job::GENERATED;
-use crate::json::is_within;
+use crate::json::{Leaf, for_each_leaf, is_within};
 
 /// The user that autodetect writes annotations as. No other user can have this name.
 pub(crate) const JOB_USER: &str = "_xpack";
@@ -24,7 +26,7 @@ pub(crate) enum Content<'a> {
     Value(&'a str),
     /// A part of an object that is a value of this field.
     PartOfValue(&'a str),
-    /// A value of the field that is named by the member with `_name` instead of `_value`.
+    /// A value of the field that another member names: see [`NamedFields`].
     ValueOfNamedField,
     /// A value that belongs to no field: an address, or the name of a user, node or cluster.
     OtherValue,
@@ -147,6 +149,70 @@ pub(crate) static CATEGORY: DocumentKind = DocumentKind {
     others: OtherValue,
 };
 
+/// Results of all types. A record and an influencer also contain their values under the names of the fields.
+pub(crate) static RESULT: DocumentKind = DocumentKind {
+    part: ArchivePart::Results,
+    kept: "job_id result_type timestamp bucket_span log_time is_interim probability detector_index processing_time_ms \
+           by_field_name over_field_name partition_field_name influencer_field_name field_name function \
+           function_description typical actual multi_bucket_impact record_score initial_record_score \
+           influencer_score initial_influencer_score anomaly_score initial_anomaly_score raw_anomaly_score event_count \
+           anomaly_score_explanation.anomaly_type anomaly_score_explanation.anomaly_length \
+           anomaly_score_explanation.single_bucket_impact anomaly_score_explanation.multi_bucket_impact \
+           anomaly_score_explanation.anomaly_characteristics_impact anomaly_score_explanation.lower_confidence_bound \
+           anomaly_score_explanation.typical_value anomaly_score_explanation.upper_confidence_bound \
+           anomaly_score_explanation.high_variance_penalty anomaly_score_explanation.incomplete_bucket_penalty \
+           anomaly_score_explanation.multimodal_distribution anomaly_score_explanation.by_field_relative_rarity \
+           anomaly_score_explanation.by_field_first_occurrence \
+           causes.probability causes.by_field_name causes.over_field_name causes.partition_field_name causes.field_name \
+           causes.function causes.function_description causes.typical causes.actual influencers.influencer_field_name \
+           bucket_influencers.job_id bucket_influencers.result_type bucket_influencers.influencer_field_name \
+           bucket_influencers.initial_anomaly_score bucket_influencers.anomaly_score \
+           bucket_influencers.raw_anomaly_score bucket_influencers.probability bucket_influencers.timestamp \
+           bucket_influencers.bucket_span bucket_influencers.is_interim partition_scores.partition_field_name \
+           partition_scores.record_score partition_scores.initial_record_score partition_scores.probability \
+           model_lower model_upper model_median forecast_id forecast_lower forecast_upper forecast_prediction \
+           forecast_start_timestamp forecast_end_timestamp forecast_create_timestamp forecast_expiry_timestamp \
+           forecast_progress forecast_memory_bytes forecast_status processed_record_count model_bytes peak_model_bytes \
+           model_bytes_exceeded model_bytes_memory_limit total_by_field_count total_over_field_count \
+           total_partition_field_count bucket_allocation_failures_count memory_status assignment_memory_basis \
+           categorized_doc_count total_category_count frequent_category_count rare_category_count dead_category_count \
+           failed_category_count categorization_status output_memory_allocator_bytes",
+    members: &[
+        (
+            ValueOfNamedField,
+            "",
+            "by_field_value over_field_value partition_field_value",
+        ),
+        (
+            ValueOfNamedField,
+            "",
+            "correlated_by_field_value influencer_field_value",
+        ),
+        (ValueOfNamedField, "", "causes.by_field_value causes.over_field_value"),
+        (
+            ValueOfNamedField,
+            "",
+            "causes.partition_field_value causes.correlated_by_field_value",
+        ),
+        (ValueOfNamedField, "", "influencers.influencer_field_values"),
+        (ValueOfNamedField, "", "partition_scores.partition_field_value"),
+        (FreeText, "calendar events", "scheduled_events"),
+        (KeptText, "forecast messages", "forecast_messages"),
+        // Coordinates are metrics.
+        (
+            KeptText,
+            "",
+            "model_feature geo_results.typical_point geo_results.actual_point",
+        ),
+        (
+            KeptText,
+            "",
+            "causes.geo_results.typical_point causes.geo_results.actual_point",
+        ),
+    ],
+    others: OtherValue,
+};
+
 pub(crate) static CALENDAR: DocumentKind = DocumentKind {
     part: ArchivePart::Calendars,
     kept: "calendar_id events.calendar_id events.event_id",
@@ -192,5 +258,59 @@ impl DocumentKind {
         let is_nested = self.part == ArchivePart::Configuration;
         let mut known = known.split(' ');
         known.any(|known| path == known || (is_nested && is_within(path, known)))
+    }
+}
+
+/// The fields that a document names, such as in `by_field_name`, by the path of the member.
+#[derive(Debug, Default)]
+pub(crate) struct NamedFields {
+    by_path: BTreeMap<String, String>,
+    all: BTreeSet<String>,
+    /// The members of the current objects in lists.
+    entered: BTreeSet<String>,
+}
+
+impl NamedFields {
+    /// Reads the names outside of nested objects. [`note`](Self::note) must receive the others.
+    pub(crate) fn of(source: &[u8]) -> Self {
+        let mut named = Self::default();
+        for_each_leaf(source, &mut |leaf| {
+            if !leaf.path.contains('.') {
+                named.note(leaf);
+            }
+        });
+        named
+    }
+
+    /// Receives the members of a document in order. In a list of objects, each object has its own names, before the values.
+    pub(crate) fn note(&mut self, leaf: &Leaf<'_>) {
+        if leaf.quoted && leaf.path.ends_with("_field_name") {
+            self.by_path.insert(leaf.path.to_owned(), leaf.text.to_string());
+            self.all.insert(leaf.text.to_string());
+        }
+    }
+
+    /// Receives the path of a member before its value. If an object in a list already had this member, another one has
+    /// begun, which has its own names.
+    pub(crate) fn enter(&mut self, path: &str) {
+        let Some((list, _)) = path.rsplit_once('.') else { return };
+        if !self.entered.insert(path.to_owned()) {
+            let is_outside = |other: &String| !is_within(other, list);
+            self.entered.retain(is_outside);
+            self.by_path.retain(|other, _| is_outside(other));
+            self.entered.insert(path.to_owned());
+        }
+    }
+
+    /// Returns the field whose value is in a member.
+    pub(crate) fn field_of(&self, path: &str) -> Option<&str> {
+        let value = path.strip_suffix('s').unwrap_or(path);
+        let name = value.replace("correlated_", "").replace("_field_value", "_field_name");
+        self.by_path.get(&name).map(String::as_str)
+    }
+
+    /// Whether the document names this field.
+    pub(crate) fn contains(&self, field: &str) -> bool {
+        self.all.contains(field)
     }
 }

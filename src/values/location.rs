@@ -10,6 +10,7 @@ pub(crate) enum ArchivePart {
     ModelState,
     CategorizerState,
     Categories,
+    Results,
     Inputs,
     Annotations,
     Notifications,
@@ -31,10 +32,11 @@ pub(crate) enum ValueSource<'a> {
 
 impl ArchivePart {
     /// All parts in the order of reports, with their names in JSON documents.
-    pub(crate) const NAMES: [(Self, &'static str); 9] = [
+    pub(crate) const NAMES: [(Self, &'static str); 10] = [
         (Self::ModelState, "model_state"),
         (Self::CategorizerState, "categorizer_state"),
         (Self::Categories, "categories"),
+        (Self::Results, "results"),
         (Self::Inputs, "inputs"),
         (Self::Annotations, "annotations"),
         (Self::Notifications, "notifications"),

@@ -9,7 +9,8 @@ mod reader;
 pub(crate) mod tests;
 
 pub(crate) use documents::{
-    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, JOB_USER, NOTIFICATION, SNAPSHOT,
+    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, JOB_USER, NOTIFICATION, NamedFields, RESULT,
+    SNAPSHOT,
 };
 pub(crate) use format::{ValueFormat, is_decimal, is_email_address, is_numeric, is_uuid, mac_separator};
 pub(crate) use location::{ArchivePart, FieldRole, FieldRoles, ValueSource};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::documents::{
     ANNOTATION, ANNOTATIONS_OF_PEOPLE, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, FILTER, JOB_USER,
-    NOTIFICATION, SNAPSHOT,
+    NOTIFICATION, NamedFields, RESULT, SNAPSHOT,
 };
 use super::location::{ArchivePart, ValueSource};
 use crate::archive::{Contents, EntryKind};
@@ -52,43 +52,41 @@ fn as_autodetect_reads<'a>(leaf: &'a Leaf<'_>) -> Cow<'a, str> {
     }
 }
 
-/// Passes the values of an annotation, notification or category definition. Returns false if the document is not
+/// Passes the values of an annotation, notification, category definition or result. Returns false if the document is not
 /// complete JSON.
 pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visit<'_>) -> bool {
     let document = match part {
         ArchivePart::Annotations => &ANNOTATION,
         ArchivePart::Notifications => &NOTIFICATION,
+        ArchivePart::Results => &RESULT,
         _ => &CATEGORY,
     };
-    let mut annotation = None;
-    // The author, and the names and values of the fields that the document refers to.
-    let mut about: BTreeMap<String, String> = BTreeMap::new();
-    let is_about = |path: &str| {
-        let role = path.strip_suffix("_field_name").or(path.strip_suffix("_field_value"));
-        matches!(role, Some("partition" | "over" | "by"))
-    };
+    let (mut annotation, mut by_job) = (None, false);
+    let mut named = NamedFields::of(source);
     let complete = for_each_leaf(source, &mut |leaf| {
+        named.note(leaf);
         let text = &*leaf.text;
-        if leaf.path == "create_username" || is_about(leaf.path) {
-            about.insert(leaf.path.to_owned(), text.to_owned());
-        }
+        by_job |= leaf.path == "create_username" && text == JOB_USER;
         match leaf.path {
-            path if is_about(path) => {}
+            path if document.content(path) == Content::ValueOfNamedField => {
+                let field = named
+                    .field_of(path)
+                    .map_or(ValueSource::Text(UNKNOWN), ValueSource::Field);
+                visit(field, part, text);
+            }
             "annotation" if part == ArchivePart::Annotations => annotation = Some(text.to_owned()),
             "create_username" | "modified_username" if text == JOB_USER => {}
             path if document.has(path) => member_values(document, leaf, visit),
-            _ if part != ArchivePart::Categories => visit(ValueSource::Text(UNKNOWN), part, text),
+            // The value is also stored under the name of the field.
+            path if named.contains(path) => {}
+            path if part == ArchivePart::Results && leaf.quoted => visit(ValueSource::Field(path), part, text),
+            _ if !matches!(part, ArchivePart::Categories | ArchivePart::Results) => {
+                visit(ValueSource::Text(UNKNOWN), part, text);
+            }
             _ => {}
         }
     });
-    for role in ["by", "over", "partition"] {
-        let member = |end: &str| about.get(&format!("{role}_field_{end}"));
-        if let (Some(name), Some(value)) = (member("name"), member("value")) {
-            visit(ValueSource::Field(name), part, value);
-        }
-    }
     if let Some(annotation) = annotation {
-        let by_job = about.get("create_username").is_some_and(|author| author == JOB_USER);
         let label = match by_job {
             true => ANNOTATIONS_OF_THE_JOB,
             false => ANNOTATIONS_OF_PEOPLE,

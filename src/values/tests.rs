@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::documents::{
-    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, FILTER, NOTIFICATION, SNAPSHOT,
+    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, FILTER, NOTIFICATION, RESULT, SNAPSHOT,
 };
 use super::location::ValueSource;
 use super::reader;
 
-const DOCUMENTS: [&DocumentKind; 7] = [
+const DOCUMENTS: [&DocumentKind; 8] = [
     &CONFIGURATION,
     &SNAPSHOT,
     &ANNOTATION,
     &NOTIFICATION,
     &CATEGORY,
+    &RESULT,
     &CALENDAR,
     &FILTER,
 ];

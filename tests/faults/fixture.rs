@@ -33,7 +33,7 @@ pub fn fixture() -> Fixture {
     fixture.inputs.truncate(5);
     fixture.annotations.truncate(3);
     fixture.categories.truncate(3);
-    fixture
+    fixture.with_results(1)
 }
 
 /// Without TLS, or with it.
@@ -69,5 +69,9 @@ pub fn target(port: Port) -> TestCluster {
 /// Returns an archive of the job.
 pub fn archive() -> Arc<ArchiveFile> {
     static ARCHIVE: SharedArchive = SharedArchive::new();
-    ARCHIVE.file(|binary| source(Port::Plain).export(binary, JOB, "exported", &["--include-inputs"]))
+    ARCHIVE.file(|binary| {
+        let path = source(Port::Plain).export(binary, JOB, "exported", &["--include-inputs"]);
+        crate::support::archive::add_results(&path, &fixture().results);
+        path
+    })
 }

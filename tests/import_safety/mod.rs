@@ -50,7 +50,7 @@ fn version() -> MlVersion {
 fn small_fixture(name: &str) -> Fixture {
     let mut fixture = Fixture::load(name);
     if name == JOB {
-        fixture = fixture.with_small_state();
+        fixture = fixture.with_small_state().with_results(1);
     }
     fixture.inputs.truncate(12);
     fixture.annotations.truncate(7);
@@ -80,7 +80,9 @@ fn exported_archive(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) 
 fn export(binary: &Binary, fixture: &Fixture, options: MlOptions) -> PathBuf {
     let cluster = TestCluster::in_memory(options);
     cluster.seed(fixture);
-    cluster.export(binary, fixture.id(), "exported", &["--include-inputs"])
+    let path = cluster.export(binary, fixture.id(), "exported", &["--include-inputs"]);
+    crate::support::archive::add_results(&path, &fixture.results);
+    path
 }
 
 /// A cluster with another job; if a real node is set, every `sample`th run uses it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::cluster_state::ClusterState;
-use super::{JOB, archive_of, import, target};
+use super::{JOB, add_index, archive_of, import, target};
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::stand_in::DirectClient;
@@ -47,6 +47,10 @@ fn id_query(id: &str) -> Value {
 
 fn job_query() -> Value {
     json!({"term": {"job_id": JOB}})
+}
+
+fn record_query() -> Value {
+    json!({"term": {"result_type": "record"}})
 }
 
 /// Makes each change immediately before the last write.
@@ -94,6 +98,20 @@ fn verification_finds_lost_and_changed_documents() {
             }),
             ("a notification is lost", |cluster| {
                 delete_document(cluster, ".ml-notifications-*", job_query())
+            }),
+            ("a result is lost", |cluster| {
+                delete_document(cluster, ".ml-anomalies-web-latency", record_query())
+            }),
+            ("a result is another", |cluster| {
+                change_document(cluster, ".ml-anomalies-web-latency", record_query(), |source| {
+                    source["record_score"] = json!(1)
+                });
+            }),
+            ("a result is in two indices", |cluster| {
+                let (index, id, source) = first_document(cluster, ".ml-anomalies-web-latency", record_query());
+                add_index(cluster, ".ml-anomalies-.write-web-latency", false);
+                let path = format!("/{index}-2/_doc/{id}?refresh=true");
+                assert_eq!(cluster.call("PUT", &path, source.to_string()).status, 201);
             }),
             ("an input is lost", |cluster| {
                 delete_document(cluster, "web-latency-input", json!({"match_all": {}}))

@@ -13,6 +13,7 @@ mod normalizers;
 mod object_keys;
 mod output;
 mod refusals;
+mod results;
 mod reveal;
 mod rules;
 mod shared_archives;

@@ -74,6 +74,8 @@ async fn write_model_and_results(import: &Import, inputs: oneshot::Receiver<()>)
     import.require_our_job().await?;
     write_categories(import).await?;
     import.require_our_job().await?;
+    write_results(import).await?;
+    import.require_our_job().await?;
     write_new_documents(import, Part::Annotations).await?;
     write_new_documents(import, Part::Notifications).await
 }
@@ -361,6 +363,24 @@ async fn write_categories(import: &Import) -> Result<()> {
     let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
     let documents = WrittenDocuments::new("categories", Some(part), ids, RESULTS_INDICES, alias);
     write(import, "categories", part, documents, bulk).await
+}
+
+/// Writes the results under their original IDs, with the job renamed.
+async fn write_results(import: &Import) -> Result<()> {
+    let (total, part) = (import.plan.counts.results, Part::Results);
+    if total == 0 {
+        return Ok(());
+    }
+    let stage = import.stage("Writing results", Some(total));
+    let alias = import.job().results_write_alias();
+    let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
+    let writing = send(import, part, bulk, &stage, |document| {
+        import.document(part, document).map(Some)
+    });
+    let written = import.journal.write(Entry::Results, writing).await?;
+    import.cluster().refresh(&[&import.job().results_alias()]).await?;
+    stage.done(&format!("Wrote results: {}", count(written)));
+    Ok(())
 }
 
 /// Writes annotations or notifications to the index that the cluster itself uses for them.

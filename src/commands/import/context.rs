@@ -57,7 +57,7 @@ impl Import {
             Part::State => StateDocId::parse(document.own_id(), self.archive.job(), &plan.snapshot_id)
                 .ok_or_else(|| state::Cause::ForeignId.of(document.own_id()))?
                 .format(self.job(), &plan.snapshot_id),
-            Part::Categories => plan.renamer.document_id(document.own_id()),
+            Part::Categories | Part::Results => plan.renamer.document_id(document.own_id()),
             _ => derived_id(self.job(), part, document),
         };
         // State documents name their job only in their IDs.

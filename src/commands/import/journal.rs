@@ -24,6 +24,8 @@ pub(super) enum Entry {
     InputIndex(IndexName),
     Job,
     Documents(Arc<WrittenDocuments>),
+    /// Results, whose IDs are not recorded: there may be millions.
+    Results,
     /// What Elasticsearch itself writes when it reverts a job: quantiles, and a result with the model size.
     Reverted,
     Datafeed(DatafeedId),
@@ -78,6 +80,7 @@ impl Entry {
             Self::InputIndex(name) => format!("index {name}"),
             Self::Job => format!("job {job}"),
             Self::Documents(documents) => format!("{} of job {job}", documents.what),
+            Self::Results => format!("results of job {job}"),
             Self::Reverted => format!("quantiles and model size of job {job}"),
             Self::Datafeed(id) => format!("datafeed {id}"),
             Self::Membership(id) => format!("membership of job {job} in calendar {id}"),
@@ -86,7 +89,7 @@ impl Entry {
 
     /// Elasticsearch deletes it together with the job, or only when no job uses it.
     fn follows_job(&self) -> bool {
-        matches!(self, Self::Filter(_) | Self::Reverted)
+        matches!(self, Self::Filter(_) | Self::Results | Self::Reverted)
     }
 }
 

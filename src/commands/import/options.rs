@@ -126,6 +126,9 @@ pub struct Skip {
     /// Skip the notifications
     #[arg(long = "skip-notifications")]
     pub notifications: bool,
+    /// Skip the results
+    #[arg(long = "skip-results")]
+    pub results: bool,
     /// Skip the datafeed
     #[arg(long = "skip-datafeed", conflicts_with = "datafeed_indices")]
     pub datafeed: bool,

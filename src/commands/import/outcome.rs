@@ -192,6 +192,7 @@ fn steps(plan: &Plan) -> Vec<String> {
     steps.extend(write(counts.categorizer_state, categorizer, &format!("{categorizer}s")));
     steps.push(format!("revert job {job} to snapshot {}", plan.snapshot_id));
     steps.extend(write(counts.categories, "category", "categories"));
+    steps.extend(write(counts.results, "result", "results"));
     steps.extend(write(counts.annotations, "annotation", "annotations"));
     steps.extend(write(counts.notifications, "notification", "notifications"));
     let datafeed = plan.portable.datafeed.iter();

@@ -6,7 +6,7 @@
 //! | input index | its UUID, or the name of the run in `_meta` if the UUID is not known |
 //! | datafeed | its job, and all of its configuration |
 //! | calendar, filter | all of its content, and no other job uses it |
-//! | documents whose IDs contain the job ID | the job |
+//! | results, and other documents whose IDs contain the job ID | the job |
 //! | annotations, notifications | the job, and they did not exist before |
 
 use serde_json::Value;
@@ -104,7 +104,9 @@ impl Import {
                 Ok(Ownership::ours_if(ours, OTHER_CONTENT))
             }
             Entry::Job => self.job_ownership().await,
-            Entry::Events(..) | Entry::Membership(_) | Entry::Documents(_) | Entry::Reverted => Ok(Ownership::Ours),
+            Entry::Events(..) | Entry::Membership(_) | Entry::Documents(_) | Entry::Results | Entry::Reverted => {
+                Ok(Ownership::Ours)
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use super::ownership::{Ownership, USED};
 use super::plan::event_ids;
 use crate::cluster::{self, Hit, Search, within};
 use crate::error::{Error, Remaining};
-use crate::job::{CalendarId, FilterId, JobId};
+use crate::job::{CalendarId, FilterId, JobId, ResultType};
 use crate::state::STATE_INDICES;
 
 /// A longer rollback is abandoned: if the cluster is unreachable, the user needs to know what remains.
@@ -20,8 +20,8 @@ const MAX_TIME: Duration = Duration::from_secs(600);
 const BATCH: usize = 1_000;
 /// The indices of a job's results.
 const RESULTS: &str = ".ml-anomalies-*";
-/// The most model size results to search for: a revert writes one.
-const MAX_SIZES: usize = 1_000;
+/// Results per search.
+const MAX_RESULTS: usize = 10_000;
 
 /// Why something is not undone.
 #[derive(Clone)]
@@ -158,8 +158,9 @@ impl<'a> Rollback<'a> {
     fn remains(&self) -> Vec<Remaining> {
         let job = self.import.job();
         let job_remains = self.failed.iter().any(|(entry, _)| matches!(entry, Entry::Job));
-        // Deleting the job also removes it from its calendars. Removing it before that would make the next request fail.
-        let is_listed = |entry: &Entry| !(job_remains && matches!(entry, Entry::Membership(_)));
+        // Deleting the job also deletes its results and removes it from its calendars. Removing it before that would make the
+        // next request fail.
+        let is_listed = |entry: &Entry| !(job_remains && matches!(entry, Entry::Membership(_) | Entry::Results));
         let listed = self.failed.iter().filter(|(entry, _)| is_listed(entry));
         let listed = listed.map(|(entry, failure)| Remaining {
             what: format!("{} ({})", entry.describe(job), failure.why),
@@ -213,6 +214,7 @@ impl<'a> Rollback<'a> {
             Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await?,
             Entry::Job => return self.delete_job().await,
             Entry::Documents(documents) => return self.delete_documents(documents).await,
+            Entry::Results => return self.delete_results(results_of(job)).await,
             Entry::Reverted => return self.delete_reverted().await,
             Entry::Datafeed(id) => cluster.delete_datafeed(id).await?,
             Entry::Membership(id) => cluster.remove_job_from_calendar(id, job).await?,
@@ -270,21 +272,41 @@ impl<'a> Rollback<'a> {
         Ok(ours_if(any))
     }
 
-    /// Elasticsearch deletes these together with the job, unless the job was deleted before they were written, or their
-    /// index is closed or blocked.
     async fn delete_reverted(&self) -> Undone {
         let (cluster, job) = (self.import.cluster(), self.import.job());
+        let sizes = self.delete_results(model_sizes(job)).await?;
+        if self.import.job_ownership().await? != Ownership::Absent {
+            return Ok(sizes);
+        }
+        cluster.refresh(&STATE_INDICES).await?;
+        let quantiles = cluster.locate(&STATE_INDICES, &[job.quantiles_document_id()]).await?;
+        let quantiles = self.delete_found(quantiles).await?;
+        cluster.refresh(&STATE_INDICES).await?;
+        Ok(if quantiles == Ownership::Absent {
+            sizes
+        } else {
+            quantiles
+        })
+    }
+
+    /// Elasticsearch deletes results together with the job, unless the job was deleted before they were written, or their
+    /// index is closed or blocked.
+    async fn delete_results(&self, query: Value) -> Undone {
+        let cluster = self.import.cluster();
         if self.import.job_ownership().await? == Ownership::Ours {
             return Ok(Ownership::Absent);
         }
-        let searched = [&STATE_INDICES[..], &[RESULTS]].concat();
-        cluster.refresh(&searched).await?;
-        let mut found = cluster.locate(&STATE_INDICES, &[job.quantiles_document_id()]).await?;
-        let sizes = Search::lenient([RESULTS], model_sizes(job));
-        found.extend(cluster.sample(&sizes, MAX_SIZES).await?);
-        let found = self.delete_found(found).await?;
-        cluster.refresh(&searched).await?;
-        Ok(found)
+        let mut results = Search::lenient([RESULTS], query);
+        results.fields = Some(vec!["result_type".to_owned()]);
+        let mut any = false;
+        loop {
+            cluster.refresh(&[RESULTS]).await?;
+            match self.delete_found(cluster.sample(&results, MAX_RESULTS).await?).await? {
+                Ownership::Ours => any = true,
+                Ownership::Absent => return Ok(ours_if(any)),
+                foreign => return Ok(foreign),
+            }
+        }
     }
 
     /// Deletes documents that were found, unless they belong to another job in the meantime.
@@ -338,6 +360,7 @@ fn request(entry: &Entry, job: &JobId, in_use: bool) -> String {
         Entry::InputIndex(name) => format!("DELETE /{name}"),
         Entry::Job => format!("DELETE /_ml/anomaly_detectors/{job}{force}"),
         Entry::Documents(documents) => documents.deletion_request(),
+        Entry::Results => delete_by_query(RESULTS, &results_of(job)),
         Entry::Reverted => {
             let quantiles = json!({"delete": {"_index": ".ml-state-write", "_id": job.quantiles_document_id()}});
             format!("POST /_bulk\n{quantiles}")
@@ -350,13 +373,24 @@ fn request(entry: &Entry, job: &JobId, in_use: bool) -> String {
 /// The request that deletes the documents of a revert after the job itself was deleted.
 fn deletion_of_reverted(job: &JobId) -> String {
     let quantiles = json!({"ids": {"values": [job.quantiles_document_id()]}});
-    let query = json!({"query": {"bool": {"should": [quantiles, model_sizes(job)]}}});
-    format!("POST /.ml-state*,{RESULTS}/_delete_by_query\n{query}")
+    let query = json!({"bool": {"should": [quantiles, model_sizes(job)]}});
+    delete_by_query(&format!(".ml-state*,{RESULTS}"), &query)
+}
+
+fn delete_by_query(indices: &str, query: &Value) -> String {
+    format!("POST /{indices}/_delete_by_query\n{}", json!({ "query": query }))
 }
 
 /// A query for the model size results of the job.
 fn model_sizes(job: &JobId) -> Value {
-    json!({"bool": {"filter": [
-        {"term": {"job_id": job.as_str()}}, {"term": {"result_type": "model_size_stats"}},
-    ]}})
+    results_of_types(job, &["model_size_stats"])
+}
+
+/// A query for all results of the job that an archive may contain.
+fn results_of(job: &JobId) -> Value {
+    results_of_types(job, &ResultType::NAMES.map(|(_, name)| name))
+}
+
+fn results_of_types(job: &JobId, types: &[&str]) -> Value {
+    json!({"bool": {"filter": [{"term": {"job_id": job.as_str()}}, {"terms": {"result_type": types}}]}})
 }

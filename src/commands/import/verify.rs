@@ -31,8 +31,10 @@ pub(super) async fn verify(import: &Import) -> Result<()> {
     let mut compared = import.verify_documents(Part::State, &stage).await?;
     import.verify_resources().await?;
     let documents = import.snapshot_and_data_counts().await?;
-    compared += import.compare(&[&import.job().results_alias()], &documents).await?;
+    let results = vec![import.job().results_alias()];
+    compared += compare(import.cluster().clone(), results, documents.into()).await?;
     compared += import.verify_inputs(&stage).await?;
+    compared += import.verify_results(&stage).await?;
     for part in [Part::Categories, Part::Annotations, Part::Notifications] {
         compared += import.verify_documents(part, &stage).await?;
     }
@@ -94,7 +96,7 @@ impl Import {
                 }
             }
             for (indices, documents) in by_indices {
-                let equal = self.compare(&indices, &documents).await?;
+                let equal = compare(self.cluster().clone(), indices, documents).await?;
                 stage.inc(equal);
                 compared += equal;
             }
@@ -102,20 +104,32 @@ impl Import {
         Ok(compared)
     }
 
-    /// Compares documents byte for byte; returns their number.
-    async fn compare(&self, indices: &[impl AsRef<str>], expected: &[BulkDocument]) -> Result<u64> {
-        let ids: Vec<String> = expected.iter().map(|document| document.id.clone()).collect();
-        let found = self.cluster().documents(indices, &ids).await?;
-        let found: BTreeMap<&str, &Hit> = found.iter().map(|hit| (hit.id.as_str(), hit)).collect();
-        for BulkDocument { id, source } in expected {
-            let Some(hit) = found.get(id.as_str()) else {
-                return Err(Error::mismatch(format!("document {id} was written, but not found")));
-            };
-            require(hit.source == source, || {
-                format!("{}: document {id} differs from what was written", hit.index)
-            })?;
+    /// Compares the results as the job has them: a second document with the same ID would be another result. Returns their
+    /// number.
+    async fn verify_results(&self, stage: &Stage) -> Result<u64> {
+        let (total, alias) = (self.plan.counts.results, self.job().results_alias());
+        if total == 0 {
+            return Ok(0);
         }
-        Ok(expected.len() as u64)
+        let mut requests = JoinSet::new();
+        let mut stream = self.archive.documents(Part::Results);
+        loop {
+            let batch = stream.next().await?;
+            let most = batch.as_ref().map_or(0, |_| MAX_REQUESTS);
+            if let Some(batch) = batch {
+                let documents = batch.iter().map(|document| self.document(Part::Results, document));
+                let documents = documents.collect::<Result<Vec<BulkDocument>>>()?;
+                requests.spawn(compare(self.cluster().clone(), vec![alias.clone()], documents));
+            }
+            while requests.len() > most
+                && let Some(ended) = requests.join_next().await
+            {
+                stage.inc(ended.map_err(Error::panicked)??);
+            }
+            if most == 0 {
+                return Ok(total);
+            }
+        }
     }
 
     /// The job is the one that was created, uses the snapshot, and has the snapshot's latest record time. Returns whether
@@ -264,6 +278,30 @@ impl Import {
             }
         }
     }
+}
+
+/// Compares documents byte for byte; returns their number.
+async fn compare(cluster: Cluster, indices: Vec<String>, expected: Vec<BulkDocument>) -> Result<u64> {
+    let ids: Vec<String> = expected.iter().map(|document| document.id.clone()).collect();
+    let hits = cluster.documents(&indices, &ids).await?;
+    let mut found: BTreeMap<&str, &Hit> = BTreeMap::new();
+    for hit in &hits {
+        if let Some(other) = found.insert(&hit.id, hit) {
+            let (id, one, two) = (&hit.id, &other.index, &hit.index);
+            return Err(Error::mismatch(format!(
+                "document {id} is in two indices, {one} and {two}"
+            )));
+        }
+    }
+    for BulkDocument { id, source } in &expected {
+        let Some(hit) = found.get(id.as_str()) else {
+            return Err(Error::mismatch(format!("document {id} was written, but not found")));
+        };
+        require(hit.source == source, || {
+            format!("{}: document {id} differs from what was written", hit.index)
+        })?;
+    }
+    Ok(expected.len() as u64)
 }
 
 /// Counting is nearly always sufficient; the missing document is searched for only if the count differs.

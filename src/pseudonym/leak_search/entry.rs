@@ -123,6 +123,10 @@ impl<'s> EntrySearch<'s> {
             }
             _ => {}
         }
+        let is_result = matches!(self.kind, Some(EntryKind::Results { .. }));
+        if is_result && self.is_action() && self.matcher.hashes_value(&String::from_utf8_lossy(item.text)) {
+            return Err(io::Error::other(Leak));
+        }
         let place = match self.is_action() {
             true => TextLocation::Other,
             false => TextLocation::of(self.kind),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::encodings::{self, JsonItem};
 use crate::archive::{ENDINGS, EntryKind};
@@ -10,7 +11,7 @@ use crate::json::Kind;
 use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
 use crate::pseudonym::rewrite::Rewriter;
 use crate::pseudonym::tokens::{MIN_BYTES, PrefixIndex};
-use crate::state::hash::{scope_hash, scope_hash_of_partition, value_hash};
+use crate::state::hash::{scope_hash, scope_hash_of_partition, value_hash, values_id};
 use crate::state::schema::StateStream;
 use crate::util::process::{self, Cancelled, until_cancelled};
 use crate::values::Content;
@@ -43,12 +44,20 @@ const MESSAGE_PATHS: [&str; 3] = ["b.a", "b.c.a", "c.a.c"];
 const VOCABULARY: &str = include_str!("vocabulary.txt");
 
 /// Parts of entry names and document IDs, and the snapshot descriptions of autodetect.
-const NAME_PARTS: [&str; 9] = [
+const NAME_PARTS: [&str; 17] = [
     "ml-anomalies-snapshot_doc_",
     "_model_snapshot_",
     "_model_state_",
     "_categorizer_state#",
     "_category_definition_",
+    "_bucket_",
+    "_bucket_influencer_",
+    "_influencer_",
+    "_record_",
+    "_model_plot_",
+    "_model_forecast_request_stats_",
+    "_model_size_stats_",
+    "_categorizer_stats_",
     "_manifest.json",
     ".ml-annotations",
     "State persisted due to job close at ",
@@ -103,6 +112,8 @@ pub(super) struct LeakMatcher<'a> {
     accepted: Vec<Vec<u8>>,
     /// Whether the job has categories, whose numbers stay.
     categories: bool,
+    /// The ends of the IDs of results with one value.
+    result_hashes: OnceLock<HashSet<String>>,
 }
 
 impl<'a> LeakMatcher<'a> {
@@ -126,7 +137,19 @@ impl<'a> LeakMatcher<'a> {
             vocabulary: vocabulary.map(<[u8]>::to_vec).collect(),
             accepted: accepted.map(<[u8]>::to_vec).collect(),
             categories: (detectors.iter().flat_map(Detector::fields)).any(|field| field == CATEGORY),
+            result_hashes: OnceLock::new(),
         }
+    }
+
+    /// Whether the ID of a result contains the hash of a value.
+    pub(super) fn hashes_value(&self, id: &str) -> bool {
+        let hashes = self.result_hashes.get_or_init(|| {
+            let is_category = |value: &str| self.categories && value.bytes().all(|byte| byte.is_ascii_digit());
+            let values = self.values.all.keys().filter(|value| !is_category(value));
+            until_cancelled(values).map(|value| values_id(value)).collect()
+        });
+        let hash = id.rmatch_indices('_').nth(1);
+        hash.is_some_and(|(at, _)| hashes.contains(&id[at + 1..]))
     }
 
     /// Whether a name or value in JSON is or contains a replaced value.
@@ -163,7 +186,11 @@ impl<'a> LeakMatcher<'a> {
                 Content::Value(_) => kind == Kind::Text || value.number,
                 _ => kind == Kind::Text || (value.number && value.has(MIN_BOUNDED_CHARACTERS)),
             },
-            (TextLocation::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
+            (TextLocation::Document, Kind::Text)
+                if name.trim_end_matches('s').ends_with("_field_value") || name == "items" =>
+            {
+                !category
+            }
             (TextLocation::Document, Kind::Text) => name != CATEGORY && !self.vocabulary.contains(text),
             (TextLocation::Document, Kind::Name) => !value.number && !self.vocabulary.contains(text),
             (TextLocation::State(_), Kind::Text) => place.has_values(item.path) && !category,

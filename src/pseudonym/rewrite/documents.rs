@@ -1,6 +1,5 @@
 //! Documents with known members: the configuration, the snapshot, calendars, annotations, notifications and categories.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use serde_json::value::RawValue;
@@ -10,10 +9,12 @@ use crate::archive::Part;
 use crate::job::JobConfig;
 use crate::json::{Edit, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
 use crate::pseudonym::error::{Error, Result};
+use crate::state::hash::values_id;
 use crate::state::schema::scaled;
 use crate::util::format::is_among;
 use crate::values::{
-    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, JOB_USER, NOTIFICATION, SNAPSHOT,
+    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, JOB_USER, NOTIFICATION, NamedFields, RESULT,
+    SNAPSHOT,
 };
 
 /// Names of members that Kibana adds to custom settings.
@@ -95,9 +96,9 @@ impl Rewriter {
     pub(crate) fn document(&mut self, part: Part, source: &[u8]) -> Result<Vec<u8>> {
         let edited = match part {
             Part::Annotations => self.annotation(source),
-            Part::Notifications => self.notification(source),
+            Part::Notifications => self.plain_document(source, &NOTIFICATION),
             Part::Categories => self.category(source),
-            Part::Results => Err(io::Error::other("results cannot be pseudonymized")),
+            Part::Results => self.plain_document(source, &RESULT),
             Part::Inputs => self.input(source),
             Part::State => Ok(Vec::new()),
         };
@@ -105,49 +106,77 @@ impl Rewriter {
     }
 
     fn annotation(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        let about = about(source);
-        let by_job = about.get("create_username").is_some_and(|author| author == JOB_USER);
-        self.edit_document(source, &mut |rewriter, leaf| match leaf.path {
+        let mut by_job = false;
+        for_each_leaf(source, &mut |leaf| {
+            by_job |= leaf.path == "create_username" && leaf.text == JOB_USER
+        });
+        self.edit_document(source, &ANNOTATION, &mut |rewriter, leaf, content| match leaf.path {
             "create_username" | "modified_username" if leaf.text == JOB_USER => Ok(Edit::Keep),
             // The annotation is about numbers.
             "annotation" if by_job => rewriter.edit(Content::KeptText, leaf),
-            path => rewriter.edit(content_of(&ANNOTATION, path, &about), leaf),
+            _ => rewriter.edit(content, leaf),
         })
     }
 
-    fn notification(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        let edit = &mut |rewriter: &mut Self, leaf: &Leaf<'_>| rewriter.edit(NOTIFICATION.content(leaf.path), leaf);
-        self.edit_document(source, edit)
+    /// Rewrites a notification or a result.
+    fn plain_document(&mut self, source: &[u8], document: &DocumentKind) -> io::Result<Vec<u8>> {
+        self.edit_document(source, document, &mut |rewriter, leaf, content| {
+            rewriter.edit(content, leaf)
+        })
+    }
+
+    /// Returns the ID of a rewritten result, which ends with a hash of its values. Elasticsearch computes the same ID when
+    /// it updates a result.
+    pub(crate) fn result_id(&self, id: &str, source: &[u8], written: &[u8]) -> String {
+        let [old, new] = [source, written].map(values_in_id);
+        let hash = id.rmatch_indices('_').nth(1);
+        let Some((begin, hash)) = hash.map(|(at, _)| id.split_at(at + 1)).filter(|_| old != new) else {
+            return id.to_owned();
+        };
+        match hash == values_id(&old) {
+            true => format!("{begin}{}", values_id(&new)),
+            // Earlier versions use another hash, whose values may have several.
+            false => format!("{begin}{}", values_id(&self.tokens.file.key.unrecorded_token(id))),
+        }
     }
 
     /// Rewrites the definition of a category.
     fn category(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        let about = about(source);
-        let partition = about.get("partition_field_name");
-        let longest = self.max_matching_length(source, partition.is_some())?;
-        self.edit_document(source, &mut |rewriter, leaf| match (leaf.path, partition) {
-            ("max_matching_length", _) if !leaf.quoted => {
+        let partitioned = NamedFields::of(source).field_of("partition_field_value").is_some();
+        let longest = self.max_matching_length(source, partitioned)?;
+        self.edit_document(source, &CATEGORY, &mut |rewriter, leaf, content| match leaf.path {
+            "max_matching_length" if !leaf.quoted => {
                 Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
             }
-            // The value is also stored under the name of the field.
-            (path, Some(field)) if path == field && !CATEGORY.has(path) => rewriter.edit(Content::Value(field), leaf),
-            (path, _) => rewriter.edit(content_of(&CATEGORY, path, &about), leaf),
+            _ => rewriter.edit(content, leaf),
         })
     }
 
-    /// Rewrites an annotation, a notification or a category.
+    /// Rewrites a document of this kind.
     fn edit_document(
         &mut self,
         source: &[u8],
-        edit: &mut dyn FnMut(&mut Self, &Leaf<'_>) -> io::Result<Edit>,
+        document: &DocumentKind,
+        edit: &mut dyn FnMut(&mut Self, &Leaf<'_>, Content<'_>) -> io::Result<Edit>,
     ) -> io::Result<Vec<u8>> {
+        let mut named = NamedFields::of(source);
         edit_members(source, &mut |member| match member {
             ObjectMember::Name { path, name } => {
-                let has = |document: &&DocumentKind| document.has(path);
-                let is_known = [&ANNOTATION, &NOTIFICATION, &CATEGORY].iter().any(has);
-                Ok(self.edit_name(name, !is_known && !self.fields.is_known(path)))
+                named.enter(path);
+                Ok(self.edit_name(name, !document.has(path) && !self.fields.is_known(path)))
             }
-            ObjectMember::Value(leaf) => edit(self, leaf),
+            ObjectMember::Value(leaf) => {
+                named.note(leaf);
+                let content = match document.content(leaf.path) {
+                    Content::ValueOfNamedField => named
+                        .field_of(leaf.path)
+                        .map_or(Content::ValueOfNamedField, Content::Value),
+                    // The value is also stored under the name of the field.
+                    _ if named.contains(leaf.path) && !document.has(leaf.path) => Content::Value(leaf.path),
+                    content => content,
+                };
+                edit(self, leaf, content)
+            }
         })
     }
 
@@ -187,27 +216,16 @@ impl Rewriter {
     }
 }
 
-/// Returns the author of an annotation, and the names of the fields that it is about. For a category, only the
-/// partition field.
-fn about(source: &[u8]) -> BTreeMap<String, String> {
-    let mut about = BTreeMap::new();
+/// Returns the values of a result that are part of its ID.
+fn values_in_id(source: &[u8]) -> String {
+    let paths = "by_field_value over_field_value partition_field_value influencer_field_value";
+    let mut values = vec![String::new(); 4];
     for_each_leaf(source, &mut |leaf| {
-        if leaf.quoted && (leaf.path == "create_username" || leaf.path.ends_with("_field_name")) {
-            about.insert(leaf.path.to_owned(), leaf.text.clone().into_owned());
+        if let Some(place) = paths.split(' ').position(|path| path == leaf.path) {
+            values[place] = leaf.text.to_string();
         }
     });
-    about
-}
-
-/// Returns the content of a member in a document about these fields.
-fn content_of<'a>(document: &DocumentKind, path: &str, about: &'a BTreeMap<String, String>) -> Content<'a> {
-    match document.content(path) {
-        Content::ValueOfNamedField => match about.get(&path.replace("_value", "_name")) {
-            Some(field) => Content::Value(field),
-            None => Content::ValueOfNamedField,
-        },
-        content => content,
-    }
+    values.concat()
 }
 
 fn is_wizard(text: &str) -> bool {

@@ -52,6 +52,7 @@ pub(crate) struct DocumentCounts {
     pub(crate) annotations: u64,
     pub(crate) notifications: u64,
     pub(crate) categories: u64,
+    pub(crate) results: u64,
     pub(crate) inputs: u64,
 }
 
@@ -112,7 +113,7 @@ impl DocumentCounts {
     /// The number of all documents.
     pub(crate) fn total(&self) -> u64 {
         let state = self.model_state + self.categorizer_state;
-        state + self.annotations + self.notifications + self.categories + self.inputs
+        state + self.annotations + self.notifications + self.categories + self.results + self.inputs
     }
 
     fn of(options: &ImportOptions, archive: &CheckedArchive) -> Self {
@@ -124,6 +125,7 @@ impl DocumentCounts {
             annotations: unless(options.skip.annotations, Part::Annotations),
             notifications: unless(options.skip.notifications, Part::Notifications),
             categories: contents.count(Part::Categories),
+            results: unless(options.skip.results, Part::Results),
             inputs: unless(options.skips_inputs(), Part::Inputs),
         }
     }

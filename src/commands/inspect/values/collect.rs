@@ -158,7 +158,8 @@ impl ValueCollector {
             Part::Annotations => ArchivePart::Annotations,
             Part::Notifications => ArchivePart::Notifications,
             Part::Categories => ArchivePart::Categories,
-            Part::State | Part::Results => return,
+            Part::Results => ArchivePart::Results,
+            Part::State => return,
         };
         let time_field = self.time_field.clone();
         let mut add = |source: ValueSource<'_>, part, text: &str| self.add(source, part, text);
