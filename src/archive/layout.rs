@@ -304,6 +304,9 @@ pub struct Manifest {
     pub job_id: String,
     /// The ID of the snapshot.
     pub snapshot_id: String,
+    /// A hash of everything that determines the content (`export --skip-unchanged`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// Remote clusters whose input documents are missing or incomplete (`--allow-partial`).
     #[serde(default, deserialize_with = "small", skip_serializing_if = "BTreeSet::is_empty")]
     pub incomplete_clusters: BTreeSet<String>,

@@ -284,6 +284,8 @@ impl Pseudonymizer {
             },
             ..Manifest::default()
         });
+        // The content differs from that of the export.
+        manifest.fingerprint = None;
         self.replace_cluster_names(&mut manifest.source)?;
         env!("CARGO_PKG_VERSION").clone_into(&mut manifest.tool_version);
         manifest.created = EpochMillis::now().to_string();

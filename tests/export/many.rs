@@ -12,7 +12,7 @@ use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
 /// A small job of the groups `even` or `odd`.
-fn job(number: usize) -> Fixture {
+pub(super) fn job(number: usize) -> Fixture {
     let group = if number.is_multiple_of(2) { "even" } else { "odd" };
     let mut job = Fixture::load("log-categories")
         .renamed(&format!("job-{number:02}"))
@@ -26,20 +26,20 @@ fn job(number: usize) -> Fixture {
 }
 
 /// Jobs `job-01` to `job-<count>`.
-fn jobs(count: usize) -> TestCluster {
+pub(super) fn jobs(count: usize) -> TestCluster {
     let cluster = TestCluster::new(version());
     (1..=count).for_each(|number| cluster.seed(&job(number)));
     cluster
 }
 
 /// An export of several jobs to the directory `archives`.
-fn export(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> Run {
+pub(super) fn export(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> Run {
     let mut args = vec!["export", "--output-dir", "archives", "--yes"];
     args.extend(more);
     cluster.run(binary, &args)
 }
 
-fn names(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+pub(super) fn names(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     let name = |number| format!("job-{number:02}_state.tar.gz");
     numbers.into_iter().map(name).collect()
 }

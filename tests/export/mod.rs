@@ -1,5 +1,6 @@
 //! Exporting a job to an archive: its contents, and what remains after a failure.
 
+mod backup;
 mod completeness;
 mod datafeeds;
 mod fields;

@@ -32,6 +32,7 @@ fn manifest() -> Manifest {
         source,
         job_id: "a.b".to_owned(),
         snapshot_id: "17".to_owned(),
+        fingerprint: None,
         incomplete_clusters: Default::default(),
         options: Map::new(),
         entries: Vec::new(),

@@ -56,6 +56,15 @@ impl Cluster {
         Ok(buckets.map(|bucket| bucket.key).collect())
     }
 
+    /// The number of documents that match the search and their highest `_seq_no`, by index; `None` if the cluster cannot
+    /// aggregate it.
+    pub async fn revisions(&self, search: &Search) -> Result<Option<Value>> {
+        let newest = json!({ "newest": { "max": { "field": "_seq_no" } } });
+        let groups = json!({ "groups": { "terms": { "field": "_index", "size": MAX_PAGE }, "aggs": newest } });
+        let found: Option<Value> = self.aggregate(search, groups).await?;
+        Ok(found.map(|mut found| found["groups"]["buckets"].take()))
+    }
+
     /// The times of the first and the last document that match the search; `None` without documents, or if the cluster
     /// cannot aggregate the field.
     pub async fn time_extent(&self, search: &Search) -> Result<Option<(EpochMillis, EpochMillis)>> {

@@ -10,6 +10,8 @@ pub(super) struct Counted<'a> {
     pub(super) export: &'a Export<'a>,
     pub(super) inputs: Option<Inputs<'a>>,
     pub(super) searched: [SearchedDocuments; 3],
+    /// For the manifest of a backup.
+    pub(super) fingerprint: Option<String>,
 }
 
 impl<'a> Counted<'a> {
@@ -24,6 +26,7 @@ impl<'a> Counted<'a> {
             export,
             inputs,
             searched,
+            fingerprint: None,
         })
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::inputs::{append, require_all, size_of};
 use super::plan::Export;
 use crate::archive::{ArchiveWriter, EntryBuilder, EntryKind};
-use crate::cluster::{Hit, Search, Sort, is_newer_index, time_range};
+use crate::cluster::{Cluster, Hit, Search, Sort, is_newer_index, time_range};
 use crate::error::{Error, Result};
 use crate::state::{self, ChunkDecoder, STATE_INDICES, StateDocId, StateKind};
 use crate::terminal::Stage;
@@ -63,6 +63,14 @@ impl SearchedDocuments {
             EntryKind::Annotations => "annotations",
             EntryKind::Notifications => "notifications",
             _ => "categories",
+        }
+    }
+
+    /// The number of documents and their highest `_seq_no` in each index; `None` if the cluster cannot aggregate it.
+    pub(super) async fn revisions(&self, cluster: &Cluster) -> Result<Option<Value>> {
+        match self.count {
+            0 => Ok(Some(json!([]))),
+            _ => Ok(cluster.revisions(&self.search).await?),
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use super::backup;
 use super::counted::Counted;
 use super::inputs::Inputs;
 use super::options::{ExportOptions, InputOptions};
@@ -79,9 +80,21 @@ pub(super) async fn export(
 
 /// Exports one of the jobs.
 async fn export_one(session: &Session, options: &ExportOptions, job: &JobId) -> Result<Report> {
+    let recorded = match options.skip_unchanged {
+        true => backup::recorded(session, options, job)?,
+        false => None,
+    };
+    let mut options = options.clone();
+    options.overwrite |= recorded.is_some();
     options.refuse_existing(Some(job)).await?;
-    let export = Export::plan(session, options, job).await?;
-    let counted = Counted::of(&export).await?;
+    let export = Export::plan(session, &options, job).await?;
+    let mut counted = Counted::of(&export).await?;
+    if options.skip_unchanged {
+        counted.fingerprint = backup::fingerprint(&counted).await?;
+        if counted.fingerprint.is_some() && counted.fingerprint == recorded {
+            return Ok(outcome::unchanged(&export));
+        }
+    }
     match options.dry_run {
         true => Ok(outcome::plan(&counted)),
         false => save(counted).await,
@@ -181,7 +194,8 @@ impl<'a> Summary<'a> {
         let document = match exported {
             Ok(mut report) => {
                 let size = report.bytes.map(bytes).unwrap_or_default();
-                self.line([job.as_str(), report.snapshot.as_str(), &size, "exported"]);
+                let result = if report.is_unchanged { "unchanged" } else { "exported" };
+                self.line([job.as_str(), report.snapshot.as_str(), &size, result]);
                 if !self.options.json && self.printed.is_ok() {
                     self.printed = report.print(self.terminal, false);
                 }

@@ -1,5 +1,6 @@
 //! Exports jobs to archives.
 
+mod backup;
 mod counted;
 mod documents;
 mod inputs;

@@ -62,6 +62,12 @@ pub struct ExportOptions {
     /// not exist.
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(super) output_dir: Option<PathBuf>,
+    /// Skip jobs whose archive in DIR is up to date
+    ///
+    /// For backups: an archive of an earlier run is replaced if its job has changed, also without --overwrite; another file
+    /// is not. The same command completes an interrupted run.
+    #[arg(long, requires = "output_dir", conflicts_with = "pseudonymize")]
+    pub(super) skip_unchanged: bool,
     /// Replace an existing file
     #[arg(long)]
     pub(super) overwrite: bool,

@@ -110,9 +110,11 @@ async fn ask(question: String, terminal: &Terminal) -> Result<()> {
 /// What was exported, or would be.
 pub(super) struct Report {
     pub(super) snapshot: SnapshotId,
+    /// Whether the archive was not written, because the one that exists has the same content.
+    pub(super) is_unchanged: bool,
     /// The compressed size of the archive in bytes; `None` for a plan.
     pub(super) bytes: Option<u64>,
-    /// The path of the archive or the plan; `None` if the archive was written to stdout.
+    /// The path of the archive or the plan; `None` if the archive is unchanged or was written to stdout.
     pub(super) text: Option<String>,
     pub(super) document: Value,
 }
@@ -160,9 +162,29 @@ pub(super) fn report(
     }
     Report {
         snapshot: export.snapshot.id.clone(),
+        is_unchanged: false,
         bytes: Some(summary.bytes),
         text: path.map(|path| path.display().to_string()),
         document,
+    }
+}
+
+/// The report of an archive that has the content already.
+pub(super) fn unchanged(export: &Export<'_>) -> Report {
+    let path = export.options.path(export.job.id());
+    let bytes = path.metadata().ok().map(|file| file.len());
+    Report {
+        snapshot: export.snapshot.id.clone(),
+        is_unchanged: true,
+        bytes,
+        text: None,
+        document: json!({
+            "archive": path,
+            "bytes": bytes,
+            "job_id": export.job.id(),
+            "snapshot_id": export.snapshot.id,
+            "unchanged": true,
+        }),
     }
 }
 
@@ -184,6 +206,7 @@ pub(super) fn plan(counted: &Counted<'_>) -> Report {
         export,
         inputs,
         searched,
+        ..
     } = counted;
     let fields = inputs.as_ref().map(|inputs| &inputs.search.fields);
     let (job, snapshot) = (export.job.id(), &export.snapshot);
@@ -226,6 +249,7 @@ pub(super) fn plan(counted: &Counted<'_>) -> Report {
     let table = table.trim_end();
     Report {
         snapshot: snapshot.id.clone(),
+        is_unchanged: false,
         bytes: None,
         text: Some(format!(
             "Would export to {name}\nJob {job}, snapshot {id} of {time}\n{table}{fields}"

@@ -62,6 +62,7 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
         export,
         inputs,
         searched: [annotations, notifications, categories],
+        fingerprint,
     } = counted;
     let (options, cluster) = (export.options, export.cluster());
     // The search for input documents starts early if the entries before them are small. Otherwise its point in time could
@@ -115,6 +116,7 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
         },
         job_id: export.job.id().to_string(),
         snapshot_id: export.snapshot.id.to_string(),
+        fingerprint,
         incomplete_clusters: cluster.incomplete_clusters(),
         options: options.for_manifest(),
         entries: Vec::new(),

@@ -24,15 +24,30 @@ pub(super) fn all(request: &Value, found: &[Found<'_>]) -> Outcome<Value> {
 
 fn one(definition: &Value, found: &[Found<'_>]) -> Outcome<Value> {
     let unsupported = || Failure::unsupported(&format!("the aggregation {definition}"));
-    let mut kinds = definition.as_object().into_iter().flatten();
+    let mut kinds = definition
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(kind, _)| *kind != "aggs");
     let (Some((kind, body)), None) = (kinds.next(), kinds.next()) else {
         return Err(unsupported());
     };
+    if kind == "terms" && body["field"] == "_index" {
+        return indices(found, &definition["aggs"]);
+    } else if definition.get("aggs").is_some() {
+        return Err(unsupported());
+    }
     let name = body["field"].as_str().ok_or_else(unsupported)?;
     match kind.as_str() {
         "min" => Ok(json!({"value": numbers(name, found).min()})),
+        "max" if name == "_seq_no" => {
+            let newest = found
+                .iter()
+                .map(|(_, document)| document.seq_no as f64)
+                .reduce(f64::max);
+            Ok(json!({"value": newest}))
+        }
         "max" => Ok(json!({"value": numbers(name, found).max()})),
-        "terms" if name == "_index" => Ok(indices(found)),
         "date_histogram" => {
             let interval = body["fixed_interval"].as_str().and_then(|text| text.strip_suffix("ms"));
             let interval = interval.and_then(|text| text.parse().ok()).ok_or_else(unsupported)?;
@@ -58,18 +73,23 @@ fn numbers(name: &str, found: &[Found<'_>]) -> impl Iterator<Item = i64> {
     })
 }
 
-/// Counts the documents in each index, largest first.
-fn indices(found: &[Found<'_>]) -> Value {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (view, _) in found {
-        *counts.entry(&view.name).or_default() += 1;
+/// Counts the documents in each index, largest first, and computes the aggregations within it.
+fn indices(found: &[Found<'_>], within: &Value) -> Outcome<Value> {
+    let mut groups: BTreeMap<&str, Vec<Found<'_>>> = BTreeMap::new();
+    for (view, document) in found {
+        groups.entry(&view.name).or_default().push((view, document));
     }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| Reverse(*count));
-    let buckets = counts
-        .iter()
-        .map(|(name, count)| json!({"key": name, "doc_count": count}));
-    json!({"sum_other_doc_count": 0, "buckets": buckets.collect::<Vec<_>>()})
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, documents)| Reverse(documents.len()));
+    let bucket = |(name, documents): (&str, Vec<Found<'_>>)| {
+        let mut bucket = json!({"key": name, "doc_count": documents.len()});
+        for (name, result) in all(within, &documents)?.as_object().into_iter().flatten() {
+            bucket[name] = result.clone();
+        }
+        Ok(bucket)
+    };
+    let buckets = groups.into_iter().map(bucket).collect::<Outcome<Vec<Value>>>()?;
+    Ok(json!({"doc_count_error_upper_bound": 0, "sum_other_doc_count": 0, "buckets": buckets}))
 }
 
 /// Intervals without documents are left out.

@@ -20,7 +20,7 @@ pub(super) struct Document {
     pub(super) source: Box<RawValue>,
     parsed: OnceLock<Value>,
     version: u64,
-    seq_no: u64,
+    pub(super) seq_no: u64,
 }
 
 impl Document {
