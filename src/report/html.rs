@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::axis;
 use super::page::{
-    Block, Cell, Column, Gauge, Histogram, Mark, Period, ReportPage, Section, Table, Text, TextStyle, Tile, documents,
-    scaled,
+    Block, Cell, Column, Gauge, Histogram, Mark, Period, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text,
+    TextStyle, Tile, TimeColumns, documents, scaled, severity,
 };
 use crate::util::format::{count, escape};
 
@@ -23,6 +23,8 @@ const BAR: u64 = GAUGE / 2;
 /// Where the bars of a histogram are within `histogram.html`, in pixels.
 const HEIGHT: f64 = 160.0;
 const BOTTOM: f64 = 180.0;
+/// Height of a swim lane in pixels.
+const LANE: f64 = 18.0;
 
 /// The document. Everything from the page is escaped.
 pub(crate) fn render_html(page: &ReportPage) -> String {
@@ -74,6 +76,7 @@ fn block(block: &Block) -> String {
         Block::Tiles(tiles) => list("dl", " class=\"tiles\"", tiles.iter().map(tile)),
         Block::Table(data) => table(data),
         Block::Histogram(title, data, periods) => histogram(title, data, periods),
+        Block::SwimLanes(title, data) => swim_lanes(title, data),
         Block::Verdict(Mark(style, word, about)) => {
             let word = text(&Text::styled(*style, *word));
             format!("<p class=\"verdict\">{word} · {}</p>\n", text(about))
@@ -174,47 +177,87 @@ fn bars(class: &str, width: u64, radius: u64, bars: &[(&str, u64)]) -> String {
 
 /// An SVG plot with a label for screen readers.
 fn histogram(title: &str, histogram: &Histogram, periods: &[Period]) -> String {
-    let highest = histogram.highest().max(1);
-    let number = histogram.counts.len();
+    let (highest, columns) = (histogram.highest().max(1), histogram.columns());
     let bars = histogram.counts.iter().enumerate().filter(|(_, value)| **value > 0);
     let bars = bars.map(|(at, value)| {
         // At least a pixel, so that a single document is visible.
         let height = (HEIGHT * *value as f64 / highest as f64).max(1.0);
-        let range = [at, at + 1].map(|at| at as f64 / number as f64);
-        let tooltip = format!("{}: {}", histogram.start(at), documents(*value));
-        area("plot", range, height, &tooltip)
+        let tooltip = format!("{}: {}", columns.start(at), documents(*value));
+        area("plot", columns.shares(at), [BOTTOM - height, height], &tooltip)
     });
-    let range = |period: &Period| [period.from, period.to].map(|time| histogram.share(time));
+    let range = |period: &Period| [period.from, period.to].map(|time| columns.share(time));
     let is_visible = |[from, to]: [f64; 2]| from <= to && from <= 1.0 && to >= 0.0;
     let periods = periods.iter().filter(|period| is_visible(range(period)));
     let kinds: BTreeSet<&str> = periods.clone().map(|period| period.kind).collect();
     let periods = periods.map(|period| {
         let tooltip = format!("{} {}", period.from, period.text);
-        area(period.kind, range(period), HEIGHT, &tooltip)
+        area(period.kind, range(period), [BOTTOM - HEIGHT, HEIGHT], &tooltip)
     });
-    let key = |kind: &str| format!("<span class=\"key {kind}\">{kind}</span>\n");
+    let [from, to] = columns.range();
     format!(
         include_str!("histogram.html"),
         title = title,
         scale = histogram.scale(),
-        ticks = ticks(histogram, highest),
+        ticks = ticks(columns, highest),
         areas = bars.chain(periods).collect::<String>(),
-        legend = kinds.into_iter().map(key).collect::<String>(),
-        from = histogram.start(0),
-        to = histogram.start(number),
+        legend = kinds.into_iter().map(|kind| key(kind, kind)).collect::<String>(),
+        from = from,
+        to = to,
     )
 }
 
-/// A rectangle with a tooltip. Horizontal positions are percentages, so that labels have the same size on every screen.
-fn area(class: &str, [from, to]: [f64; 2], height: f64, tooltip: &str) -> String {
-    let (x, end, y) = (from.max(0.0) * 100.0, to.min(1.0) * 100.0, BOTTOM - height);
+fn key(class: &str, text: &str) -> String {
+    format!("<span class=\"key {class}\">{text}</span>\n")
+}
+
+/// An SVG plot for each lane, with its highest score as a label for screen readers.
+fn swim_lanes(title: &str, swim: &SwimLanes) -> String {
+    let columns = swim.columns();
+    let name = |score| SEVERITIES[severity(score)].1.names().0;
+    let lane = |(label, scores): &(Text, Vec<Option<u8>>)| {
+        let cells = scores
+            .iter()
+            .enumerate()
+            .filter_map(|(at, score)| Some((at, (*score)?)));
+        let highest = cells.clone().rev().max_by_key(|(_, score)| *score);
+        let highest = highest.map_or_else(String::new, |(at, score)| {
+            format!("highest score {score}, {}, at {}", name(score), columns.start(at))
+        });
+        let areas = cells.map(|(at, score)| {
+            let tooltip = format!("{}: {score}, {}", columns.start(at), name(score));
+            area(name(score), columns.shares(at), [0.0, LANE], &tooltip)
+        });
+        let (label, areas) = (text(label), areas.collect::<String>());
+        format!("<dt>{label}</dt><dd><svg class=\"lane\" role=\"img\" aria-label=\"{highest}\">\n{areas}</svg></dd>\n")
+    };
+    let legend = SEVERITIES.iter().map(|(lowest, style)| {
+        let name = style.names().0;
+        key(name, &format!("{name} from {lowest}"))
+    });
+    let [from, to] = columns.range();
+    format!(
+        include_str!("swim_lanes.html"),
+        title = title,
+        scale = swim.scale(),
+        from = from,
+        to = to,
+        lanes = swim.lanes.iter().map(lane).collect::<String>(),
+        ticks = times(columns, [0.0, 4.0]),
+        legend = legend.collect::<String>(),
+    )
+}
+
+/// A rectangle with a tooltip: its horizontal and vertical position. The horizontal one is a percentage, so that labels have
+/// the same size on every screen.
+fn area(class: &str, [from, to]: [f64; 2], [y, height]: [f64; 2], tooltip: &str) -> String {
+    let (x, end) = (from.max(0.0) * 100.0, to.min(1.0) * 100.0);
     let (width, tooltip) = (end - x, escape_html(tooltip.trim_end()));
     let size = format!("x=\"{x:.3}%\" y=\"{y:.2}\" width=\"{width:.3}%\" height=\"{height:.2}\"");
     format!("<rect class=\"{class}\" {size}><title>{tooltip}</title></rect>\n")
 }
 
-/// Grid lines with labels. Narrow screens show every second time.
-fn ticks(histogram: &Histogram, highest: u64) -> String {
+/// Grid lines with labels.
+fn ticks(columns: TimeColumns, highest: u64) -> String {
     let counts = axis::counts(highest).map(|value| {
         let y = BOTTOM - HEIGHT * value as f64 / highest as f64;
         let (below, value) = (y + 4.0, count(value));
@@ -223,15 +266,22 @@ fn ticks(histogram: &Histogram, highest: u64) -> String {
              <text class=\"axis end\" x=\"-8\" y=\"{below:.2}\">{value}</text>\n"
         )
     });
-    let times = axis::times(histogram.from, histogram.length());
-    let times = times.into_iter().enumerate().map(|(at, (time, label))| {
-        let (x, class) = (histogram.share(time) * 100.0, if at % 2 == 1 { " minor" } else { "" });
+    counts
+        .chain([times(columns, [BOTTOM - HEIGHT, BOTTOM + 4.0])])
+        .collect()
+}
+
+/// Vertical grid lines with their times below. Narrow screens show every second time.
+fn times(columns: TimeColumns, [top, bottom]: [f64; 2]) -> String {
+    let times = columns.ticks().into_iter().enumerate().map(|(at, (time, label))| {
+        let (x, class) = (columns.share(time) * 100.0, if at % 2 == 1 { " alternate" } else { "" });
+        let below = bottom + 14.0;
         format!(
-            "<line class=\"grid\" x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"20\" y2=\"184\"/>\
-             <text class=\"axis middle{class}\" x=\"{x:.3}%\" y=\"198\">{label}</text>\n"
+            "<line class=\"grid\" x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"{top}\" y2=\"{bottom}\"/>\
+             <text class=\"axis middle{class}\" x=\"{x:.3}%\" y=\"{below}\">{label}</text>\n"
         )
     });
-    counts.chain(times).collect()
+    times.collect()
 }
 
 #[cfg(test)]

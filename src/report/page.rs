@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::axis;
 use crate::util::format::{NO_VALUE, amount, count, duration, escape};
 use crate::util::timestamp::EpochMillis;
 
@@ -33,6 +34,7 @@ pub(crate) enum Block {
     Table(Table),
     /// A title, counts over time, and the periods that HTML marks in them.
     Histogram(&'static str, Histogram, Vec<Period>),
+    SwimLanes(&'static str, SwimLanes),
     /// Results of checks.
     Marks(Vec<Mark>),
     /// The result of the whole page, on one line.
@@ -95,6 +97,38 @@ pub(crate) struct Histogram {
     pub(crate) counts: Vec<u64>,
 }
 
+/// Anomaly scores over time: the name of each lane, and its highest score in each column, from 0 to 100.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SwimLanes {
+    /// Start of the first column.
+    pub(crate) from: EpochMillis,
+    /// Width of each column.
+    pub(crate) column_millis: u64,
+    pub(crate) lanes: Vec<(Text, Vec<Option<u8>>)>,
+}
+
+/// The columns of a plot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimeColumns {
+    from: EpochMillis,
+    column_millis: u64,
+    pub(super) number: usize,
+}
+
+/// The severities of anomalies by their lowest scores, as in Kibana.
+pub(super) const SEVERITIES: [(u8, TextStyle); 5] = [
+    (0, TextStyle::Low),
+    (3, TextStyle::Warning),
+    (25, TextStyle::Minor),
+    (50, TextStyle::Major),
+    (75, TextStyle::Critical),
+];
+
+/// The position of the severity of a score.
+pub(super) fn severity(score: u8) -> usize {
+    SEVERITIES.iter().rposition(|(lowest, _)| *lowest <= score).unwrap_or(0)
+}
+
 /// A period that is marked in a histogram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Period {
@@ -124,6 +158,12 @@ pub(crate) enum TextStyle {
     Added,
     /// Bars of plots.
     Plot,
+    /// The severities of anomalies.
+    Low,
+    Warning,
+    Minor,
+    Major,
+    Critical,
 }
 
 /// A line of text whose pieces have styles. Control characters are escaped, since the text may come from an archive.
@@ -212,18 +252,53 @@ impl<T: Into<Text>> From<T> for Cell {
 impl Histogram {
     /// The largest count and the width of a column, as text.
     pub(super) fn scale(&self) -> String {
-        let highest = documents(self.highest());
-        let width = duration(Duration::from_millis(self.column_millis));
-        format!("up to {highest} per {width}")
+        format!("up to {} per {}", documents(self.highest()), self.columns().width())
     }
 
     pub(super) fn highest(&self) -> u64 {
         self.counts.iter().copied().max().unwrap_or(0)
     }
 
+    pub(super) fn columns(&self) -> TimeColumns {
+        let (from, column_millis, number) = (self.from, self.column_millis, self.counts.len());
+        TimeColumns {
+            from,
+            column_millis,
+            number,
+        }
+    }
+}
+
+impl SwimLanes {
+    /// What a column contains, as text.
+    pub(super) fn scale(&self) -> String {
+        format!("highest anomaly score per {}", self.columns().width())
+    }
+
+    pub(super) fn columns(&self) -> TimeColumns {
+        let (from, column_millis) = (self.from, self.column_millis);
+        let number = self.lanes.iter().map(|(_, scores)| scores.len()).max().unwrap_or(0);
+        TimeColumns {
+            from,
+            column_millis,
+            number,
+        }
+    }
+}
+
+impl TimeColumns {
+    fn width(&self) -> String {
+        duration(Duration::from_millis(self.column_millis))
+    }
+
+    /// The times at the start and at the end of all columns.
+    pub(super) fn range(&self) -> [EpochMillis; 2] {
+        [0, self.number].map(|column| self.start(column))
+    }
+
     /// The length in milliseconds.
-    pub(super) fn length(&self) -> i128 {
-        i128::from(self.column_millis) * self.counts.len() as i128
+    fn length(&self) -> i128 {
+        i128::from(self.column_millis) * self.number as i128
     }
 
     /// Where a time is, from 0 at the start to 1 at the end.
@@ -231,10 +306,20 @@ impl Histogram {
         (i128::from(time.0) - i128::from(self.from.0)) as f64 / self.length().max(1) as f64
     }
 
-    /// The start of a column, truncated to seconds; `counts.len()` gives the end of the last one.
+    /// Where a column begins and ends, from 0 to 1.
+    pub(super) fn shares(&self, column: usize) -> [f64; 2] {
+        [column, column + 1].map(|column| column as f64 / self.number as f64)
+    }
+
+    /// The start of a column, truncated to seconds; that of the column after the last one is its end.
     pub(super) fn start(&self, column: usize) -> EpochMillis {
         let at = i128::from(self.from.0) + i128::from(self.column_millis) * column as i128;
         EpochMillis(i64::try_from(at - at.rem_euclid(1000)).unwrap_or(i64::MAX))
+    }
+
+    /// Round times with their labels.
+    pub(super) fn ticks(&self) -> Vec<(EpochMillis, String)> {
+        axis::times(self.from, self.length())
     }
 }
 
@@ -251,6 +336,12 @@ impl TextStyle {
             Self::Removed => ("removed", "red"),
             Self::Added => ("added", "green"),
             Self::Plot => ("plot", "cyan"),
+            // The colors that are closest to those of Kibana, in the palette of 256 colors that terminals support.
+            Self::Low => ("low", "189"),
+            Self::Warning => ("warning", "117"),
+            Self::Minor => ("minor", "226"),
+            Self::Major => ("major", "215"),
+            Self::Critical => ("critical", "203"),
         }
     }
 

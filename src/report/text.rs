@@ -6,7 +6,8 @@ use console::{Style, measure_text_width, truncate_str};
 
 use super::page::TextStyle::{Bad, Faint, Good, Plain, Plot, Strong};
 use super::page::{
-    Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile, scaled,
+    Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text, TextStyle,
+    Tile, TimeColumns, scaled, severity,
 };
 use crate::util::format::escape;
 
@@ -30,6 +31,9 @@ const HISTOGRAM_ROWS: usize = 4;
 
 const VERTICAL: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const VERTICAL_ASCII: [char; 4] = [' ', '.', ':', '#'];
+/// By severity: readable without color.
+const LANE: [&str; 5] = ["▁", "▂", "▄", "▆", "█"];
+const LANE_ASCII: [&str; 5] = [".", "-", "+", "*", "#"];
 const HORIZONTAL: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 /// What the output supports.
@@ -104,6 +108,7 @@ impl RenderOptions {
             Block::Tiles(tiles) => self.tiles(tiles),
             Block::Table(table) => self.table(table),
             Block::Histogram(title, histogram, _) => self.histogram(title, histogram.clone()),
+            Block::SwimLanes(title, lanes) => self.swim_lanes(title, lanes.clone()),
             Block::Marks(marks) => self.marks(marks),
             Block::Verdict(Mark(style, word, text)) => {
                 let separator = if self.unicode { " · " } else { " - " };
@@ -230,15 +235,60 @@ impl RenderOptions {
         lines.extend(bars.iter().map(|bar| indented(Plot, bar)));
         let rule = if self.unicode { "─" } else { "-" };
         lines.push(indented(Faint, &rule.repeat(width)));
-        let [from, to] = [0, width].map(|column| histogram.start(column).to_string());
-        let from = indented(Faint, &from);
-        if self.is_narrow() {
-            lines.extend([from, indented(Faint, &format!("to {to}"))]);
-            return lines;
-        }
-        let end = (INDENT + width).max(from.width() + INDENT + to.len());
-        lines.push(from.pad(end - to.len()).then(Faint, to));
+        lines.extend(self.range(INDENT, histogram.columns(), width));
         lines
+    }
+
+    /// A line of blocks for each lane, the time below, and the severity of each block. Adjacent columns are merged until all
+    /// fit.
+    fn swim_lanes(self, title: &str, mut swim: SwimLanes) -> Vec<Text> {
+        let room = self.width.map(|width| width.saturating_sub(self.values()).max(1));
+        while room.is_some_and(|room| swim.lanes.iter().any(|(_, scores)| scores.len() > room)) {
+            for (_, scores) in &mut swim.lanes {
+                *scores = scores
+                    .chunks(2)
+                    .map(|pair| pair.iter().copied().max().flatten())
+                    .collect();
+            }
+            swim.column_millis = swim.column_millis.saturating_mul(2);
+        }
+        let mut lines = self.paragraph(&Text::styled(Faint, format!("{title}: {}", swim.scale())));
+        let blocks = if self.unicode { LANE } else { LANE_ASCII };
+        let style = |score: &Option<u8>| score.map(|score| SEVERITIES[severity(score)].1);
+        for (label, scores) in &swim.lanes {
+            let runs = scores.chunk_by(|a, b| style(a) == style(b));
+            let bar = runs.fold(Text::default(), |bar, run| {
+                let block = run[0].map_or(" ", |score| blocks[severity(score)]);
+                bar.then(style(&run[0]).unwrap_or(Plain), block.repeat(run.len()))
+            });
+            let room = self.width.filter(|_| self.is_narrow()).unwrap_or(VALUES - 1);
+            let label = Text::default().pad(INDENT).join(label.or_style(Faint));
+            let label = label.truncate(room, self.unicode);
+            lines.extend(at_column(self.values(), label, [bar]));
+        }
+        let columns = swim.columns();
+        lines.extend(self.range(self.values(), columns, columns.number));
+        let legend = SEVERITIES
+            .iter()
+            .zip(blocks)
+            .fold(Text::default(), |legend, ((lowest, style), block)| {
+                legend
+                    .then(*style, block)
+                    .then(Faint, format!(" {} {lowest}  ", style.names().0))
+            });
+        lines.extend(self.paragraph(&legend));
+        lines
+    }
+
+    /// The times at both ends of a plot, below each other on a narrow page.
+    fn range(self, column: usize, columns: TimeColumns, width: usize) -> Vec<Text> {
+        let [from, to] = columns.range().map(|time| time.to_string());
+        if self.is_narrow() {
+            return vec![indented(Faint, &from), indented(Faint, &format!("to {to}"))];
+        }
+        let from = Text::default().pad(column).then(Faint, from);
+        let end = (column + width).max(from.width() + INDENT + to.len());
+        vec![from.pad(end - to.len()).then(Faint, to)]
     }
 
     fn marks(self, marks: &[Mark]) -> Vec<Text> {
@@ -273,7 +323,10 @@ impl RenderOptions {
 
 /// Whether an empty line separates the block from others.
 fn is_separate(block: &Block) -> bool {
-    matches!(block, Block::Tiles(_) | Block::Table(_) | Block::Histogram(..))
+    matches!(
+        block,
+        Block::Tiles(_) | Block::Table(_) | Block::Histogram(..) | Block::SwimLanes(..)
+    )
 }
 
 fn indented(style: TextStyle, text: &str) -> Text {

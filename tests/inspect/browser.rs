@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use super::folder;
+use super::with_results;
 use crate::support::archive::{blocks, gzip, members};
 use crate::support::binary::Binary;
 
@@ -45,10 +45,10 @@ fn proxy() -> (u16, Arc<Mutex<Vec<String>>>) {
     (port, asked)
 }
 
-/// An archive with input documents and annotations that try to make a page load or run something.
+/// An archive with input documents, annotations and results that try to make a page load or run something.
 fn hostile_archive(binary: &Binary) -> String {
     let attack = r#"'\"></title></style><script src=//hostile.test/s.js></script><img src=http://hostile.test/i.png onerror=fetch('http://hostile.test/x')><link rel=stylesheet href=http://hostile.test/c.css>"#;
-    let mut entries = members(&folder().join("complete.tar.gz"));
+    let mut entries = members(Path::new(&with_results(binary)));
     for entry in &mut entries {
         let text = String::from_utf8(std::mem::take(&mut entry.content)).unwrap();
         let text = match entry.name.rsplit('_').next() {

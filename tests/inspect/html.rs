@@ -90,7 +90,7 @@ fn json_is_printed_beside_the_html_page() {
 #[test]
 fn html_page_loads_and_runs_nothing() {
     let binary = Binary::new();
-    let archive = complete();
+    let archive = super::with_results(&binary);
     for arguments in [
         &["inspect", &archive][..],
         &["inspect", &archive, "--values"],

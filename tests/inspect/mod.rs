@@ -8,6 +8,7 @@ mod entries;
 mod html;
 mod pages;
 mod reports;
+mod results;
 #[cfg(unix)]
 mod terminal;
 mod values;
@@ -15,7 +16,11 @@ mod values;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::support::archive::{TarMember, blocks, gzip, members};
+use crate::support::binary::Binary;
+use crate::support::fixtures::Fixture;
 
 const COMPLETE: &str = "complete.tar.gz";
 
@@ -55,6 +60,21 @@ fn folder() -> std::path::PathBuf {
 
 fn archive(name: &str) -> Vec<u8> {
     std::fs::read(folder().join(name)).unwrap()
+}
+
+/// Adds results of every type to the complete archive of the scripts, and returns its path.
+fn with_results(binary: &Binary) -> String {
+    let fixture = Fixture::load("web-latency").with_results(40);
+    let documents = fixture.results.iter();
+    let documents = documents.map(|result| format!("{}\n{}\n", json!({"index": {"_id": result.id}}), result.source));
+    let mut entries = members(&folder().join(COMPLETE));
+    entries.push(TarMember::file(
+        "web-latency_results_1.ndjson",
+        documents.collect::<String>(),
+    ));
+    let path = binary.path("results.tar.gz");
+    std::fs::write(&path, gzip(&blocks(&entries))).unwrap();
+    path.display().to_string()
 }
 
 fn stdout(output: &Output) -> String {

@@ -6,6 +6,7 @@ mod facts;
 mod inspection;
 mod options;
 mod page;
+mod results;
 mod rules;
 mod timeline;
 mod values;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::facts::{CategoryFacts, PatternFacts, PatternKind, Report};
+use super::results::results;
 use super::rules::describe_rule;
 use super::timeline::{messages, periods, to_the_minute};
 use super::values::{self, ValuesFacts};
@@ -30,8 +31,8 @@ const MAX_CONFIGURATION: usize = 1 << 20;
 
 /// The page of a report. The verdict comes first and last, so that it is visible without scrolling.
 pub(super) fn page(report: &Report) -> ReportPage {
-    let sections: [fn(&Report) -> Option<Section>; 10] = [
-        summary, job, datafeed, snapshot, categories, parts, inputs, checks, missing, reminder,
+    let sections: [fn(&Report) -> Option<Section>; 11] = [
+        summary, job, datafeed, snapshot, categories, results, parts, inputs, checks, missing, reminder,
     ];
     let sections = sections.iter().filter_map(|section| section(report));
     let values = report.values.iter().flat_map(values::sections);
@@ -68,7 +69,10 @@ pub(super) fn values_page(report: &Report, values: &ValuesFacts) -> ReportPage {
         false => Text::styled(Caution, data),
     };
     let sections = [vec![Section::note("", note)], values::sections(values)].concat();
-    let more = categories(report).into_iter().chain(messages(report));
+    let more = [categories(report), results(report)]
+        .into_iter()
+        .flatten()
+        .chain(messages(report));
     ReportPage {
         title: format!("{}: values", report.archive.path),
         sections: sections.into_iter().chain(more).collect(),

@@ -14,8 +14,8 @@ use crate::values::JOB_USER;
 
 /// Maximum depth of the time field. The default limit of Elasticsearch is 20 (`index.mapping.depth.limit`).
 const MAX_DEPTH: usize = 100;
-/// Number of buckets in a histogram.
-const BUCKETS: usize = 64;
+/// Number of columns in a plot, at most.
+pub(super) const CELLS: usize = 64;
 /// Maximum number of distinct series over all patterns; after that, a series that occurs twice counts twice.
 const MAX_SERIES: usize = 200_000;
 /// Maximum number of distinct patterns, since periods depend on the data.
@@ -25,13 +25,58 @@ const MAX_CATEGORIES: usize = 10_000;
 /// Maximum number of characters of an example.
 const MAX_EXAMPLE: usize = 200;
 
-/// The times of the documents of a part, counted in a fixed number of buckets of equal width. The width doubles until every
-/// time is in a bucket.
+/// Cells of equal width in a period. The width doubles until every time is in a cell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TimeCells {
+    /// Start of the first cell and width of each in milliseconds; `i128` so that no doubling can overflow.
+    origin: i128,
+    /// 0 before the first time.
+    width: i128,
+}
+
+impl TimeCells {
+    /// The cell of a time; `width` is the initial width in milliseconds. Each time the width doubles, `widen` must merge
+    /// adjacent cells; it receives the position of the merged ones.
+    pub(super) fn cell(&mut self, time: EpochMillis, width: u64, mut widen: impl FnMut(usize)) -> usize {
+        let (at, cells) = (i128::from(time.0), CELLS as i128);
+        if self.width == 0 {
+            (self.origin, self.width) = (at, i128::from(width.max(1)));
+        }
+        while at < self.origin {
+            self.origin -= self.width * cells;
+            self.width *= 2;
+            widen(CELLS / 2);
+        }
+        while at >= self.origin + self.width * cells {
+            self.width *= 2;
+            widen(0);
+        }
+        ((at - self.origin) / self.width) as usize
+    }
+
+    pub(super) fn start(&self, cell: usize) -> EpochMillis {
+        EpochMillis(i64::try_from(self.origin + self.width * cell as i128).unwrap_or(i64::MIN))
+    }
+
+    /// In milliseconds.
+    pub(super) fn width(&self) -> u64 {
+        u64::try_from(self.width).unwrap_or(u64::MAX)
+    }
+}
+
+/// Merges adjacent cells; the merged ones begin at `start`.
+pub(super) fn merged<T: Copy + Default>(cells: &[T], start: usize, merge: fn(T, T) -> T) -> Vec<T> {
+    let mut merged = vec![T::default(); CELLS];
+    for (cell, pair) in merged[start..].iter_mut().zip(cells.chunks(2)) {
+        *cell = pair.iter().copied().reduce(merge).unwrap_or_default();
+    }
+    merged
+}
+
+/// The times of the documents of a part, counted in cells.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PartTimes {
-    /// Start of the first bucket and width of each in milliseconds; `i128` so that no doubling can overflow.
-    origin: i128,
-    width: i128,
+    cells: TimeCells,
     counts: Vec<u64>,
     /// The first and the last time.
     pub(super) range: Option<(EpochMillis, EpochMillis)>,
@@ -45,42 +90,25 @@ impl PartTimes {
             self.undated += 1;
             return;
         };
-        let at = i128::from(time.0);
-        if self.range.is_none() {
-            (self.origin, self.width, self.counts) = (at, 1, vec![0; BUCKETS]);
-        }
         let (first, last) = self.range.unwrap_or((time, time));
         self.range = Some((first.min(time), last.max(time)));
-        while at < self.origin {
-            self.origin -= self.width * BUCKETS as i128;
-            self.widen(BUCKETS / 2);
-        }
-        while at >= self.origin + self.width * BUCKETS as i128 {
-            self.widen(0);
-        }
-        self.counts[((at - self.origin) / self.width) as usize] += 1;
+        let counts = &mut self.counts;
+        counts.resize(CELLS, 0);
+        let cell = self
+            .cells
+            .cell(time, 1, |start| *counts = merged(counts, start, |a, b| a + b));
+        self.counts[cell] += 1;
     }
 
-    /// The buckets from the first to the last one that is not empty. `None` if nothing was counted.
+    /// The cells from the first to the last one that is not empty. `None` if nothing was counted.
     pub(super) fn histogram(&self) -> Option<Histogram> {
         let first = self.counts.iter().position(|count| *count > 0)?;
         let last = self.counts.iter().rposition(|count| *count > 0)?;
-        let from = self.origin + self.width * first as i128;
         Some(Histogram {
-            from: EpochMillis(i64::try_from(from).unwrap_or(i64::MIN)),
-            column_millis: u64::try_from(self.width).unwrap_or(u64::MAX),
+            from: self.cells.start(first),
+            column_millis: self.cells.width(),
             counts: self.counts[first..=last].to_vec(),
         })
-    }
-
-    /// Merges adjacent buckets; the merged ones begin at bucket `start`.
-    fn widen(&mut self, start: usize) {
-        let mut merged = vec![0; BUCKETS];
-        for (bucket, pair) in merged[start..].iter_mut().zip(self.counts.chunks(2)) {
-            *bucket = pair.iter().sum();
-        }
-        self.counts = merged;
-        self.width *= 2;
     }
 }
 

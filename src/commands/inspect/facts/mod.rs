@@ -4,6 +4,7 @@
 
 mod documents;
 mod messages;
+mod results;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use crate::archive::{
     Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Limits, Manifest, Part, Rule, StateSummary,
 };
 use crate::commands::compatibility::{MissingPart, missing_parts};
-use crate::job::{Datafeed, Detector, JobConfig, ResultType};
+use crate::job::{Datafeed, Detector, JobConfig};
 use crate::report::Histogram;
 use crate::state::StateKind;
 use crate::util::timestamp::{EpochMillis, date_field};
@@ -27,6 +28,7 @@ pub(super) use documents::{AnnotationFacts, CategoriesFacts, CategoryFacts, Patt
 use documents::{Categories, PartTimes, Patterns, document_time, time_of};
 use messages::LatestMessages;
 pub(super) use messages::Message;
+pub(super) use results::{RecordFacts, ResultCollector, ResultFacts, Timeline};
 
 /// The time field of input documents if the configuration is missing.
 const DEFAULT_TIME_FIELD: &str = "@timestamp";
@@ -129,12 +131,6 @@ pub(crate) struct PartFacts {
     pub(crate) undated: u64,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct ResultFacts {
-    /// Results by type.
-    pub(crate) types: BTreeMap<&'static str, u64>,
-}
-
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct InputFacts {
     /// Documents by source index.
@@ -157,7 +153,7 @@ pub(super) struct FactCollector {
     times: BTreeMap<Part, PartTimes>,
     patterns: Patterns,
     categories: Categories,
-    results: ResultFacts,
+    results: ResultCollector,
     messages: BTreeMap<Part, LatestMessages>,
     /// Set with `--values`; shared with the receiver of the decoded state.
     values: Option<Rc<RefCell<ValueCollector>>>,
@@ -238,7 +234,7 @@ impl FactCollector {
             patterns,
             categories: has(Part::Categories).then(|| self.categories.into_facts()),
             parts: parts(&contents, &self.times),
-            results: has(Part::Results).then_some(self.results),
+            results: has(Part::Results).then(|| self.results.into_facts(config, self.values.is_some())),
             inputs: has(Part::Inputs).then(|| InputFacts {
                 indices: contents.input_indices.clone(),
                 mapping: contents.texts.contains_key(&EntryKind::InputMapping),
@@ -257,16 +253,6 @@ impl FactCollector {
                 .map(|part| self.messages.remove(&part).unwrap_or_default().into_list()),
             contents,
         }
-    }
-}
-
-impl ResultFacts {
-    /// Counts a result and returns its time. Some versions write model sizes without the time of a bucket.
-    fn add(&mut self, result: &Value) -> Option<EpochMillis> {
-        if let Some(known) = result["result_type"].as_str().and_then(ResultType::parse) {
-            *self.types.entry(known.name()).or_default() += 1;
-        }
-        time_of(&result["timestamp"]).or_else(|| time_of(&result["log_time"]))
     }
 }
 

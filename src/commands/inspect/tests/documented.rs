@@ -76,6 +76,7 @@ fn documentation_lists_exactly_the_members() {
         "values",
         "categories",
         "results",
+        "results.timeline",
         "inputs",
         "inputs.histogram",
     ] {

@@ -6,7 +6,7 @@ use crate::archive::{Contents, EntrySummary, Finding, Limits, Manifest, Part, Ru
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
     self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, InputFacts, Message,
-    PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report, ResultFacts,
+    PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report, ResultCollector,
 };
 use crate::commands::inspect::values::{UnreadableFacts, ValueCollector};
 use crate::job::{JobConfig, Snapshot};
@@ -50,13 +50,15 @@ pub(in crate::commands::inspect) fn full_with_values() -> Report {
         reason: "at a.b: unknown element `z`".to_owned(),
     });
     let text = "Load test by \u{1b}[2J<b>Bob</b>";
+    let report = full();
     Report {
         values: Some(values),
+        results: Some(results().into_facts(report.contents.config.as_ref(), true)),
         messages: [
             vec![message("bob", text), message("_xpack", "Detected trend")],
             vec![message("info", "Job opened on node-1")],
         ],
-        ..full()
+        ..report
     }
 }
 
@@ -109,9 +111,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
             part("results", 1_200, true),
             part("inputs", 300_000, true),
         ],
-        results: Some(ResultFacts {
-            types: [("bucket", 1_000), ("record", 200)].into(),
-        }),
+        results: Some(results().into_facts(contents.config.as_ref(), false)),
         inputs: Some(InputFacts {
             indices: [("weblogs-2024.01".to_owned(), 300_000)].into(),
             mapping: true,
@@ -250,6 +250,40 @@ fn snapshot() -> Snapshot {
         "latest_result_time_stamp": "2024-01-30T23:30:00Z",
     });
     Snapshot::parse(serde_json::value::to_raw_value(&snapshot).unwrap()).unwrap()
+}
+
+/// Buckets with scores of every severity, one without results, and the records and influencers of some of them.
+fn results() -> ResultCollector {
+    let mut results = ResultCollector::default();
+    for number in 0..20 {
+        let time = parse_date("2024-01-29").unwrap().0 + number * 3_600_000;
+        let score = [0.5, 0.0, 12.25, 30.0, 1.0, 62.5, 97.75][number as usize % 7];
+        let result = |result_type: &str, more: serde_json::Value| {
+            let mut result = json!({"result_type": result_type, "timestamp": time, "bucket_span": 3600});
+            result
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            result
+        };
+        if number != 9 {
+            results.add(&result("bucket", json!({"anomaly_score": score})));
+        }
+        if score > 3.0 {
+            let value = ["web-07.corp.example", "192.0.2.7", "\u{1b}[2J<b>"][number as usize % 3];
+            let field = ["host", "clientip", "alice"][number as usize % 3];
+            results.add(&result(
+                "influencer",
+                json!({"influencer_field_name": field, "influencer_field_value": value, "influencer_score": score}),
+            ));
+            results.add(&result(
+                "record",
+                json!({"record_score": score, "detector_index": number % 3, "typical": [12.5], "actual": [1234.5],
+                    "partition_field_name": "host", "partition_field_value": value}),
+            ));
+        }
+    }
+    results
 }
 
 fn pattern(kind: PatternKind, period: Option<String>, days: Option<&'static str>) -> PatternFacts {

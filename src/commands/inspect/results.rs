@@ -1,0 +1,127 @@
+//! The section about results: counts by type, anomaly scores over time, and the records with the highest scores.
+
+use super::facts::{RecordFacts, Report, Timeline};
+use super::timeline::to_the_minute;
+use crate::report::Column::{Flexible, Numbers, Words};
+use crate::report::{Block, Cell, Section, SwimLanes, Table, Text};
+use crate::util::format::count;
+
+/// Number of significant digits of a number.
+const DIGITS: i32 = 4;
+/// Larger and smaller numbers are in scientific notation.
+const LARGE: f64 = 1e9;
+const SMALL: f64 = 1e-4;
+
+pub(super) fn results(report: &Report) -> Option<Section> {
+    let results = report.results.as_ref()?;
+    let mut section = Section::new("Results");
+    let types = results.types.iter();
+    let types: Vec<String> = types
+        .map(|(name, number)| format!("{name} {}", count(*number)))
+        .collect();
+    section.fact("By type", types.join(", "));
+    if let Some(timeline) = &results.timeline {
+        section.push(Block::SwimLanes("Anomalies over time", swim_lanes(timeline)));
+    }
+    if !results.records.is_empty() {
+        section.paragraph("Records with the highest scores:");
+        section.table(records(&results.records));
+    }
+    if report.values.is_none() && (!results.records.is_empty() || results.timeline.is_some()) {
+        section.paragraph("Influencers are numbered. To show their values and those of the records, use --values.");
+    }
+    Some(section)
+}
+
+fn swim_lanes(timeline: &Timeline) -> SwimLanes {
+    let influencers = timeline.influencers.iter().zip(1..).map(|(influencer, number)| {
+        let field = influencer.field.as_deref().unwrap_or("influencer");
+        let label = match &influencer.value {
+            Some(value) => format!("{field}: {value}"),
+            None => format!("{field} {number}"),
+        };
+        (Text::from(label), influencer.scores.clone())
+    });
+    let all = ("All buckets".into(), timeline.scores.clone());
+    SwimLanes {
+        from: timeline.from,
+        column_millis: timeline.column_millis,
+        lanes: [all].into_iter().chain(influencers).collect(),
+    }
+}
+
+/// The values of the series are in a column of their own, if there are any.
+fn records(records: &[RecordFacts]) -> Table {
+    let rows = records.iter().map(|record| {
+        let values = record
+            .values
+            .iter()
+            .map(|value| format!("{}: {}", value.field, value.value));
+        let values = values.collect::<Vec<_>>().join(", ");
+        let detector = record.function.as_ref().map(|function| match &record.field {
+            Some(field) => format!("{function}({field})"),
+            None => function.clone(),
+        });
+        let [typical, actual] = [&record.typical, &record.actual].map(|numbers| {
+            let numbers: Vec<String> = numbers.iter().map(|number| figure(*number)).collect();
+            Cell::from(Text::from(numbers.join(", ")).or_none())
+        });
+        let score = format!("{:.1}", record.score);
+        let detector = Text::from(detector.unwrap_or_default()).or_none();
+        let row = vec![
+            to_the_minute(record.time).into(),
+            score.into(),
+            detector.into(),
+            actual,
+            typical,
+        ];
+        [row, vec![Cell::from(values)]].concat()
+    });
+    let columns = [
+        (Words, "Time"),
+        (Numbers, "Score"),
+        (Flexible, "Detector"),
+        (Numbers, "Actual"),
+        (Numbers, "Typical"),
+        (Flexible, "Values"),
+    ];
+    let has_values = records.iter().any(|record| !record.values.is_empty());
+    Table::new(&columns[..if has_values { 6 } else { 5 }], rows)
+}
+
+/// A number with a few significant digits: `12.5`, `1035`, `1.24e12`.
+fn figure(number: f64) -> String {
+    let size = number.abs();
+    if size != 0.0 && !(SMALL..LARGE).contains(&size) {
+        return format!("{number:.2e}");
+    }
+    let before_point = if size < 1.0 { 1 } else { size.log10() as i32 + 1 };
+    let decimals = (DIGITS - before_point).max(0) as usize;
+    let text = format!("{number:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_a_few_significant_digits() {
+        for (number, text) in [
+            (0.0, "0"),
+            (12.5, "12.5"),
+            (1_034.567, "1035"),
+            (-0.12345, "-0.123"),
+            (99.0, "99"),
+            (123_456.7, "123457"),
+            (1.2e300, "1.20e300"),
+            (-4.5e-9, "-4.50e-9"),
+            (100.0, "100"),
+        ] {
+            assert_eq!(figure(number), text);
+        }
+    }
+}
