@@ -18,9 +18,9 @@ use crate::cluster::search::response::Hit;
 use crate::job::{Calendar, CalendarId, DatafeedId, FilterId, JobId, SnapshotId, remove_event_ids};
 use crate::util::timestamp::{EpochMillis, date_field};
 
-const DELETION_POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Deleting a job with many results may take minutes.
-const MAX_DELETION_WAIT: Duration = Duration::from_secs(600);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Deleting a job with many results, or opening one with a large model, may take minutes.
+const MAX_WAIT: Duration = Duration::from_secs(600);
 /// The path of all jobs.
 const JOBS: [&str; 2] = ["_ml", "anomaly_detectors"];
 /// Snapshots per request.
@@ -293,7 +293,7 @@ impl Cluster {
             reason: String,
         }
         let (clock, began) = (self.clock(), self.clock().now());
-        while clock.now().saturating_sub(began) < MAX_DELETION_WAIT {
+        while clock.now().saturating_sub(began) < MAX_WAIT {
             let jobs: Vec<Listed> = self.items_if_found(get_large(job_path(job))).await?;
             let Some(there) = jobs.into_iter().find(|listed| listed.job_id == job.as_str()) else {
                 return Ok(true);
@@ -301,7 +301,7 @@ impl Cluster {
             if !there.deleting && there.blocked.is_none_or(|blocked| blocked.reason != "delete") {
                 break;
             }
-            clock.pause(DELETION_POLL_INTERVAL).await;
+            clock.pause(POLL_INTERVAL).await;
         }
         Ok(false)
     }
@@ -345,6 +345,42 @@ impl Cluster {
         Ok(copies.pop())
     }
 
+    /// `POST /_ml/anomaly_detectors/<job>/_open`, and waits until the job is open. A job that is already open remains open.
+    pub async fn open_job(&self, job: &JobId) -> Result<()> {
+        let state = async || Ok(self.job_stats(job).await?.map(|stats| stats.state));
+        let request = || Request::post(job_path(job).then(["_open"]));
+        self.bring_to_state(["opening", "opened"], request, state).await
+    }
+
+    /// Sends a request that changes a state, and waits until the state is reached. If the response is lost, the state shows
+    /// whether the request was executed.
+    async fn bring_to_state(
+        &self,
+        [transition, goal]: [&str; 2],
+        request: impl Fn() -> Request,
+        state: impl AsyncFn() -> Result<Option<String>>,
+    ) -> Result<()> {
+        let (clock, began) = (self.clock(), self.clock().now());
+        let mut backoff = self.backoff();
+        loop {
+            let answer = self.http.execute(request().without_retry()).await;
+            let mut reached = state().await?.unwrap_or_default();
+            while reached == transition && clock.now().saturating_sub(began) < MAX_WAIT {
+                clock.pause(POLL_INTERVAL).await;
+                reached = state().await?.unwrap_or_default();
+            }
+            match answer {
+                _ if reached == goal => return Ok(()),
+                Err(error) if (error.outcome_unknown() || error.is_transient()) && backoff.retry(&error).await => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    let why = format!("the state is `{reached}` instead of `{goal}`");
+                    return Err(Error::unexpected(request().what(), why));
+                }
+            }
+        }
+    }
+
     /// Reverts to the snapshot `empty`, which creates the state index and its alias. Versions before 7.11 do so too, but
     /// return 404, which is not an error.
     pub async fn revert_to_empty(&self, job: &JobId) -> Result<()> {
@@ -386,6 +422,20 @@ impl Cluster {
     /// Returns the datafeed as stored by the cluster.
     pub async fn create_datafeed(&self, id: &DatafeedId, body: &RawValue) -> Result<Value> {
         self.http.json(creation(datafeed_path(id), body)).await
+    }
+
+    /// `POST /_ml/datafeeds/<id>/_start`, and waits until the datafeed is started: at a time, or where its job stopped. A
+    /// datafeed that is already started remains started.
+    pub async fn start_datafeed(&self, id: &DatafeedId, at: Option<EpochMillis>) -> Result<()> {
+        let state = async || self.datafeed_state(id).await;
+        let request = || {
+            let request = Request::post(datafeed_path(id).then(["_start"]));
+            match at {
+                Some(at) => request.query("start", at.to_string()),
+                None => request,
+            }
+        };
+        self.bring_to_state(["starting", "started"], request, state).await
     }
 
     /// `DELETE /_ml/datafeeds/<id>`; true if it existed.

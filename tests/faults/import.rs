@@ -12,6 +12,10 @@ use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
 pub fn run(cluster: &TestCluster, run: &InProcess) -> Run {
+    run_with(cluster, run, &[])
+}
+
+pub fn run_with(cluster: &TestCluster, run: &InProcess, more: &[&str]) -> Run {
     let shared = archive();
     let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
     let line = [
@@ -29,7 +33,7 @@ pub fn run(cluster: &TestCluster, run: &InProcess) -> Run {
         "--ignore-certs",
         "-vv",
     ];
-    run.run(&[&line[..], &["--api-key", "id:key-s3cr3t"]].concat())
+    run.run(&[&line[..], &["--api-key", "id:key-s3cr3t"], more].concat())
 }
 
 /// The requests of an import without faults, and the cluster before and after it.

@@ -18,3 +18,4 @@ mod rejected_documents;
 mod request;
 pub mod runner;
 mod scenario;
+mod start;

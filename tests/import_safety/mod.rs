@@ -16,6 +16,7 @@ mod oversized;
 mod ownership;
 mod preconditions;
 mod replace;
+mod start;
 mod templates;
 #[cfg(unix)]
 mod terminal;

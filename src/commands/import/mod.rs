@@ -11,6 +11,7 @@ mod plan;
 mod replace;
 mod results;
 mod rollback;
+mod start;
 mod verify;
 
 pub use options::{ImportOptions, Skip};
@@ -63,6 +64,20 @@ pub async fn run(
     outcome
 }
 
+/// Imports archives that are already open, as [`run`] does.
+#[allow(dead_code, reason = "for copying")]
+pub(in crate::commands) async fn import_archives(
+    session: &Session,
+    options: &ImportOptions,
+    archives: Vec<Archive>,
+    signals: &Signals,
+) -> Result<()> {
+    let mut results = Results::new(options, archives.len(), &session.terminal);
+    let sources = check(archives, &mut results, signals).await?;
+    results.refuse_failures()?;
+    import(session, sources, results, signals).await
+}
+
 /// Checks all archives, also if one cannot be imported.
 async fn check(archives: Vec<Archive>, results: &mut Results<'_>, signals: &Signals) -> Result<Vec<Source>> {
     let mut sources = Vec::with_capacity(archives.len());
@@ -112,7 +127,10 @@ async fn import(session: &Session, sources: Vec<Source>, mut results: Results<'_
             cluster: session.cluster.clone(),
             terminal: results.terminal_of(&job),
         };
-        let imported = import_one(session, options, (source, plan), signals).await;
+        let imported = match import_one(session, options, (source, plan), signals).await {
+            Ok(import) => Ok((start::start(&import, signals).await, import)),
+            Err(error) => Err(error),
+        };
         results.add(&path, &job, imported)?;
         if signals.is_stopped() {
             break;

@@ -9,14 +9,15 @@ use crate::cluster::BulkOptions;
 use crate::commands::options::{max_entry_size, number, size};
 use crate::error::{Error, Result};
 use crate::job::{IndexName, IndexPattern, JobId};
+use crate::util::timestamp::EpochMillis;
 
 const PARTS: &str = "Parts to skip";
 const PERFORMANCE: &str = "Performance and limits";
 
 /// Create jobs from archives
 ///
-/// The archives and the cluster are checked before anything is written, and a failed import is rolled back. The job is not
-/// opened, and its datafeed is not started. An import writes to internal indices of machine learning, which Elastic does not
+/// The archives and the cluster are checked before anything is written, and a failed import is rolled back. A job is
+/// opened, and its datafeed started, only on request. An import writes to internal indices of machine learning, which Elastic does not
 /// support as an interface. The job IDs are printed to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = include_str!("help.txt").trim_end())]
@@ -74,6 +75,19 @@ pub struct ImportOptions {
     /// (`weblogs-*`), date math, or an index of a remote cluster (`europe:weblogs`).
     #[arg(long = "datafeed-index", value_name = "NAME", allow_hyphen_values = true)]
     pub datafeed_indices: Vec<IndexPattern>,
+    /// Open the job after the import
+    ///
+    /// The import is not rolled back if this fails.
+    #[arg(long)]
+    pub open: bool,
+    /// Start the datafeed after the import
+    ///
+    /// It continues from the end of the snapshot. The import is not rolled back if this fails.
+    #[arg(long, requires = "open", conflicts_with = "datafeed")]
+    pub start_datafeed: bool,
+    /// Start of the datafeed, if it is later than the end of the snapshot
+    #[arg(long, value_name = "DATE", requires = "start_datafeed", hide_short_help = true)]
+    pub datafeed_start: Option<EpochMillis>,
     /// Show the plan, and write nothing
     ///
     /// The archive and the cluster are checked as in an import.

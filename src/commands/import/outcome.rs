@@ -92,24 +92,23 @@ fn notes(plans: &[&Plan]) -> impl Iterator<Item = String> {
     })
 }
 
-/// The requests that open the job and start its datafeed.
-pub(super) fn next_requests(plan: &Plan) -> Vec<String> {
-    let open = format!("POST /_ml/anomaly_detectors/{}/_open", plan.job());
-    let datafeed = plan.portable.datafeed.iter();
-    let start = datafeed.map(|(id, _)| format!("POST /_ml/datafeeds/{id}/_start"));
-    std::iter::once(open).chain(start).collect()
-}
-
-/// Prints the next steps for the imported jobs.
+/// Prints the next steps for the imported jobs: the requests that were not done.
 pub(super) fn print_next_steps(jobs: usize, requests: &[String], terminal: &Terminal) {
-    let has_datafeed = requests.len() > jobs;
-    let next = match (jobs, has_datafeed) {
-        (1, false) => "Next: open it:",
-        (1, true) => "Next: open it and start its datafeed, which continues from the end of the snapshot:",
-        (_, false) => "Next: open the jobs:",
-        (_, true) => "Next: open the jobs and start their datafeeds, which continue from the end of the snapshots:",
+    let has = |path: &str| requests.iter().any(|request| request.contains(path));
+    let next = match (jobs, has("/_open"), has("/_start")) {
+        (_, false, false) => None,
+        (1, true, false) => Some("open it:"),
+        (1, true, true) => Some("open it and start its datafeed, which continues from the end of the snapshot:"),
+        (1, false, true) => Some("start its datafeed, which continues from the end of the snapshot:"),
+        (_, true, false) => Some("open the jobs:"),
+        (_, true, true) => {
+            Some("open the jobs and start their datafeeds, which continue from the end of the snapshots:")
+        }
+        (_, false, true) => Some("start the datafeeds, which continue from the end of the snapshots:"),
     };
-    terminal.print(&format!("{next}\n{}", requests.join("\n")));
+    if let Some(next) = next {
+        terminal.print(&format!("Next: {next}\n{}", requests.join("\n")));
+    }
     let what = if jobs == 1 {
         "the job after its"
     } else {
@@ -139,6 +138,8 @@ pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
         "dry_run": replaced.is_none(),
         "job_id": plan.job(),
         "snapshot_id": plan.snapshot_id,
+        "opened": false,
+        "datafeed_started": false,
         "datafeed_id": plan.portable.datafeed.as_ref().map(|(id, _)| id),
         "input_indices": indices,
         "documents": plan.counts,
@@ -199,5 +200,8 @@ fn steps(plan: &Plan) -> Vec<String> {
     steps.extend(datafeed.map(|(id, _)| format!("create datafeed {id}")));
     let calendars = plan.calendars.iter().map(|planned| &planned.calendar.calendar_id);
     steps.extend(calendars.map(|id| format!("add job {job} to calendar {id}")));
+    steps.extend(plan.open.then(|| format!("open job {job}")));
+    let started = plan.portable.datafeed.iter().filter(|_| plan.start_datafeed);
+    steps.extend(started.map(|(id, _)| format!("start datafeed {id}")));
     steps
 }

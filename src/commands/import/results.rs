@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::archive::Source;
 use super::context::Import;
 use super::options::ImportOptions;
-use super::outcome::{document, next_requests, plan_text, print_next_steps};
+use super::outcome::{document, plan_text, print_next_steps};
 use super::plan::Plan;
+use super::start::{Started, next_requests};
 use crate::cluster::Cluster;
 use crate::commands::failure::Failures;
 use crate::error::{Error, ExitCode, Result};
@@ -19,7 +20,7 @@ use crate::terminal::Terminal;
 use crate::util::format::{NO_VALUE, amount, count, escape_json, truncated};
 
 /// The largest width of the column of jobs, so that a line fits into 80 columns.
-const MAX_JOB: usize = 45;
+const MAX_JOB: usize = 36;
 /// The width of the columns of numbers.
 const NUMBER: usize = 10;
 
@@ -36,6 +37,20 @@ pub(super) struct Results<'a> {
     jobs: usize,
     next: Vec<String>,
     is_interrupted: bool,
+    /// Why a single job was imported but not opened, or its datafeed not started.
+    failed_start: Option<Error>,
+}
+
+fn is_signal(error: &Error) -> bool {
+    use ExitCode::{HungUp, Interrupted, Terminated};
+    matches!(error.exit(), HungUp | Interrupted | Terminated)
+}
+
+/// Adds the members of a failure.
+fn merge(document: &mut Value, failure: Value) {
+    if let (Value::Object(document), Value::Object(failure)) = (document, failure) {
+        document.extend(failure);
+    }
 }
 
 impl<'a> Results<'a> {
@@ -50,6 +65,7 @@ impl<'a> Results<'a> {
             jobs: 0,
             next: Vec::new(),
             is_interrupted: false,
+            failed_start: None,
         }
     }
 
@@ -108,16 +124,13 @@ impl<'a> Results<'a> {
     }
 
     /// Adds the result of a job. Fails if it is the only one.
-    pub(super) fn add(&mut self, path: &Path, job: &JobId, imported: Result<Import>) -> Result<()> {
-        let import = match imported {
-            Ok(import) => import,
+    pub(super) fn add(&mut self, path: &Path, job: &JobId, imported: Result<(Started, Import)>) -> Result<()> {
+        let (started, import) = match imported {
+            Ok(imported) => imported,
             Err(error) if self.archives == 1 => return Err(error),
             Err(error) => {
-                let result = match error.exit() {
-                    ExitCode::HungUp | ExitCode::Interrupted | ExitCode::Terminated => "interrupted",
-                    _ => "failed",
-                };
-                self.is_interrupted |= result == "interrupted";
+                let result = if is_signal(&error) { "interrupted" } else { "failed" };
+                self.is_interrupted |= is_signal(&error);
                 self.line([job.as_str(), NO_VALUE, result]);
                 let mut document = self.failures.add(&error, &self.terminal_of(job));
                 document["job_id"] = json!(job);
@@ -129,15 +142,33 @@ impl<'a> Results<'a> {
         if self.archives == 1 {
             self.terminal.print(&format!("Imported job {job}."));
         }
-        self.line([job.as_str(), &count(plan.counts.total()), "imported"]);
+        let result = match (&started.failure, started.opened, started.datafeed) {
+            (Some(_), false, _) => "imported, not opened",
+            (Some(_), true, _) => "imported, datafeed not started",
+            (None, false, _) => "imported",
+            (None, true, false) => "imported, opened",
+            (None, true, true) => "imported, started",
+        };
+        self.line([job.as_str(), &count(plan.counts.total()), result]);
         self.jobs += 1;
-        self.next.extend(next_requests(plan));
-        if !self.options.json {
-            return self.print_result(job.as_str());
-        }
+        self.next.extend(next_requests(plan, self.options, &started));
         let replaced = import.journal.replaced.possible().into_iter();
         let replaced: Vec<String> = replaced.map(|(replaced, _)| replaced.what).collect();
-        self.push(path, "imported", document(plan, Some(&replaced)));
+        let mut document = document(plan, Some(&replaced));
+        (document["opened"], document["datafeed_started"]) = (json!(started.opened), json!(started.datafeed));
+        if !self.options.json {
+            self.print_result(job.as_str())?;
+        }
+        self.is_interrupted |= started.failure.as_ref().is_some_and(is_signal);
+        match started.failure {
+            Some(failure) if self.archives == 1 => {
+                merge(&mut document, failure.to_json());
+                self.failed_start = Some(failure);
+            }
+            Some(failure) => merge(&mut document, self.failures.add(&failure, &self.terminal_of(job))),
+            None => {}
+        }
+        self.push(path, "imported", document);
         Ok(())
     }
 
@@ -159,14 +190,17 @@ impl<'a> Results<'a> {
             print_next_steps(self.jobs, &self.next, self.terminal);
         }
         let failures = std::mem::take(&mut self.failures);
-        let result = failures.into_result(&amount(self.archives as u64, "archive", "archives"));
+        let result = match self.failed_start.take() {
+            Some(failure) => Err(Error::Reported(Box::new(failure))),
+            None => failures.into_result(&amount(self.archives as u64, "archive", "archives")),
+        };
         if self.options.json {
             let documents = std::mem::take(&mut self.documents);
             let mut document = match (self.archives, documents) {
                 (1, mut documents) => documents.pop().unwrap_or_default(),
                 (_, documents) => json!({ "dry_run": self.options.dry_run, "imports": documents }),
             };
-            if let Err(error) = &result {
+            if let (Err(error), 2..) = (&result, self.archives) {
                 document["error"] = json!(error.to_string());
                 document["exit"] = json!(error.exit() as u8);
             }

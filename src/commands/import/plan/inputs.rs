@@ -195,6 +195,9 @@ impl<'a> Planner<'a> {
             categorization_analyzer: analyzer.as_ref(),
         };
         let mut portable = PortableJob::of(&config, &options)?;
+        if self.options.start_datafeed && portable.datafeed.is_none() {
+            self.note("no datafeed is started: the archive does not have one");
+        }
         if self.options.skip.datafeed {
             portable.datafeed = None;
         } else if let Some(datafeed) = config.datafeed() {

@@ -40,6 +40,9 @@ pub(crate) struct Plan {
     pub(crate) counts: DocumentCounts,
     /// Whether existing objects may be deleted (`--replace`).
     pub(crate) replace: bool,
+    /// Whether the job is opened, and its datafeed started, after the import.
+    pub(crate) open: bool,
+    pub(crate) start_datafeed: bool,
     pub(crate) notes: Vec<String>,
     pub(crate) conflicts: Vec<Conflict>,
 }
@@ -89,6 +92,8 @@ pub(super) async fn make(session: &Session, options: &ImportOptions, source: &So
         existing,
         counts: DocumentCounts::of(options, archive),
         replace: options.replace,
+        open: options.open,
+        start_datafeed: options.start_datafeed,
         notes: planner.notes,
         conflicts: planner.conflicts,
     })

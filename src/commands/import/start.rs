@@ -1,0 +1,82 @@
+//! Opens an imported job and starts its datafeed. A failure leaves the import as it is.
+
+use super::context::Import;
+use super::options::ImportOptions;
+use super::plan::Plan;
+use crate::commands::interrupt::Signals;
+use crate::error::{Error, ExitCode, Result};
+
+/// What was done after an import.
+#[derive(Debug, Default)]
+pub(super) struct Started {
+    pub(super) opened: bool,
+    pub(super) datafeed: bool,
+    pub(super) failure: Option<Error>,
+}
+
+/// Does what the options request. A signal stops it.
+pub(super) async fn start(import: &Import, signals: &Signals) -> Started {
+    let mut started = Started::default();
+    if import.options.open
+        && let Err(cause) = signals.or(start_now(import, &mut started)).await
+    {
+        let requests = next_requests(&import.plan, &import.options, &started).join("\n");
+        let (job, what) = (
+            import.job(),
+            if started.opened {
+                "starting its datafeed"
+            } else {
+                "opening it"
+            },
+        );
+        let message = format!("job {job} was imported, but {what} failed: {cause}");
+        started.failure = Some(Error::Stated {
+            exit: if signals.is_stopped() {
+                cause.exit()
+            } else {
+                ExitCode::Failed
+            },
+            message,
+            hint: Some(format!(
+                "repeat the request in the Kibana Console, or with curl:\n{requests}"
+            )),
+        });
+    }
+    started
+}
+
+async fn start_now(import: &Import, started: &mut Started) -> Result<()> {
+    let (cluster, job) = (import.cluster(), import.job());
+    let stage = import.stage("Opening the job", None);
+    cluster.open_job(job).await?;
+    started.opened = true;
+    stage.done(&format!("Opened job {job}"));
+    if let Some((datafeed, _)) = import
+        .plan
+        .portable
+        .datafeed
+        .as_ref()
+        .filter(|_| import.options.start_datafeed)
+    {
+        let stage = import.stage("Starting the datafeed", None);
+        cluster.start_datafeed(datafeed, import.options.datafeed_start).await?;
+        started.datafeed = true;
+        stage.done(&format!("Started datafeed {datafeed}"));
+    }
+    Ok(())
+}
+
+/// The requests that open the job and start its datafeed, except those that were done.
+pub(super) fn next_requests(plan: &Plan, options: &ImportOptions, started: &Started) -> Vec<String> {
+    let open = format!("POST /_ml/anomaly_detectors/{}/_open", plan.job());
+    let start = plan
+        .portable
+        .datafeed
+        .as_ref()
+        .map(|(id, _)| match options.datafeed_start {
+            Some(at) => format!("POST /_ml/datafeeds/{id}/_start?start={at}"),
+            None => format!("POST /_ml/datafeeds/{id}/_start"),
+        });
+    let open = (!started.opened).then_some(open);
+    open.into_iter().chain(start.filter(|_| !started.datafeed)).collect()
+}
