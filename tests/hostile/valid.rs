@@ -151,7 +151,7 @@ impl Entries {
 
 fn manifest_entry(member: &TarMember) -> Value {
     let lines = member.content.iter().filter(|byte| **byte == b'\n').count();
-    let pairs = [STATE, "_input_", CATEGORIES];
+    let pairs = [STATE, "_input_", CATEGORIES, "_results_"];
     let documents = match member.name.ends_with(".ndjson") {
         false => 1,
         true if pairs.iter().any(|part| member.name.contains(part)) => lines / 2,

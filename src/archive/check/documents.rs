@@ -211,8 +211,10 @@ impl<'v> Checker<'v> {
 
     /// Results are written to the same index as categories.
     fn result(&mut self, id: &str, members: &Members, place: &Place) -> Result<()> {
+        let Some(job) = &members.job else {
+            return Ok(());
+        };
         let result_type = members.result_type.as_deref().and_then(ResultType::parse);
-        let job = members.job.as_deref().unwrap_or_default();
         let what = match result_type {
             None => "the document is not a result: its `result_type` is missing or has another value".to_owned(),
             Some(result_type) if !result_type.is_id_of(job, id) => {
