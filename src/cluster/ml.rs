@@ -87,6 +87,9 @@ pub struct SnapshotSummary {
     /// The time of the latest record in the model.
     #[serde(rename(deserialize = "latest_record_time_stamp"))]
     pub latest_record: Option<EpochMillis>,
+    /// The time of the latest result of the model.
+    #[serde(rename(deserialize = "latest_result_time_stamp"), skip_serializing)]
+    pub latest_result: Option<EpochMillis>,
     /// The number of its model state documents.
     #[serde(rename(deserialize = "snapshot_doc_count"), default)]
     pub state_documents: u64,

@@ -20,5 +20,6 @@ pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};
 pub use indices::{IndexMappings, Operations, TemplateBody, TemplateEffect};
 pub use search::Pages;
 pub use search::documents::is_newer_index;
+pub(crate) use search::query::SearchRange;
 pub use search::query::{Pagination, Search, Sort, time_range};
 pub use search::response::{Hit, Page};

@@ -263,6 +263,7 @@ fn export_dry_run_counts_and_writes_nothing() {
       annotations              6
       notifications            4
       categories              12
+      results               none  not included (add --include-results)
       input documents        200  about 25.1 KiB before compression
     Input fields: @timestamp, message, service
     ");

@@ -14,6 +14,7 @@ mod paging;
 mod progress;
 mod python_scripts;
 mod remote;
+mod results;
 mod rollover;
 mod selection;
 #[cfg(unix)]

@@ -123,7 +123,7 @@ fn add_source(cluster: &DirectClient) {
     put(cluster, "app-logs-2", "new", &input(1_709_300_000));
 }
 
-pub const KINDS: [Kind; 37] = [
+pub const KINDS: [Kind; 39] = [
     kind("source index replaced", |cluster| {
         delete(cluster, "/app-logs");
         let body = json!({"mappings": fixture().input_mapping, "aliases": {ALIAS: {}}});
@@ -256,6 +256,14 @@ pub const KINDS: [Kind; 37] = [
         send(cluster, "POST", &format!("{CALENDAR}/events"), &event);
     }),
     kind("calendar deleted", |cluster| delete(cluster, CALENDAR)),
+    harmless("result changed", |cluster| {
+        change_document(cluster, RESULTS, "log-categories_bucket_1", |bucket| {
+            bucket["anomaly_score"] = 99.into();
+        });
+    }),
+    kind("result deleted", |cluster| {
+        delete_document(cluster, RESULTS, "log-categories_bucket_1");
+    }),
     harmless("category changed", |cluster| {
         change_document(cluster, RESULTS, "_category_definition_2", |category| {
             category["num_matches"] = 9_999.into();
@@ -287,6 +295,7 @@ fn export(test_cluster: &TestCluster, output: &Path, more: &[&str]) -> Run {
         &output,
         "--yes",
         "--include-inputs",
+        "--include-results",
         "--url",
         &url,
     ];

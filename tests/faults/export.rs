@@ -24,6 +24,7 @@ pub fn run(cluster: &TestCluster, run: &InProcess, output: &Path) -> Run {
         &output,
         "--yes",
         "--include-inputs",
+        "--include-results",
         "--url",
         &url,
     ];

@@ -69,9 +69,6 @@ pub fn target(port: Port) -> TestCluster {
 /// Returns an archive of the job.
 pub fn archive() -> Arc<ArchiveFile> {
     static ARCHIVE: SharedArchive = SharedArchive::new();
-    ARCHIVE.file(|binary| {
-        let path = source(Port::Plain).export(binary, JOB, "exported", &["--include-inputs"]);
-        crate::support::archive::add_results(&path, &fixture().results);
-        path
-    })
+    let options = ["--include-inputs", "--include-results"];
+    ARCHIVE.file(|binary| source(Port::Plain).export(binary, JOB, "exported", &options))
 }

@@ -57,7 +57,15 @@ fn documented(section: &str) -> BTreeSet<String> {
 fn json_of_an_export_is_documented() {
     let binary = Binary::new();
     let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
-    let export = ["export", "--job-id", JOB, "--include-inputs", "--json", "--yes"];
+    let export = [
+        "export",
+        "--job-id",
+        JOB,
+        "--include-inputs",
+        "--include-results",
+        "--json",
+        "--yes",
+    ];
     let planned = cluster
         .run(&binary, &[&export[..], &["--dry-run"]].concat())
         .expect(0)

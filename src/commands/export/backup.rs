@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::counted::Counted;
 use super::options::ExportOptions;
+use super::results::Results;
 use crate::archive::{Archive, FORMAT_VERSION};
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
@@ -50,6 +51,12 @@ pub(super) async fn fingerprint(counted: &Counted<'_>) -> Result<Option<String>>
     let mut documents = Vec::new();
     for searched in &counted.searched {
         match searched.revisions(cluster).await? {
+            Some(revisions) => documents.push(revisions),
+            None => return Ok(None),
+        }
+    }
+    for search in counted.results.iter().flat_map(Results::searches) {
+        match cluster.revisions(search).await? {
             Some(revisions) => documents.push(revisions),
             None => return Ok(None),
         }

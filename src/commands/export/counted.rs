@@ -3,6 +3,7 @@
 use super::documents::{self, SearchedDocuments};
 use super::inputs::Inputs;
 use super::plan::{self, Export};
+use super::results::Results;
 use crate::error::Result;
 
 /// The documents of an export, which were found and counted.
@@ -12,6 +13,7 @@ pub(super) struct Counted<'a> {
     pub(super) searched: [SearchedDocuments; 3],
     /// For the manifest of a backup.
     pub(super) fingerprint: Option<String>,
+    pub(super) results: Option<Results<'a>>,
 }
 
 impl<'a> Counted<'a> {
@@ -22,11 +24,13 @@ impl<'a> Counted<'a> {
         export.session.require_privileges(&privileges).await?;
         let inputs = Inputs::find(export).await?;
         let searched = documents::find(export).await?;
+        let results = Box::pin(Results::find(export)).await?;
         Ok(Self {
             export,
             inputs,
             searched,
             fingerprint: None,
+            results,
         })
     }
 }

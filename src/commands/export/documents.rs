@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::inputs::{append, require_all, size_of};
+use super::numbered::{append, require_all, size_of};
 use super::plan::Export;
 use crate::archive::{ArchiveWriter, EntryBuilder, EntryKind};
 use crate::cluster::{Cluster, Hit, Search, Sort, is_newer_index, time_range};

@@ -1,18 +1,14 @@
-//! The input documents: their indices and mappings, the fields that the job needs, and the entries, which are compressed while
-//! more documents are read.
+//! The input documents: their indices and mappings, the fields that the job needs, and their entries.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
+use super::numbered::{NumberedEntries, require_all, size_of};
 use super::options::InputOptions;
 use super::plan::Export;
-use crate::archive::{
-    self, ArchiveWriter, EntryBuilder, EntryKind, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS, SealedEntry,
-};
+use crate::archive::{self, ArchiveWriter, EntryKind, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS};
 use crate::cluster::{Hit, IndexMappings, Pages, Search, Sort, time_range};
 use crate::error::{Error, Result};
 use crate::job::{
@@ -22,10 +18,6 @@ use crate::job::{
 use crate::util::format::count;
 use crate::util::similar::did_you_mean;
 
-/// Entries that are not in the archive yet, including the one that is being filled.
-const IN_FLIGHT: usize = 2;
-/// Pages that wait to be compressed.
-const WAITING: usize = 1;
 /// Documents from which the size of the others is estimated.
 const SAMPLE: usize = 100;
 
@@ -201,30 +193,15 @@ impl<'a> Inputs<'a> {
     pub(super) async fn write(mut self, mut pages: Pages, writer: &mut ArchiveWriter) -> Result<()> {
         let (export, session) = (self.export, self.export.session);
         let stage = session.stage("Reading input documents", Some(self.documents));
-        let (mut read, mut begun) = (0, 0);
-        let mut parts: VecDeque<Part> = VecDeque::new();
-        while let Some(mut hits) = pages.next().await? {
+        let mut read = 0;
+        let mut entries = NumberedEntries::new(export, EntryKind::Inputs { number: 1 });
+        while let Some(hits) = pages.next().await? {
             read += hits.len() as u64;
             stage.inc_with_size(hits.len() as u64, size_of(&hits));
             self.add_indices_of(&hits).await?;
-            while !hits.is_empty() {
-                if let Some(part) = parts.back_mut() {
-                    hits = part.fill(hits).await;
-                }
-                if !hits.is_empty() {
-                    begun += 1;
-                    parts.push_back(Part::begin(export, begun));
-                }
-            }
-            while parts.len() > IN_FLIGHT
-                && let Some(part) = parts.pop_front()
-            {
-                writer.append(part.seal().await?)?;
-            }
+            entries.add(hits, writer).await?;
         }
-        for part in parts {
-            writer.append(part.seal().await?)?;
-        }
+        entries.finish(writer).await?;
         require_all("input documents", read, self.documents)?;
         let incomplete: Vec<String> = session.cluster.incomplete_clusters().into_iter().collect();
         if !incomplete.is_empty() {
@@ -401,82 +378,6 @@ fn refuse_too_many(documents: u64) -> Result<()> {
     match documents.div_ceil(PART_DOCUMENTS) < MAX_ENTRIES as u64 {
         true => Ok(()),
         false => Err(archive::Error::TooManyEntries.into()),
-    }
-}
-
-/// Appends a document, with its index and ID if entries of this kind have them.
-pub(super) fn append(entry: &mut EntryBuilder, hit: &Hit) -> archive::Result<()> {
-    let appended = match entry.kind() {
-        EntryKind::Categories => entry.action_and_line(None, &hit.id, &hit.source),
-        EntryKind::State | EntryKind::Inputs { .. } => entry.action_and_line(Some(&hit.index), &hit.id, &hit.source),
-        _ => entry.line(&hit.source),
-    };
-    appended.map_err(|error| error.of_document(&hit.index, &hit.id))
-}
-
-/// The size of documents in bytes.
-pub(super) fn size_of(hits: &[Hit]) -> u64 {
-    hits.iter().map(|hit| hit.source.len() as u64).sum()
-}
-
-/// Fails if a search returned fewer documents than were counted before.
-pub(super) fn require_all(what: &str, read: u64, counted: u64) -> Result<()> {
-    if read >= counted {
-        return Ok(());
-    }
-    Err(Error::failed(
-        format!("{what}: {counted} documents were counted, but only {read} were read"),
-        "export again: documents were deleted in the meantime, or shards became unavailable",
-    ))
-}
-
-/// An entry of input documents that is being filled.
-struct Part {
-    documents: u64,
-    bytes: u64,
-    hits: mpsc::Sender<Vec<Hit>>,
-    sealed: JoinHandle<archive::Result<SealedEntry>>,
-}
-
-impl Part {
-    /// Starts an entry. A separate thread compresses its documents as they are received.
-    fn begin(export: &Export<'_>, number: u64) -> Self {
-        let mut entry = export.entry(EntryKind::Inputs { number });
-        let (hits, mut received) = mpsc::channel::<Vec<Hit>>(WAITING);
-        let sealed = tokio::task::spawn_blocking(move || {
-            while let Some(hits) = received.blocking_recv() {
-                hits.iter().try_for_each(|hit| append(&mut entry, hit))?;
-            }
-            entry.seal()
-        });
-        Self {
-            documents: 0,
-            bytes: 0,
-            hits,
-            sealed,
-        }
-    }
-
-    /// Adds documents until the entry is full, and returns the others.
-    async fn fill(&mut self, mut hits: Vec<Hit>) -> Vec<Hit> {
-        let fits = |hit: &&Hit| {
-            let has_room = !archive::is_full(self.documents, self.bytes, hit.source.len());
-            if has_room {
-                self.documents += 1;
-                self.bytes += hit.source.len() as u64;
-            }
-            has_room
-        };
-        let added = hits.iter().take_while(fits).count();
-        let others = hits.split_off(added);
-        // If the receiver was dropped, the entry has failed, and `seal` returns its error.
-        let _ = self.hits.send(hits).await;
-        others
-    }
-
-    async fn seal(self) -> Result<SealedEntry> {
-        drop(self.hits);
-        Ok(self.sealed.await.map_err(Error::panicked)??)
     }
 }
 

@@ -5,13 +5,15 @@ mod counted;
 mod documents;
 mod inputs;
 mod many;
+mod numbered;
 mod options;
 mod outcome;
 mod plan;
+mod results;
 mod write;
 
 use self::counted::Counted;
-pub use self::options::{ExportOptions, InputOptions};
+pub use self::options::{ExportOptions, InputOptions, ResultOptions};
 use self::plan::Export;
 #[allow(unused_imports, reason = "for copying")]
 pub(in crate::commands) use self::write::export_to_temporary;

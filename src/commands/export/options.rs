@@ -19,12 +19,13 @@ use crate::util::format::first_names;
 use crate::util::timestamp::EpochMillis;
 
 const DATE: &str = "DATE";
+const DOCUMENTS: &str = "Input documents and results";
 const PERFORMANCE: &str = "Performance";
 
 /// Export jobs and their learned models, one archive per job
 ///
 /// An archive contains the job's configuration, a model snapshot with its state, annotations, notifications and, on
-/// request, input documents. It is written only if the export of the job succeeds. The path of each archive is printed
+/// request, input documents and results. It is written only if the export of the job succeeds. The path of each archive is printed
 /// to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = include_str!("help.txt").trim_end())]
@@ -36,7 +37,7 @@ pub struct ExportOptions {
     pub(super) snapshot_id: Option<SnapshotId>,
     /// Export the latest snapshot created before DATE
     ///
-    /// Annotations and notifications created at or after DATE are not exported.
+    /// Annotations, notifications and results created at or after DATE are not exported.
     #[arg(long, alias = "before_date", value_name = DATE, allow_hyphen_values = true)]
     #[arg(conflicts_with = "snapshot_before_date")]
     before_date: Option<EpochMillis>,
@@ -45,8 +46,8 @@ pub struct ExportOptions {
     snapshot_before_date: Option<EpochMillis>,
     /// Exclude documents before DATE
     ///
-    /// Applies to input documents, annotations and notifications. --inputs-after-date and --annotations-after-date take
-    /// precedence.
+    /// Applies to input documents, results, annotations and notifications. --inputs-after-date, --results-after-date and
+    /// --annotations-after-date take precedence.
     #[arg(long, alias = "after_date", value_name = DATE, allow_hyphen_values = true)]
     after_date: Option<EpochMillis>,
     /// Exclude annotations and notifications before DATE
@@ -85,6 +86,8 @@ pub struct ExportOptions {
     pub json: bool,
     #[command(flatten)]
     input_options: InputOptions,
+    #[command(flatten)]
+    result_options: ResultOptions,
     /// Replace values with tokens, and write a key file
     ///
     /// The key file maps tokens to values. The result is the same as that of `esml-state pseudonymize`, but no archive with
@@ -124,7 +127,7 @@ pub struct ExportOptions {
 
 /// Which input documents are exported.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Input documents")]
+#[command(next_help_heading = DOCUMENTS)]
 pub struct InputOptions {
     /// Include input documents
     ///
@@ -163,6 +166,29 @@ pub struct InputOptions {
     pub allow_partial: bool,
 }
 
+/// Which results are exported.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = DOCUMENTS)]
+pub struct ResultOptions {
+    /// Include results, such as anomalies
+    ///
+    /// Buckets, records, influencers, model plot, sizes of the model and statistics of categorization are included up to the
+    /// latest result of the snapshot, forecasts if they were created before the snapshot.
+    #[arg(long)]
+    include_results: bool,
+    /// Exclude results before DATE
+    ///
+    /// For forecasts, the time of their creation counts.
+    #[arg(id = "results_after", long = "results-after-date", value_name = DATE, allow_hyphen_values = true)]
+    #[arg(requires = "include_results", hide_short_help = true)]
+    pub after: Option<EpochMillis>,
+    /// Include results that are later than the snapshot
+    ///
+    /// An imported job writes these results again if its datafeed continues at the end of the snapshot.
+    #[arg(long, requires = "include_results", hide_short_help = true)]
+    pub all_results: bool,
+}
+
 fn pagination() -> impl TypedValueParser<Value = Pagination> {
     PossibleValuesParser::new(["auto", "pit", "scroll"]).map(|name| match name.as_str() {
         "pit" => Pagination::PointInTime,
@@ -195,14 +221,17 @@ impl ExportOptions {
         };
         let annotations_after = finer("--annotations-after-date", self.annotations_after);
         let inputs_after = finer("--inputs-after-date", self.input_options.after);
+        let results_after = finer("--results-after-date", self.result_options.after);
         let before = match self.before_date {
             Some(_) => "--before-date",
             None => "--snapshot-before-date",
         };
         check_range(annotations_after, (before, self.before()))?;
+        check_range(results_after, (before, self.before()))?;
         check_range(inputs_after, ("--inputs-before-date", self.input_options.before))?;
         let inputs = &mut self.input_options;
         (inputs.after, self.annotations_after) = (inputs_after.1, annotations_after.1);
+        self.result_options.after = results_after.1;
         let output = self.output.as_ref();
         let target = output.map(|output| target(output, self.overwrite, self.dry_run, terminal));
         let target = target.transpose()?;
@@ -239,7 +268,7 @@ impl ExportOptions {
         self.selection.only()
     }
 
-    /// The upper bound for the snapshot, annotations and notifications.
+    /// The upper bound for the snapshot, annotations, notifications and results.
     pub fn before(&self) -> Option<EpochMillis> {
         self.before_date.or(self.snapshot_before_date)
     }
@@ -247,6 +276,11 @@ impl ExportOptions {
     /// Which input documents are exported, if any.
     pub fn inputs(&self) -> Option<&InputOptions> {
         self.input_options.include_inputs.then_some(&self.input_options)
+    }
+
+    /// Which results are exported, if any.
+    pub fn results(&self) -> Option<&ResultOptions> {
+        self.result_options.include_results.then_some(&self.result_options)
     }
 
     /// How values are replaced, if they are.
@@ -323,6 +357,13 @@ impl ExportOptions {
                 ("input-field", json!(fields)),
             ]);
         }
+        if let Some(results) = self.results() {
+            options.extend([
+                ("include-results", true.into()),
+                ("results-after-date", date(results.after)),
+                ("all-results", json!(results.all_results.then_some(true))),
+            ]);
+        }
         options.retain(|(_, value)| !value.is_null());
         let named = options.into_iter();
         named.map(|(name, value)| (name.to_owned(), value)).collect()
@@ -365,6 +406,7 @@ mod tests {
             id: "2".parse().unwrap(),
             timestamp: EpochMillis(1_704_153_600_000),
             latest_record: None,
+            latest_result: None,
             state_documents: 1,
             model_bytes: None,
             in_use: false,

@@ -45,6 +45,10 @@ pub(super) async fn confirm(counted: &Counted<'_>) -> Result<()> {
         let fields = fields.map_or_else(|| "all fields".to_owned(), |fields| format!("fields {fields}"));
         included = format!("with {documents} ({fields})");
     }
+    if let Some(results) = &counted.results {
+        let results = amount(results.documents, "result", "results");
+        included = format!("with {results} and {included}");
+    }
     let path = match options.target(job) {
         Target::File { path, .. } => path.display().to_string(),
         Target::Stdout => "stdout".to_owned(),
@@ -68,6 +72,9 @@ pub(super) async fn confirm_all(
             included = format!("with {}", amount(documents, "input document", "input documents"));
             warn_of_open_range(range, &included["with ".len()..], bytes, terminal);
         }
+    }
+    if options.results().is_some() {
+        included = format!("with results and {included}");
     }
     let directory = options.output_dir.as_deref().unwrap_or(Path::new("")).display();
     ask(format!("Export {jobs} {included} to {directory}?"), terminal).await
@@ -206,6 +213,7 @@ pub(super) fn plan(counted: &Counted<'_>) -> Report {
         export,
         inputs,
         searched,
+        results,
         ..
     } = counted;
     let fields = inputs.as_ref().map(|inputs| &inputs.search.fields);
@@ -221,6 +229,14 @@ pub(super) fn plan(counted: &Counted<'_>) -> Report {
     for found in searched {
         documents[found.title()] = found.count.into();
         table.row([found.title(), &count(found.count)]);
+    }
+    match results {
+        Some(results) => {
+            documents["results"] = results.documents.into();
+            documents["later_results"] = results.later.into();
+            table.row(["results", &count(results.documents)]);
+        }
+        None => table.row(["results", "none", "not included (add --include-results)"]),
     }
     match inputs {
         Some(inputs) => {

@@ -63,6 +63,7 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
         inputs,
         searched: [annotations, notifications, categories],
         fingerprint,
+        results,
     } = counted;
     let (options, cluster) = (export.options, export.cluster());
     // The search for input documents starts early if the entries before them are small. Otherwise its point in time could
@@ -101,6 +102,9 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
         writer.append(export.json_entry(EntryKind::DataCounts, &counts.source)?)?;
     }
     categories.write(export, &mut writer).await?;
+    if let Some(results) = results {
+        Box::pin(results.write(&mut writer)).await?;
+    }
     writer.append(filters)?;
     writer.append(calendars)?;
     export.refuse_replaced_job().await?;
