@@ -198,3 +198,22 @@ fn values_in_lists_belong_to_the_field_of_their_object() {
     };
     assert!(listed("cause-of-a-user") && !listed("cause-without-name"));
 }
+
+#[test]
+fn inspect_shows_the_tokens_of_influencers_and_series() {
+    let binary = Binary::new();
+    let old = with_results(&binary, "web-latency", |_| ());
+    let new = pseudonymized(&binary, &old, "new", &[]);
+    let archive = new.archive.display().to_string();
+    let report = binary.run(["inspect", &archive, "--values", "--json"]).expect(0).json();
+    let list = |list: &Value| list.as_array().unwrap().clone();
+    let influencers = list(&report["results"]["timeline"]["influencers"]);
+    let records = list(&report["results"]["records"]);
+    assert!(influencers.len() > 2 && records.len() > 2, "{report}");
+    let series = records
+        .iter()
+        .flat_map(|record| record["values"].as_object().unwrap().values());
+    for value in influencers.iter().map(|influencer| &influencer["value"]).chain(series) {
+        assert!(new.tokens.contains_key(value.as_str().unwrap()), "{value}");
+    }
+}

@@ -52,30 +52,28 @@ fn swim_lanes(timeline: &Timeline) -> SwimLanes {
 
 /// The values of the series are in a column of their own, if there are any.
 fn records(records: &[RecordFacts]) -> Table {
+    let has_values = records.iter().any(|record| !record.values.is_empty());
     let rows = records.iter().map(|record| {
-        let values = record
-            .values
-            .iter()
-            .map(|value| format!("{}: {}", value.field, value.value));
-        let values = values.collect::<Vec<_>>().join(", ");
-        let detector = record.function.as_ref().map(|function| match &record.field {
-            Some(field) => format!("{function}({field})"),
-            None => function.clone(),
-        });
+        let detector = match (&record.function, &record.field) {
+            (Some(function), Some(field)) => format!("{function}({field})"),
+            (function, _) => function.clone().unwrap_or_default(),
+        };
         let [typical, actual] = [&record.typical, &record.actual].map(|numbers| {
             let numbers: Vec<String> = numbers.iter().map(|number| figure(*number)).collect();
             Cell::from(Text::from(numbers.join(", ")).or_none())
         });
-        let score = format!("{:.1}", record.score);
-        let detector = Text::from(detector.unwrap_or_default()).or_none();
-        let row = vec![
-            to_the_minute(record.time).into(),
+        let (time, score) = (to_the_minute(record.time), format!("{:.1}", record.score));
+        let values = record.values.iter().map(|(field, value)| format!("{field}: {value}"));
+        let values: Vec<String> = values.collect();
+        let detector = Text::from(detector).or_none();
+        vec![
+            time.into(),
             score.into(),
             detector.into(),
             actual,
             typical,
-        ];
-        [row, vec![Cell::from(values)]].concat()
+            values.join(", ").into(),
+        ]
     });
     let columns = [
         (Words, "Time"),
@@ -85,7 +83,6 @@ fn records(records: &[RecordFacts]) -> Table {
         (Numbers, "Typical"),
         (Flexible, "Values"),
     ];
-    let has_values = records.iter().any(|record| !record.values.is_empty());
     Table::new(&columns[..if has_values { 6 } else { 5 }], rows)
 }
 

@@ -43,15 +43,9 @@ pub(crate) struct RecordFacts {
     pub(crate) field: Option<String>,
     pub(crate) typical: Vec<f64>,
     pub(crate) actual: Vec<f64>,
-    /// Only with `--values`: the names of the fields that identify the series, with their values.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) values: Vec<FieldValue>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct FieldValue {
-    pub(crate) field: String,
-    pub(crate) value: String,
+    /// Only with `--values`: the values that identify the series, by field.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) values: BTreeMap<String, String>,
 }
 
 /// The highest scores in columns of equal width, rounded down. `None` where there are none.
@@ -137,35 +131,29 @@ impl ResultCollector {
         lane.cells.resize(CELLS, None);
         lane.cells[cell] = lane.cells[cell].max(Some(score as u8));
         if self.influencers.len() > 2 * MAX_INFLUENCERS {
-            self.influencers = highest(take(&mut self.influencers), MAX_INFLUENCERS)
-                .into_iter()
-                .collect();
+            let kept = highest(take(&mut self.influencers), MAX_INFLUENCERS);
+            self.influencers = kept.into_iter().collect();
         }
     }
 
     fn add_record(&mut self, record: &Value, time: Option<EpochMillis>) {
         let score = score(record, "record_score").unwrap_or(0.0);
-        if self.records.len() == HIGHEST && self.records.last().is_some_and(|lowest| lowest.score >= score) {
+        let at = self.records.partition_point(|higher| higher.score >= score);
+        if at == HIGHEST {
             return;
         }
-        let value = |role: &str| {
-            let text = |end| {
-                truncated(
-                    record[format!("{role}_field_{end}")].as_str().unwrap_or_default(),
-                    MAX_VALUE,
-                )
-            };
-            let (field, value) = (text("name"), text("value"));
-            (!field.is_empty()).then_some(FieldValue { field, value })
-        };
-        let at = self.records.partition_point(|higher| higher.score >= score);
+        let text = |name: String| truncated(record[name].as_str().unwrap_or_default(), MAX_VALUE);
+        let fields = ["partition", "over", "by"].into_iter().map(|role| {
+            let [field, value] = ["name", "value"].map(|member| text(format!("{role}_field_{member}")));
+            (field, value)
+        });
         let record = RecordFacts {
             time,
             score,
             detector: record["detector_index"].as_u64(),
             typical: numbers(record, "typical"),
             actual: numbers(record, "actual"),
-            values: ["partition", "over", "by"].into_iter().filter_map(value).collect(),
+            values: fields.filter(|(field, _)| !field.is_empty()).collect(),
             ..RecordFacts::default()
         };
         self.records.insert(at, record);
@@ -176,9 +164,8 @@ impl ResultCollector {
     pub(crate) fn into_facts(self, config: Option<&JobConfig>, with_values: bool) -> ResultFacts {
         let detectors = config.map_or(&[][..], |config| &config.analysis.detectors);
         let records = self.records.into_iter().map(|mut record| {
-            let detector = record
-                .detector
-                .and_then(|index| detectors.get(usize::try_from(index).ok()?));
+            let index = record.detector.and_then(|index| usize::try_from(index).ok());
+            let detector = index.and_then(|index| detectors.get(index));
             record.function = detector.map(|detector| detector.function.clone());
             record.field = detector.and_then(|detector| detector.field.clone());
             if !with_values {
@@ -190,14 +177,13 @@ impl ResultCollector {
             record
         });
         let influencers = config.map_or(&[][..], |config| &config.analysis.influencers);
-        let highest = highest(self.influencers, HIGHEST)
-            .into_iter()
-            .map(|([field, value], lane)| InfluencerFacts {
-                field: Some(field).filter(|field| with_values || influencers.contains(field)),
-                value: Some(value).filter(|_| with_values),
-                score: lane.score,
-                scores: lane.cells,
-            });
+        let highest = highest(self.influencers, HIGHEST).into_iter();
+        let highest = highest.map(|([field, value], lane)| InfluencerFacts {
+            field: Some(field).filter(|field| with_values || influencers.contains(field)),
+            value: Some(value).filter(|_| with_values),
+            score: lane.score,
+            scores: lane.cells,
+        });
         ResultFacts {
             types: self.types,
             records: records.collect(),

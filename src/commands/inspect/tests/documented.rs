@@ -9,7 +9,8 @@ use crate::commands::inspect::tests::examples::{full, full_with_values};
 const DOCUMENTATION: &str = include_str!("../../../../docs/inspect-json.md");
 
 /// Objects whose members are names from the archive.
-const OPEN: [&str; 5] = [
+const OPEN: [&str; 6] = [
+    "results.records[].values",
     "archive.written.options",
     "results.types",
     "inputs.indices",
