@@ -71,7 +71,7 @@ fn directory_of_twelve_archives_is_imported_with_a_line_for_each_job() {
     let jobs = twelve();
     assert_eq!(run.stdout.lines().collect::<Vec<_>>(), jobs);
     assert_eq!(calendar_members(&cluster), jobs);
-    run.expect_stderr("Job      Documents  Result\njob-01          24  imported\njob-02          24  imported\n")
+    run.expect_stderr("Job      Documents  Result\njob-01          74  imported\njob-02          74  imported\n")
         .expect_stderr("POST /_ml/anomaly_detectors/job-12/_open\n  POST /_ml/datafeeds/datafeed-job-12/_start\n");
     assert!(!run.stderr.contains("Created job"), "{}", run.stderr);
     let mut table = run.stderr.lines().filter(|line| line.starts_with("job-"));
@@ -306,6 +306,48 @@ fn options_for_one_archive_and_invalid_ids_are_refused_before_the_first_request(
     assert_eq!(cluster.stand_in.requests().len(), 0);
     std::fs::remove_file(archives.join("two.tar.gz")).unwrap();
     import(&cluster, &binary, &[&archives], &["--as", "x"]).expect(0);
+}
+
+/// The snapshot documents of these archives are large. If all were in memory, they would need more than 160 MiB.
+#[cfg(target_os = "linux")]
+#[test]
+fn waiting_archives_need_little_memory() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use crate::support::signals::SignalTarget;
+
+    const PADDING: usize = 8 << 20;
+    let binary = Binary::new();
+    let jobs: Vec<String> = (0..20).map(|number| format!("job-{number:02}")).collect();
+    let archives = directory(&binary, &[]);
+    let large = archives.join("large");
+    write_renamed(&archive_of(JOB), [JOB, "NAME"], &large);
+    edit(&large, "model_snapshot_1795432817.json", |snapshot| {
+        snapshot["quantiles"]["quantile_state"] = json!("x".repeat(PADDING));
+    });
+    for job in &jobs {
+        write_renamed(&large, ["NAME", job], &archives.join(format!("{job}.tar.gz")));
+    }
+    let peak_of = |archives: &Path| {
+        let (cluster, process) = (TestCluster::in_memory(options()), SignalTarget::default());
+        let (peak, hooked) = (Arc::new(AtomicU64::new(0)), process.clone());
+        let noted = Arc::clone(&peak);
+        let note = move |_: &_| noted.store(hooked.peak_memory(), Ordering::SeqCst);
+        let every = FaultRule::when(|_| true).always().run(note);
+        cluster.stand_in.faults().add(every);
+        let (archives, url) = (archives.display().to_string(), cluster.stand_in.url());
+        let output = process.run(binary.command(["import", &archives, "--dry-run", "--url", &url]));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        peak.load(Ordering::SeqCst)
+    };
+    let (one, all) = (peak_of(&archives.join("job-00.tar.gz")), peak_of(&archives));
+    assert!(all < one + (20 << 10), "one archive: {one} KiB, 20 archives: {all} KiB");
 }
 
 #[cfg(unix)]

@@ -148,8 +148,8 @@ fn failure_to_open_one_of_several_jobs_does_not_stop_the_others() {
     let second = second.display().to_string();
     let more = [&BOTH[..], &[&second]].concat();
     let run = import(&cluster, &binary, &archive_of(JOB), &more).expect(1);
-    run.expect_stderr("web-latency          24  imported, not opened\n")
-        .expect_stderr("second               24  imported, started\n")
+    run.expect_stderr("web-latency          74  imported, not opened\n")
+        .expect_stderr("second               74  imported, started\n")
         .expect_stderr("error: web-latency: job web-latency was imported, but opening it failed: ")
         .expect_stderr("error: 1 of 2 archives failed");
     assert_eq!(run.stdout, "web-latency\nsecond\n");

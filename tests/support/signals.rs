@@ -43,6 +43,20 @@ impl SignalTarget {
         let _ = kill_process(Pid::from_raw(id as i32).unwrap(), signal);
     }
 
+    /// Returns the peak resident set of the running child in KiB.
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> u64 {
+        let state = self
+            .0
+            .1
+            .wait_while(self.0.0.lock().unwrap(), |state| state.id.is_none());
+        let id = state.unwrap().id.unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.map_or(0, |number| number.parse().unwrap())
+    }
+
     /// Waits until the child has ended; false after a timeout.
     pub fn wait(&self, timeout: Duration) -> bool {
         let state = self.0.0.lock().unwrap();

@@ -37,6 +37,8 @@ pub(super) struct Results<'a> {
     jobs: usize,
     next: Vec<String>,
     is_interrupted: bool,
+    /// Whether the IDs of the jobs were printed to stdout.
+    printed: Result<()>,
     /// Why a single job was imported but not opened, or its datafeed not started.
     failed_start: Option<Error>,
 }
@@ -65,6 +67,7 @@ impl<'a> Results<'a> {
             jobs: 0,
             next: Vec::new(),
             is_interrupted: false,
+            printed: Ok(()),
             failed_start: None,
         }
     }
@@ -156,8 +159,8 @@ impl<'a> Results<'a> {
         let replaced: Vec<String> = replaced.map(|(replaced, _)| replaced.what).collect();
         let mut document = document(plan, Some(&replaced));
         (document["opened"], document["datafeed_started"]) = (json!(started.opened), json!(started.datafeed));
-        if !self.options.json {
-            self.print_result(job.as_str())?;
+        if !self.options.json && self.printed.is_ok() {
+            self.printed = self.print_result(job.as_str());
         }
         self.is_interrupted |= started.failure.as_ref().is_some_and(is_signal);
         match started.failure {
@@ -206,7 +209,7 @@ impl<'a> Results<'a> {
             }
             self.print_result(&escape_json(&document.to_string()))?;
         }
-        result
+        result.and(std::mem::replace(&mut self.printed, Ok(())))
     }
 
     fn push(&mut self, path: &Path, result: &str, mut document: Value) {
