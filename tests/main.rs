@@ -10,6 +10,7 @@
 
 mod command_line;
 mod connection;
+mod copy;
 mod errors;
 mod export;
 mod faults;

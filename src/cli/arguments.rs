@@ -3,6 +3,7 @@
 use clap::{ArgAction, Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 use crate::cli::connection::ConnectionOptions;
+use crate::commands::copy::CopyOptions;
 use crate::commands::export::ExportOptions;
 use crate::commands::import::ImportOptions;
 use crate::commands::inspect::InspectOptions;
@@ -39,6 +40,7 @@ pub(super) enum Command {
     Import(Box<WithConnection<ImportOptions>>),
     Inspect(InspectOptions),
     List(Box<WithConnection<ListOptions>>),
+    Copy(Box<WithConnection<CopyOptions>>),
     Pseudonymize(PseudonymizeOptions),
     Reveal(RevealOptions),
     /// Print a shell completion script
@@ -77,6 +79,7 @@ impl Cli {
 
     pub(super) fn prints_json(&self) -> bool {
         match &self.command {
+            Command::Copy(command) => command.options.prints_json(),
             Command::Export(command) => command.options.prints_json(),
             Command::Import(command) => command.options.json,
             Command::Inspect(options) => options.json,

@@ -14,7 +14,7 @@ use crate::commands::options::number;
 use crate::error::Result;
 use crate::terminal::{Terminal, exit_on_signal};
 use crate::util::format::parse_duration;
-use crate::util::secret::Secrets;
+use crate::util::secret::{Secret, Secrets};
 
 const DEFAULT_URL: &str = "https://localhost:9200";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
@@ -67,9 +67,44 @@ pub(super) struct ConnectionOptions {
     /// By default, only --retry-for limits the retries.
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = number(0_u32, 1000))]
     retries: Option<u32>,
+    /// Whether the environment is ignored.
+    #[arg(skip)]
+    is_complete: bool,
 }
 
 impl ConnectionOptions {
+    /// Resolves the source and the target of a copy, each with its option. Without one, the source is the cluster of these
+    /// options, and the target is the source.
+    ///
+    /// # Errors
+    /// The same as for [`resolve`](Self::resolve).
+    pub(super) fn resolve_pair(
+        self,
+        [source, target]: [(&'static str, Option<&Secret>); 2],
+        environment: &Environment,
+        terminal: &Terminal,
+    ) -> Result<(ConnectOptions, Option<ConnectOptions>)> {
+        let of = |(option, cluster): (_, Option<&Secret>)| cluster.map(|cluster| self.of_cluster(option, cluster));
+        let (source, target) = (of(source).unwrap_or_else(|| self.clone()), of(target));
+        let source = source.resolve(environment, terminal)?;
+        let target = target.map(|target| target.resolve(environment, terminal));
+        Ok((source, target.transpose()?))
+    }
+
+    /// The options for a profile or a URL: nothing else selects the cluster or its credential.
+    fn of_cluster(&self, option: &'static str, cluster: &Secret) -> Self {
+        let is_url = cluster.reveal().contains([':', '/']);
+        let profile = if is_url { "" } else { cluster.reveal() };
+        Self {
+            access: self.access.of_url(is_url.then(|| cluster.clone()), option),
+            profile: Some(profile.to_owned()),
+            client_cert: None,
+            client_key: None,
+            is_complete: true,
+            ..self.clone()
+        }
+    }
+
     /// Resolves the address and the credential. Reads the profile and the password file, and may prompt for the password.
     ///
     /// # Errors
@@ -82,6 +117,7 @@ impl ConnectionOptions {
             .unwrap_or_default();
         match &profile {
             Some(profile) => other.access.set_profile(&profile.name),
+            None if self.is_complete => {}
             None => other.access = AccessOptions::from_environment(environment)?,
         }
         let mut sources = [self.access, other.access].map(AccessOptions::without_empty);
@@ -117,7 +153,7 @@ impl ConnectionOptions {
         }
         let ask = |user: &str| {
             let _guard = exit_on_signal();
-            terminal.password(&format!("Password for {user}")).ok()
+            terminal.password(&format!("Password for {user} on {address}")).ok()
         };
         let credential = credentials::resolve(&sources, ask)?;
         let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();

@@ -90,6 +90,8 @@ pub(super) enum Origin {
     Environment,
     /// The profile of this name.
     Profile(String),
+    /// The option that selects a cluster of a copy by its URL.
+    Cluster(&'static str),
 }
 
 /// A user name and password, or one of them.
@@ -115,13 +117,14 @@ impl Origin {
             Self::CommandLine => format!("--{option}"),
             Self::Environment => format!("ELASTICSEARCH_{}", option.replace('-', "_").to_ascii_uppercase()),
             Self::Profile(profile) => format!("{} of profile {profile}", option.replace('-', "_")),
+            Self::Cluster(option) => format!("--{option}"),
         }
     }
 
     /// How an option is set in this source, for hints.
     fn assignment(&self, option: &str, value: &str) -> String {
         match self {
-            Self::CommandLine => format!("--{option} {value}"),
+            Self::CommandLine | Self::Cluster(_) => format!("{} {value}", self.name(option)),
             Self::Environment => format!("{}={value}", self.name(option)),
             Self::Profile(_) => format!("{} = \"{value}\"", option.replace('-', "_")),
         }
@@ -129,6 +132,16 @@ impl Origin {
 }
 
 impl AccessOptions {
+    /// The options for a URL after `option`, with the certificates of these.
+    pub(super) fn of_url(&self, url: Option<Secret>, option: &'static str) -> Self {
+        Self {
+            url,
+            ca_cert: self.ca_cert.clone(),
+            origin: Origin::Cluster(option),
+            ..Self::default()
+        }
+    }
+
     /// Names the profile that contains these options.
     pub(super) fn set_profile(&mut self, name: &str) {
         self.origin = Origin::Profile(name.to_owned());
@@ -274,7 +287,7 @@ impl AccessOptions {
     fn refuse_two(&self, parts: &[(String, Part)]) -> Result<()> {
         use Part::{Password, Username};
         let source = match &self.origin {
-            Origin::CommandLine => "the command line",
+            Origin::CommandLine | Origin::Cluster(_) => "the command line",
             Origin::Environment => "the environment",
             Origin::Profile(name) => &format!("profile {name}"),
         };

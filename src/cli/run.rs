@@ -95,6 +95,12 @@ fn suggest_option(error: &mut clap::Error, arguments: &[OsString]) {
 
 fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
     match cli.command {
+        Command::Copy(command) => {
+            let options = command.options.validated(terminal)?;
+            let sides = [("from", options.from.as_ref()), ("to", options.to.as_ref())];
+            let clusters = command.connection.resolve_pair(sides, &context.environment, terminal)?;
+            block_on(commands::copy::run(options, clusters, context, terminal))
+        }
         Command::Export(command) => {
             let options = command.options.validated(terminal)?;
             let connect = command.connection.resolve(&context.environment, terminal)?;

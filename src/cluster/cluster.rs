@@ -105,6 +105,12 @@ impl Cluster {
         self.http.options.address.as_str()
     }
 
+    /// Whether this is the same cluster.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (uuid, others) = (&self.identity.uuid, &other.identity.uuid);
+        self.address() == other.address() || uuid == others && !uuid.is_empty()
+    }
+
     /// Name, address and version, for messages.
     pub fn description(&self) -> String {
         let Identity { name, version, .. } = &*self.identity;

@@ -1,5 +1,6 @@
 //! The commands with their options.
 
+pub mod copy;
 pub mod export;
 pub mod import;
 pub mod inspect;

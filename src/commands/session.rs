@@ -150,7 +150,7 @@ impl Session {
 
 /// Adds a user name and password that the user enters.
 async fn ask_for_credential(mut options: ConnectOptions, terminal: &Terminal) -> Result<ConnectOptions> {
-    terminal.explain("The cluster requires a credential.");
+    terminal.explain(&format!("{} requires a credential.", options.address));
     let credential = question::ask(terminal, |terminal| {
         let username = terminal.text("User name")?;
         let password = terminal.password(&format!("Password for {username}"))?;

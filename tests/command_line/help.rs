@@ -34,6 +34,7 @@ fn short_help_has_one_line_per_option_and_less_than_60_lines() {
         "import",
         "inspect",
         "list",
+        "copy",
         "pseudonymize",
         "reveal",
         "completions",

@@ -81,7 +81,7 @@ fn credential_is_requested_if_the_cluster_requires_one() {
     for (password, code) in [("p@ss:w/rd", 0), ("other-s3cr3t", 1)] {
         let mut session = start_anonymous(&cluster.stand_in.url(), &["-q"]);
         session
-            .expect("The cluster requires a credential.")
+            .expect(&format!("{}/ requires a credential.", cluster.stand_in.url()))
             .expect("User name")
             .send_keys("ada\r");
         session

@@ -95,6 +95,12 @@ impl Archive {
         Self { file, path }
     }
 
+    /// Changes the path for messages.
+    pub fn named(self, path: &Path) -> Self {
+        let path = path.into();
+        Self { path, ..self }
+    }
+
     /// Returns the compressed size in bytes.
     #[allow(clippy::len_without_is_empty, reason = "an empty file is not an archive")]
     pub fn len(&self) -> u64 {

@@ -15,8 +15,8 @@ mod write;
 use self::counted::Counted;
 pub use self::options::{ExportOptions, InputOptions, ResultOptions};
 use self::plan::Export;
-#[allow(unused_imports, reason = "for copying")]
-pub(in crate::commands) use self::write::export_to_temporary;
+pub(in crate::commands) use self::plan::required_privileges;
+pub(in crate::commands) use self::write::{cleanup, export_to_temporary};
 use crate::cluster::ConnectOptions;
 use crate::commands::interrupt::Signals;
 use crate::commands::session::{RunContext, Session};

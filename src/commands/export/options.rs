@@ -31,7 +31,7 @@ const PERFORMANCE: &str = "Performance";
 #[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct ExportOptions {
     #[command(flatten)]
-    pub(super) selection: JobSelection,
+    pub(in crate::commands) selection: JobSelection,
     /// Snapshot to export [default: the one in use]
     #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
     pub(super) snapshot_id: Option<SnapshotId>,

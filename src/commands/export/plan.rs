@@ -24,7 +24,7 @@ const ML_INDICES: [&str; 4] = [
 ];
 
 /// The job and the snapshot to export, and the context of the export.
-pub(super) struct Export<'a> {
+pub(in crate::commands) struct Export<'a> {
     pub(super) session: &'a Session,
     pub(super) options: &'a ExportOptions,
     /// The configuration with the datafeed, as written to the archive.
@@ -35,7 +35,7 @@ pub(super) struct Export<'a> {
 }
 
 /// The privileges that this export requires, or with `None` those of every export. Reading filters requires `manage_ml`.
-pub(super) fn required_privileges(export: Option<&Export<'_>>) -> RequiredPrivileges {
+pub(in crate::commands) fn required_privileges(export: Option<&Export<'_>>) -> RequiredPrivileges {
     let reads_filters = export.is_some_and(|export| !export.job.filters().is_empty());
     let inputs = export.map(Export::input_indices).unwrap_or_default();
     RequiredPrivileges {

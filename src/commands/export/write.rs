@@ -20,7 +20,7 @@ use crate::util::timestamp::EpochMillis;
 const TEMPORARY_LEVEL: u32 = 1;
 
 /// What a signal starts while archives are written.
-pub(super) fn cleanup(archives: &str) -> Cleanup {
+pub(in crate::commands) fn cleanup(archives: &str) -> Cleanup {
     Cleanup {
         action: format!("closing searches and removing the partial {archives}"),
         risk: "leaves searches open until they expire".to_owned(),
@@ -28,7 +28,6 @@ pub(super) fn cleanup(archives: &str) -> Cleanup {
 }
 
 /// Exports a job to a temporary archive, which is removed when it is dropped.
-#[allow(dead_code, reason = "for copying")]
 pub(in crate::commands) async fn export_to_temporary(
     session: &Session,
     options: &ExportOptions,

@@ -17,7 +17,7 @@ use crate::terminal::Stage;
 use crate::util::timestamp::EpochMillis;
 
 /// The state that all steps of an import share.
-pub(super) struct Import {
+pub(in crate::commands) struct Import {
     pub(super) session: Session,
     pub(super) options: ImportOptions,
     pub(super) archive: CheckedArchive,

@@ -15,12 +15,14 @@ mod start;
 mod verify;
 
 pub use options::{ImportOptions, Skip};
+pub(in crate::commands) use outcome::{UNSUPPORTED, require_answerable};
+pub(in crate::commands) use {context::Import, results::Results, start::Started};
 
 use self::archive::Source;
-use self::context::Import;
+use std::slice;
+
 use self::journal::Journal;
 use self::plan::Plan;
-use self::results::Results;
 use self::rollback::Rollback;
 use crate::archive::Archive;
 use crate::cluster::ConnectOptions;
@@ -64,20 +66,6 @@ pub async fn run(
     outcome
 }
 
-/// Imports archives that are already open, as [`run`] does.
-#[allow(dead_code, reason = "for copying")]
-pub(in crate::commands) async fn import_archives(
-    session: &Session,
-    options: &ImportOptions,
-    archives: Vec<Archive>,
-    signals: &Signals,
-) -> Result<()> {
-    let mut results = Results::new(options, archives.len(), &session.terminal);
-    let sources = check(archives, &mut results, signals).await?;
-    results.refuse_failures()?;
-    import(session, sources, results, signals).await
-}
-
 /// Checks all archives, also if one cannot be imported.
 async fn check(archives: Vec<Archive>, results: &mut Results<'_>, signals: &Signals) -> Result<Vec<Source>> {
     let mut sources = Vec::with_capacity(archives.len());
@@ -117,7 +105,7 @@ async fn import(session: &Session, sources: Vec<Source>, mut results: Results<'_
     }
     let plans: Vec<&Plan> = planned.iter().map(|(_, plan)| plan).collect();
     signals.or(outcome::confirm(session, options, &plans)).await?;
-    results.begin(&plans);
+    results.begin(&plans.iter().map(|plan| plan.job()).collect::<Vec<_>>());
     let mut waiting = planned.into_iter();
     let mut is_first = true;
     for (source, plan) in waiting.by_ref() {
@@ -139,7 +127,11 @@ async fn import(session: &Session, sources: Vec<Source>, mut results: Results<'_
     if !waiting.as_slice().is_empty()
         && let Err(signal) = signals.or(std::future::ready(Ok(()))).await
     {
-        results.not_started(waiting.as_slice(), &signal);
+        let waiting = waiting.as_slice().iter();
+        let waiting: Vec<_> = waiting
+            .map(|(source, _)| (source.archive.path(), &source.job))
+            .collect();
+        results.not_started(&waiting, &signal);
     }
     results.finish()
 }
@@ -158,6 +150,37 @@ async fn plan_all(session: &Session, sources: Vec<Source>, results: &mut Results
     }
     plan::add_mutual_conflicts(&mut planned);
     Ok(planned)
+}
+
+/// Imports an archive that was exported for a copy, which is already confirmed; `None` if only the plan was printed.
+pub(in crate::commands) async fn import_exported(
+    session: Session,
+    archive: Archive,
+    results: &mut Results<'_>,
+    signals: &Signals,
+) -> Result<Option<(Started, Import)>> {
+    let options = results.options;
+    let planning = async {
+        let source = archive::check(archive, options, &session.terminal).await?;
+        plan::refuse_replaced_query(options, &source.archive)?;
+        let _checking = session.stage("Checking the cluster", None);
+        let privileges = plan::required_privileges(options, slice::from_ref(&source))?;
+        session.require_privileges(&privileges).await?;
+        let plan = plan::make(&session, options, &source).await?;
+        Ok((source, plan))
+    };
+    let planned = signals.or(planning).await?;
+    if options.dry_run {
+        results.print_plans(&session.cluster, slice::from_ref(&planned))?;
+    }
+    let (source, plan) = planned;
+    plan.refuse_conflicts()?;
+    if options.dry_run {
+        return Ok(None);
+    }
+    outcome::confirm(&session, options, &[&plan]).await?;
+    let import = import_one(session, options, (source, Some(plan)), signals).await?;
+    Ok(Some((start::start(&import, signals).await, import)))
 }
 
 /// Imports one job, or rolls it back. Without a plan, makes it: the jobs before this one changed the cluster.

@@ -180,25 +180,33 @@ impl ImportOptions {
                 false => archives.push(path.to_owned()),
             }
         }
+        self.require_single("archive", archives.len())?;
+        Ok(archives)
+    }
+
+    /// Refuses options for a single `item` if there are several.
+    pub(in crate::commands) fn require_single(&self, item: &str, number: usize) -> Result<()> {
         let given = [
             ("--as", self.rename.is_some()),
             ("--job-id", self.job.is_some()),
             ("--input-index", self.input_index.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
-            Some((option, _)) if archives.len() != 1 => Err(Error::usage(
-                format!(
-                    "{option} requires exactly one archive, but there are {}",
-                    archives.len()
-                ),
-                "for several archives, use --as-prefix or --as-suffix",
+            Some((option, _)) if number != 1 => Err(Error::usage(
+                format!("{option} requires exactly one {item}, but there are {number}"),
+                format!("for several {item}s, use --as-prefix or --as-suffix"),
             )),
-            _ => Ok(archives),
+            _ => Ok(()),
         }
     }
 
+    /// Whether jobs are imported under another ID.
+    pub(in crate::commands) fn renames(&self) -> bool {
+        self.rename.is_some() || !self.as_prefix.is_empty() || !self.as_suffix.is_empty()
+    }
+
     /// The ID under which a job of an archive is imported.
-    pub(super) fn target_job(&self, job: &JobId) -> Result<JobId> {
+    pub(in crate::commands) fn target_job(&self, job: &JobId) -> Result<JobId> {
         if let Some(renamed) = &self.rename {
             return Ok(renamed.clone());
         }

@@ -12,11 +12,11 @@ use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, first_names, indented};
 
-const UNSUPPORTED: &str = "an import writes to internal indices of machine learning, which Elastic does not support as an \
+pub(in crate::commands) const UNSUPPORTED: &str = "an import writes to internal indices of machine learning, which Elastic does not support as an \
                            interface";
 
 /// Refuses at the beginning if the question cannot be asked later.
-pub(super) fn require_answerable(options: &ImportOptions, terminal: &Terminal) -> Result<()> {
+pub(in crate::commands) fn require_answerable(options: &ImportOptions, terminal: &Terminal) -> Result<()> {
     match options.yes || options.dry_run || terminal.interactive() {
         true => Ok(()),
         false => Err(Error::refused(

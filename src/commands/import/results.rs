@@ -25,9 +25,11 @@ const MAX_JOB: usize = 36;
 const NUMBER: usize = 10;
 
 /// What happened to each archive so far.
-pub(super) struct Results<'a> {
+pub(in crate::commands) struct Results<'a> {
     pub(super) options: &'a ImportOptions,
     terminal: &'a Terminal,
+    /// What `archives` counts: archives, or jobs of a copy, whose paths are their IDs on the source.
+    item: &'static str,
     archives: usize,
     /// The width of the column of jobs.
     width: usize,
@@ -60,6 +62,7 @@ impl<'a> Results<'a> {
         Self {
             options,
             terminal,
+            item: "archive",
             archives,
             width: 0,
             documents: Vec::new(),
@@ -72,8 +75,20 @@ impl<'a> Results<'a> {
         }
     }
 
+    /// The results of a copy, which starts.
+    pub(in crate::commands) fn of_copies(
+        options: &'a ImportOptions,
+        copies: &[&JobId],
+        terminal: &'a Terminal,
+    ) -> Self {
+        let mut results = Self::new(options, copies.len(), terminal);
+        results.item = "job";
+        results.begin(copies);
+        results
+    }
+
     /// The terminal for messages about one of several archives or jobs.
-    pub(super) fn terminal_of(&self, what: impl Display) -> Terminal {
+    pub(in crate::commands) fn terminal_of(&self, what: impl Display) -> Terminal {
         match self.archives {
             1 => self.terminal.clone(),
             _ => self.terminal.about(&what.to_string()),
@@ -112,8 +127,8 @@ impl<'a> Results<'a> {
     }
 
     /// Starts the table of several jobs.
-    pub(super) fn begin(&mut self, plans: &[&Plan]) {
-        let longest = plans.iter().map(|plan| plan.job().as_str().len()).max();
+    pub(super) fn begin(&mut self, jobs: &[&JobId]) {
+        let longest = jobs.iter().map(|job| job.as_str().len()).max();
         self.width = longest.unwrap_or(0).clamp("Job".len(), MAX_JOB);
         self.line(["Job", "Documents", "Result"]);
     }
@@ -126,20 +141,30 @@ impl<'a> Results<'a> {
         }
     }
 
-    /// Adds the result of a job. Fails if it is the only one.
-    pub(super) fn add(&mut self, path: &Path, job: &JobId, imported: Result<(Started, Import)>) -> Result<()> {
+    /// Adds a job whose import failed. Fails if it is the only one.
+    pub(in crate::commands) fn failed(&mut self, path: &Path, job: &JobId, error: Error) -> Result<()> {
+        if self.archives == 1 {
+            return Err(error);
+        }
+        let result = if is_signal(&error) { "interrupted" } else { "failed" };
+        self.is_interrupted |= is_signal(&error);
+        self.line([job.as_str(), NO_VALUE, result]);
+        let mut document = self.failures.add(&error, &self.terminal_of(job));
+        document["job_id"] = json!(job);
+        self.push(path, result, document);
+        Ok(())
+    }
+
+    /// Adds the result of a job. Fails if it is the only one and failed.
+    pub(in crate::commands) fn add(
+        &mut self,
+        path: &Path,
+        job: &JobId,
+        imported: Result<(Started, Import)>,
+    ) -> Result<()> {
         let (started, import) = match imported {
             Ok(imported) => imported,
-            Err(error) if self.archives == 1 => return Err(error),
-            Err(error) => {
-                let result = if is_signal(&error) { "interrupted" } else { "failed" };
-                self.is_interrupted |= is_signal(&error);
-                self.line([job.as_str(), NO_VALUE, result]);
-                let mut document = self.failures.add(&error, &self.terminal_of(job));
-                document["job_id"] = json!(job);
-                self.push(path, result, document);
-                return Ok(());
-            }
+            Err(error) => return self.failed(path, job, error),
         };
         let plan = &import.plan;
         if self.archives == 1 {
@@ -176,11 +201,11 @@ impl<'a> Results<'a> {
     }
 
     /// Adds the jobs whose import was not started because of a signal.
-    pub(super) fn not_started(&mut self, waiting: &[(Source, Plan)], signal: &Error) {
-        let jobs: Vec<&str> = waiting.iter().map(|(source, _)| source.job.as_str()).collect();
+    pub(in crate::commands) fn not_started(&mut self, waiting: &[(&Path, &JobId)], signal: &Error) {
+        let jobs: Vec<&str> = waiting.iter().map(|(_, job)| job.as_str()).collect();
         self.terminal.print_always(&format!("Not started: {}", jobs.join(", ")));
-        for (source, _) in waiting {
-            self.push(source.archive.path(), "not started", json!({ "job_id": source.job }));
+        for (path, job) in waiting {
+            self.push(path, "not started", json!({ "job_id": job }));
         }
         if !self.is_interrupted {
             self.failures.add(signal, self.terminal);
@@ -188,19 +213,21 @@ impl<'a> Results<'a> {
     }
 
     /// Prints the next steps and the document.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(in crate::commands) fn finish(&mut self) -> Result<()> {
         if self.jobs > 0 {
             print_next_steps(self.jobs, &self.next, self.terminal);
         }
         let failures = std::mem::take(&mut self.failures);
+        let (item, items) = (self.item, format!("{}s", self.item));
         let result = match self.failed_start.take() {
             Some(failure) => Err(Error::Reported(Box::new(failure))),
-            None => failures.into_result(&amount(self.archives as u64, "archive", "archives")),
+            None => failures.into_result(&amount(self.archives as u64, item, &items)),
         };
         if self.options.json {
             let documents = std::mem::take(&mut self.documents);
             let mut document = match (self.archives, documents) {
                 (1, mut documents) => documents.pop().unwrap_or_default(),
+                (_, documents) if item == "job" => json!({ "dry_run": self.options.dry_run, "copies": documents }),
                 (_, documents) => json!({ "dry_run": self.options.dry_run, "imports": documents }),
             };
             if let (Err(error), 2..) = (&result, self.archives) {
@@ -214,7 +241,8 @@ impl<'a> Results<'a> {
 
     fn push(&mut self, path: &Path, result: &str, mut document: Value) {
         if self.archives > 1 {
-            document["archive"] = json!(path.display().to_string());
+            let member = if self.item == "job" { "source_job_id" } else { "archive" };
+            document[member] = json!(path.display().to_string());
             document["result"] = json!(result);
         }
         self.documents.push(document);

@@ -8,7 +8,7 @@ use crate::error::{Error, ExitCode, Result};
 
 /// What was done after an import.
 #[derive(Debug, Default)]
-pub(super) struct Started {
+pub(in crate::commands) struct Started {
     pub(super) opened: bool,
     pub(super) datafeed: bool,
     pub(super) failure: Option<Error>,

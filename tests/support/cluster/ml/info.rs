@@ -113,7 +113,7 @@ fn root(options: &MlOptions) -> Value {
         Deployment::OpenSearch => "The OpenSearch Project: https://opensearch.org/",
         _ => "You Know, for Search",
     };
-    json!({"name": "node-1", "cluster_name": "stand-in", "cluster_uuid": "oyxpGQgoQ2ax8KEy-vV-4Q", "version": body,
+    json!({"name": "node-1", "cluster_name": "stand-in", "cluster_uuid": options.cluster_uuid, "version": body,
         "tagline": tagline})
 }
 

@@ -30,6 +30,8 @@ impl License {
 pub struct MlOptions {
     /// The version.
     pub version: MlVersion,
+    /// Distinguishes clusters.
+    pub cluster_uuid: String,
     /// The license.
     pub license: License,
     /// If false, the node does not have ML, and `_ml` addresses have no handler.
@@ -54,6 +56,7 @@ impl MlOptions {
     pub fn new(version: MlVersion) -> Self {
         Self {
             version,
+            cluster_uuid: "oyxpGQgoQ2ax8KEy-vV-4Q".to_owned(),
             license: License::Trial,
             ml: true,
             users: None,

@@ -1,0 +1,188 @@
+//! Copies jobs from a cluster to another one, or within a cluster: each job is exported to a temporary file and imported from
+//! it, before the next one.
+
+mod options;
+
+pub use self::options::CopyOptions;
+use self::options::Shared;
+use crate::cluster::{ConnectOptions, RequiredPrivileges};
+use crate::commands::import::{Import, Results, Started};
+use crate::commands::interrupt::Signals;
+use crate::commands::question;
+use crate::commands::session::{RunContext, Session};
+use crate::commands::{export, import};
+use crate::error::{Conflict, Error, Result};
+use crate::job::JobId;
+use crate::terminal::Terminal;
+use crate::util::format::{amount, first_names};
+
+/// Copies the jobs and prints the result. Without a target, it is the source.
+///
+/// # Errors
+/// After any failure, everything that was written for that job is rolled back.
+pub async fn run(
+    options: CopyOptions,
+    (source, target): (ConnectOptions, Option<ConnectOptions>),
+    context: &RunContext,
+    terminal: &Terminal,
+) -> Result<()> {
+    let signals = Signals::listen(&context.stop, terminal);
+    import::require_answerable(&options.shared.import, terminal)?;
+    let privileges = export::required_privileges(None);
+    let source = signals
+        .or(Session::connect(&source, &privileges, context, terminal))
+        .await?;
+    let target = match target {
+        Some(target) => {
+            let cluster = vec!["monitor", "manage_ml"];
+            let privileges = RequiredPrivileges {
+                cluster,
+                indices: Vec::new(),
+            };
+            signals
+                .or(Session::connect(&target, &privileges, context, terminal))
+                .await?
+        }
+        None => Session {
+            cluster: source.cluster.clone(),
+            terminal: source.terminal.clone(),
+        },
+    };
+    let copy = Copy {
+        source,
+        target,
+        options: options.shared,
+    };
+    let outcome = copy.run(&signals).await;
+    // After a second signal, nothing is waited for.
+    let released = async {
+        copy.source.cluster.release().await;
+        copy.target.cluster.release().await;
+    };
+    let _ = signals.or_second(released).await;
+    outcome
+}
+
+struct Copy {
+    source: Session,
+    target: Session,
+    options: Shared,
+}
+
+/// A job on the source, and its ID on the target.
+struct Renamed {
+    job: JobId,
+    copy: JobId,
+}
+
+impl Copy {
+    async fn run(&self, signals: &Signals) -> Result<()> {
+        let jobs = signals.or(self.select()).await?;
+        signals.or(self.confirm(&jobs)).await?;
+        let mut import = self.options.import.clone();
+        import.yes = true;
+        let copies: Vec<&JobId> = jobs.iter().map(|Renamed { copy, .. }| copy).collect();
+        let mut results = Results::of_copies(&import, &copies, &self.target.terminal);
+        let mut waiting = jobs.iter();
+        for Renamed { job, copy } in waiting.by_ref() {
+            let copied = self.copy_one((job, copy), &mut results, signals).await;
+            let source = job.as_str().as_ref();
+            match copied {
+                Ok(Some(imported)) => results.add(source, copy, Ok(imported))?,
+                Ok(None) => {}
+                Err(error) => results.failed(source, copy, error)?,
+            }
+            if signals.is_stopped() {
+                break;
+            }
+        }
+        if let Err(signal) = signals.or(std::future::ready(Ok(()))).await {
+            let waiting: Vec<_> = waiting
+                .map(|Renamed { job, copy }| (job.as_str().as_ref(), copy))
+                .collect();
+            if !waiting.is_empty() {
+                results.not_started(&waiting, &signal);
+            }
+        }
+        results.finish()
+    }
+
+    /// Exports a job to a temporary file, and imports it from there; `None` in a dry run.
+    async fn copy_one(
+        &self,
+        (job, copy): (&JobId, &JobId),
+        results: &mut Results<'_>,
+        signals: &Signals,
+    ) -> Result<Option<(Started, Import)>> {
+        let session = |session: &Session, job: &JobId| Session {
+            cluster: session.cluster.for_other_export(),
+            terminal: results.terminal_of(job),
+        };
+        let (source, target) = (session(&self.source, job), session(&self.target, copy));
+        signals.set_cleanup(Some(export::cleanup("temporary archive")));
+        let exporting = export::export_to_temporary(&source, &self.options.export, job);
+        let exported = signals.or(exporting).await;
+        signals.set_cleanup(None);
+        let archive = exported?.archive()?.named(job.as_str().as_ref());
+        import::import_exported(target, archive, results, signals).await
+    }
+
+    /// Selects the jobs, and refuses what is known to fail before anything is exported.
+    async fn select(&self) -> Result<Vec<Renamed>> {
+        let Shared { export, import } = &self.options;
+        self.source.refuse_serverless("copy from")?;
+        self.target.refuse_serverless("copy to")?;
+        let selected = export.selection.resolve(&self.source).await?;
+        import.require_single("job", selected.len())?;
+        let address = self.target.cluster.address();
+        let is_same = self.source.cluster.is_same(&self.target.cluster);
+        let existing = self.target.cluster.job_groups().await?;
+        let (mut jobs, mut conflicts) = (Vec::new(), Vec::new());
+        for job in selected {
+            let copy = import.target_job(&job)?;
+            let hint = "copy under another ID with --as, --as-prefix or --as-suffix";
+            if is_same && job == copy {
+                conflicts.push(Conflict {
+                    message: format!("job {job} would be copied onto itself: source and target are {address}"),
+                    hint: hint.to_owned(),
+                });
+            } else if !import.replace && existing.iter().any(|existing| existing.id == copy.as_str()) {
+                conflicts.push(Conflict {
+                    message: format!("job {copy} already exists on {address}"),
+                    hint: format!("replace it with --replace, or {hint}"),
+                });
+            }
+            jobs.push(Renamed { job, copy });
+        }
+        match conflicts.is_empty() {
+            true => Ok(jobs),
+            false => Err(Error::Conflicts(conflicts)),
+        }
+    }
+
+    /// Asks once for all jobs, before anything is exported.
+    async fn confirm(&self, jobs: &[Renamed]) -> Result<()> {
+        let (import, terminal) = (&self.options.import, &self.target.terminal);
+        if import.yes || import.dry_run || jobs.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = jobs.iter().map(|Renamed { copy, .. }| copy.to_string()).collect();
+        let what = match jobs {
+            [Renamed { job, copy }] if job == copy => format!("job {job}"),
+            [Renamed { job, copy }] => format!("job {job} as {copy}"),
+            jobs => format!("{} ({})", amount(jobs.len() as u64, "job", "jobs"), first_names(&names)),
+        };
+        terminal.explain(&format!("Note: {}.", import::UNSUPPORTED));
+        if import.replace {
+            terminal.explain(
+                "A job with the same ID on the target is deleted first and is not restored if the copy fails.",
+            );
+        }
+        let (source, target) = (self.source.cluster.description(), self.target.cluster.description());
+        let question = format!("Copy {what} from {source} to {target}?");
+        match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
+            true => Ok(()),
+            false => Err(Error::Declined),
+        }
+    }
+}
