@@ -81,9 +81,8 @@ fn exported_archive(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) 
 fn export(binary: &Binary, fixture: &Fixture, options: MlOptions) -> PathBuf {
     let cluster = TestCluster::in_memory(options);
     cluster.seed(fixture);
-    let path = cluster.export(binary, fixture.id(), "exported", &["--include-inputs"]);
-    crate::support::archive::add_results(&path, &fixture.results);
-    path
+    let options = ["--include-inputs", "--include-results", "--all-results"];
+    cluster.export(binary, fixture.id(), "exported", &options)
 }
 
 /// A cluster with another job; if a real node is set, every `sample`th run uses it.

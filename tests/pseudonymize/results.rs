@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::leak_check::{assert_no_leak, values};
-use super::shared_archives::{Pseudonymized, exported, pseudonymized};
+use super::shared_archives::{Pseudonymized, pseudonymized};
 use super::{entries, newest};
-use crate::support::archive::add_results;
 use crate::support::binary::Binary;
 use crate::support::fixtures::results::values_id;
 use crate::support::fixtures::{Fixture, StoredDocument};
@@ -21,12 +20,12 @@ const FIELDS_IN_ID: [&str; 4] = [
     "influencer_field_value",
 ];
 
+/// Exports the job with results that `edit` changed.
 fn with_results(binary: &Binary, job: &str, edit: impl Fn(&mut StoredDocument)) -> PathBuf {
-    let archive = exported(binary, job);
-    let mut results = Fixture::load(job).with_results(3).results;
-    results.iter_mut().for_each(edit);
-    add_results(&archive, &results);
-    archive
+    let mut fixture = Fixture::load(job).with_results(3);
+    fixture.results.iter_mut().for_each(edit);
+    let options = ["--include-inputs", "--include-results", "--all-results"];
+    TestCluster::seeded(newest(), &fixture).export(binary, job, "original", &options)
 }
 
 /// The results of an archive in order: ID and document.

@@ -13,6 +13,7 @@ mod large_jobs;
 mod paging;
 mod property;
 mod ranges;
+mod results;
 mod scenario;
 mod snapshots;
 mod unusual_jobs;

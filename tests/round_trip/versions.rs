@@ -6,11 +6,12 @@ use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
-fn version(number: (u32, u32)) -> MlVersion {
+pub fn version(number: (u32, u32)) -> MlVersion {
     MlVersion::new(number.0, number.1, if number == (7, 17) { 29 } else { 0 })
 }
 
-fn from(number: (u32, u32), to: (u32, u32), name: &str) -> RoundTrip {
+/// A job as this version has it.
+pub fn fixture_of(number: (u32, u32), name: &str) -> Fixture {
     let fixture = Fixture::load(name).with_job(|job| {
         if number < (8, 1) {
             let analysis = job["analysis_config"].as_object_mut().expect("an analysis");
@@ -20,8 +21,11 @@ fn from(number: (u32, u32), to: (u32, u32), name: &str) -> RoundTrip {
             job["job_version"] = format!("{}.{}.0", number.0, number.1).into();
         }
     });
-    let fixture = fixture.min_version(version(number).writes_min_version());
-    RoundTrip::of(fixture).between(version(number), version(to))
+    fixture.min_version(version(number).writes_min_version())
+}
+
+fn from(number: (u32, u32), to: (u32, u32), name: &str) -> RoundTrip {
+    RoundTrip::of(fixture_of(number, name)).between(version(number), version(to))
 }
 
 #[test]

@@ -175,34 +175,3 @@ impl Deref for ArchiveFile {
         &self.path
     }
 }
-
-/// Adds results to an archive.
-pub fn add_results(path: &Path, results: &[super::fixtures::StoredDocument]) {
-    use sha2::Digest as _;
-    if results.is_empty() {
-        return;
-    }
-    let mut all = members(path);
-    let manifest = all.pop().unwrap();
-    let job = manifest_job(&manifest);
-    let text: String = results
-        .iter()
-        .map(|one| format!("{{\"index\":{{\"_id\":\"{}\"}}}}\n{}\n", one.id, one.source))
-        .collect();
-    let sha256: String = sha2::Sha256::digest(&text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let name = format!("{job}_results_1.ndjson");
-    let mut value: Value = serde_json::from_slice(&manifest.content).unwrap();
-    let entry = serde_json::json!({"name": name, "documents": results.len(), "bytes": text.len(), "sha256": sha256});
-    value["entries"].as_array_mut().unwrap().push(entry);
-    all.push(TarMember::file(&name, text));
-    all.push(TarMember::file(&manifest.name, value.to_string()));
-    std::fs::write(path, gzip(&blocks(&all))).unwrap();
-}
-
-fn manifest_job(manifest: &TarMember) -> String {
-    let value: Value = serde_json::from_slice(&manifest.content).unwrap();
-    value["job_id"].as_str().unwrap().to_owned()
-}

@@ -18,7 +18,7 @@ use crate::json::Kind;
 use crate::pseudonym::fields::ReplacedFields;
 use crate::pseudonym::hashes::TimeShiftRules;
 use crate::pseudonym::tokens::{KeyFile, TokenMap, TokenUse};
-use crate::state::hash::{scope_hash, value_hash};
+use crate::state::hash::{scope_hash, value_hash, values_id};
 
 const HOST: &str = "web-05.fra";
 const SHORT: &str = "web";
@@ -340,4 +340,21 @@ fn values_in_accepted_names_are_not_findings() {
     assert!(!contains_value(TextLocation::Other, "web-latency_model_state_1#1"));
     assert!(contains_value(TextLocation::Other, "Job web-latency has a latency"));
     assert!(contains_value(TextLocation::Input, "web-latency"));
+}
+
+#[test]
+fn values_are_found_in_results_and_as_hashes_in_their_ids() {
+    let entry = |hash: &str, member: &Value| {
+        let action = json!({"index": {"_id": format!("job_record_1700000000000_900_0_{hash}")}});
+        let source = json!({"job_id": "job", "result_type": "record", "function": "mean", "typical": [404.0],
+            "by_field_name": "status", "causes": [member]});
+        format!("{action}\n{source}\n")
+    };
+    let (name, token) = ("job_results_1.ndjson", json!({"by_field_value": "t_0123456789abcdef"}));
+    assert_eq!(judged(name, &entry(&values_id("t_0123456789abcdef"), &token)), None);
+    for value in [HOST, SHORT, NUMBER] {
+        finds(name, &entry(&values_id(value), &token));
+        finds(name, &entry("0_0", &json!({"by_field_value": value})));
+        finds(name, &entry("0_0", &json!({"influencer_field_values": ["x", value]})));
+    }
 }
