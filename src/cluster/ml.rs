@@ -363,15 +363,10 @@ impl Cluster {
         request: impl Fn() -> Request,
         state: impl AsyncFn() -> Result<Option<String>>,
     ) -> Result<()> {
-        let (clock, began) = (self.clock(), self.clock().now());
         let mut backoff = self.backoff();
         loop {
             let answer = self.http.execute(request().without_retry()).await;
-            let mut reached = state().await?.unwrap_or_default();
-            while reached == transition && clock.now().saturating_sub(began) < MAX_WAIT {
-                clock.pause(POLL_INTERVAL).await;
-                reached = state().await?.unwrap_or_default();
-            }
+            let reached = self.settled(transition, &state).await?.unwrap_or_default();
             match answer {
                 _ if reached == goal => return Ok(()),
                 Err(error) if (error.outcome_unknown() || error.is_transient()) && backoff.retry(&error).await => {}
@@ -395,6 +390,36 @@ impl Cluster {
     pub async fn revert(&self, job: &JobId, snapshot: &SnapshotId) -> Result<()> {
         let path = snapshots_path(job).then([snapshot.as_str(), "_revert"]);
         self.http.execute(Request::post(path)).await
+    }
+
+    /// `POST /_ml/anomaly_detectors/<job>/_close`, and waits until the job is closed, which writes a snapshot. A job that is
+    /// already closed remains closed.
+    pub async fn close_job(&self, job: &JobId) -> Result<()> {
+        let state = async || Ok(self.job_stats(job).await?.map(|stats| stats.state));
+        let request = || Request::post(job_path(job).then(["_close"]));
+        self.bring_to_state(["closing", "closed"], request, state).await
+    }
+
+    /// The state of the job when it is no longer being closed; `None` if the job does not exist.
+    pub async fn settled_job_state(&self, job: &JobId) -> Result<Option<String>> {
+        let state = async || Ok(self.job_stats(job).await?.map(|stats| stats.state));
+        self.settled("closing", state).await
+    }
+
+    /// The state when it is no longer this one, or after a limit.
+    async fn settled(
+        &self,
+        transition: &str,
+        state: impl AsyncFn() -> Result<Option<String>>,
+    ) -> Result<Option<String>> {
+        let (clock, began) = (self.clock(), self.clock().now());
+        loop {
+            let current = state().await?;
+            if current.as_deref() != Some(transition) || clock.now().saturating_sub(began) >= MAX_WAIT {
+                return Ok(current);
+            }
+            clock.pause(POLL_INTERVAL).await;
+        }
     }
 }
 
@@ -439,6 +464,34 @@ impl Cluster {
             }
         };
         self.bring_to_state(["starting", "started"], request, state).await
+    }
+
+    /// `POST /_ml/datafeeds/<id>/_stop`, and waits until the datafeed is stopped. A datafeed that is already stopped remains
+    /// stopped.
+    pub async fn stop_datafeed(&self, id: &DatafeedId) -> Result<()> {
+        let state = async || self.datafeed_state(id).await;
+        let request = || Request::post(datafeed_path(id).then(["_stop"]));
+        self.bring_to_state(["stopping", "stopped"], request, state).await
+    }
+
+    /// The state of the datafeed when it is no longer being stopped; `None` if the datafeed does not exist.
+    pub async fn settled_datafeed_state(&self, id: &DatafeedId) -> Result<Option<String>> {
+        self.settled("stopping", async || self.datafeed_state(id).await).await
+    }
+
+    /// Whether the datafeed was started with an end, and stops there. Versions before 7.13 do not report it.
+    pub async fn datafeed_has_end(&self, id: &DatafeedId) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Stats {
+            running_state: Option<Running>,
+        }
+        #[derive(Deserialize)]
+        struct Running {
+            real_time_configured: bool,
+        }
+        let stats: Option<Stats> = self.first_item(datafeed_path(id).then(["_stats"])).await?;
+        let running = stats.and_then(|stats| stats.running_state);
+        Ok(running.is_some_and(|running| !running.real_time_configured))
     }
 
     /// `DELETE /_ml/datafeeds/<id>`; true if it existed.

@@ -11,6 +11,7 @@ pub mod reveal;
 mod compatibility;
 mod failure;
 mod interrupt;
+mod open_job;
 pub(crate) mod options;
 mod question;
 mod selection;

@@ -8,6 +8,7 @@ mod files;
 mod limits;
 mod many;
 mod new_indices;
+mod open_jobs;
 mod output;
 mod paging;
 #[cfg(unix)]

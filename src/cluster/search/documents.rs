@@ -83,6 +83,7 @@ impl Cluster {
         body["aggs"] = aggregations;
         match self.page(search, search.request("_search").json(&body)).await {
             Err(Error::Refused { source, .. }) if source.status == 400 => Ok(None),
+            Err(error) if search.lenient && error.is_no_such_index() => Ok(None),
             page => page?.aggregations(),
         }
     }

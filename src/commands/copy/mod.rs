@@ -119,7 +119,7 @@ impl Copy {
             terminal: results.terminal_of(job),
         };
         let (source, target) = (session(&self.source, job), session(&self.target, copy));
-        signals.set_cleanup(Some(export::cleanup("temporary archive")));
+        signals.set_cleanup(Some(export::cleanup("temporary archive", false)));
         let exporting = export::export_to_temporary(&source, &self.options.export, job);
         let exported = signals.or(exporting).await;
         signals.set_cleanup(None);

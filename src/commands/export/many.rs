@@ -14,8 +14,8 @@ use super::counted::Counted;
 use super::inputs::Inputs;
 use super::options::{ExportOptions, InputOptions};
 use super::outcome::{self, Report};
-use super::plan::Export;
-use super::write::{cleanup, save};
+use super::plan::{Export, required_privileges};
+use super::write::{cleanup, save, save_closed};
 use crate::commands::failure::Failures;
 use crate::commands::interrupt::Signals;
 use crate::commands::session::Session;
@@ -46,7 +46,7 @@ pub(super) async fn export(
             .warn(&format!("nothing is exported: no anomaly detection jobs on {address}"));
     } else if !options.dry_run {
         signals.or(prepare(session, &options, &jobs)).await?;
-        signals.set_cleanup(Some(cleanup("archives")));
+        signals.set_cleanup(Some(cleanup("archives", options.close_job)));
     }
     let stage = session.stage("Exporting jobs", Some(jobs.len() as u64));
     let (options, what) = (Arc::new(options), amount(jobs.len() as u64, "job", "jobs"));
@@ -61,7 +61,7 @@ pub(super) async fn export(
             let (session, options, signals) = (session.of_job(&job), Arc::clone(&options), signals.clone());
             let runtime = Handle::current();
             running.spawn_blocking(move || {
-                let exported = runtime.block_on(signals.or(export_one(&session, &options, &job)));
+                let exported = runtime.block_on(export_one(&session, &options, &job, &signals));
                 (job, exported)
             });
         }
@@ -79,25 +79,35 @@ pub(super) async fn export(
 }
 
 /// Exports one of the jobs.
-async fn export_one(session: &Session, options: &ExportOptions, job: &JobId) -> Result<Report> {
-    let recorded = match options.skip_unchanged {
-        true => backup::recorded(session, options, job)?,
-        false => None,
-    };
+async fn export_one(session: &Session, options: &ExportOptions, job: &JobId, signals: &Signals) -> Result<Report> {
     let mut options = options.clone();
-    options.overwrite |= recorded.is_some();
-    options.refuse_existing(Some(job)).await?;
-    let export = Export::plan(session, &options, job).await?;
-    let mut counted = Counted::of(&export).await?;
-    if options.skip_unchanged {
-        counted.fingerprint = backup::fingerprint(&counted).await?;
-        if counted.fingerprint.is_some() && counted.fingerprint == recorded {
-            return Ok(outcome::unchanged(&export));
+    let exported = Box::pin(async {
+        let recorded = match options.skip_unchanged {
+            true => backup::recorded(session, &options, job)?,
+            false => None,
+        };
+        options.overwrite |= recorded.is_some();
+        options.refuse_existing(Some(job)).await?;
+        let mut export = Export::plan(session, &options, job).await?;
+        if options.close_job
+            && !options.dry_run
+            && let Some(open) = export.open.take()
+        {
+            session.require_privileges(&required_privileges(Some(&export))).await?;
+            return Ok(Err(open));
         }
-    }
-    match options.dry_run {
-        true => Ok(outcome::plan(&counted)),
-        false => save(counted).await,
+        let counted = Counted::of(&export).await?;
+        match options.dry_run {
+            _ if counted.fingerprint.is_some() && counted.fingerprint == recorded => {
+                Ok(Ok(outcome::unchanged(&export)))
+            }
+            true => Ok(Ok(outcome::plan(&counted))),
+            false => save(counted).await.map(Ok),
+        }
+    });
+    match signals.or(exported).await? {
+        Ok(report) => Ok(report),
+        Err(open) => Box::pin(save_closed(session, &options, &open, signals)).await,
     }
 }
 

@@ -43,7 +43,7 @@ pub async fn run(
     let outcome = async {
         let jobs = signals.or(select(&session, &options)).await?;
         match options.single(&jobs)? {
-            Some(job) => signals.or(export(&session, &options, job, &signals)).await,
+            Some(job) => export(&session, &options, job, &signals).await,
             None => many::export(&session, options, jobs, &signals).await,
         }
     };
@@ -68,18 +68,30 @@ async fn select(session: &Session, options: &ExportOptions) -> Result<Vec<JobId>
 
 /// Exports one job and prints the result.
 async fn export(session: &Session, options: &ExportOptions, job: &JobId, signals: &Signals) -> Result<()> {
-    options.refuse_existing(Some(job)).await?;
-    let export = Export::plan(session, options, job).await?;
-    let counted = Counted::of(&export).await?;
-    let report = match options.dry_run {
-        true => outcome::plan(&counted),
-        false => {
-            outcome::confirm(&counted).await?;
-            signals.set_cleanup(Some(write::cleanup("archive")));
-            let report = write::save(counted).await?;
-            signals.set_cleanup(None);
-            report
+    let exported = signals.or(async {
+        options.refuse_existing(Some(job)).await?;
+        let mut export = Export::plan(session, options, job).await?;
+        let open = export.open.take();
+        let counted = Counted::of(&export).await?;
+        if options.dry_run {
+            return Ok(Ok(outcome::plan(&counted)));
+        }
+        outcome::confirm(&counted).await?;
+        if let Some(open) = open
+            && (options.close_job || outcome::offer_to_close(&export).await?)
+        {
+            return Ok(Err(open));
+        }
+        signals.set_cleanup(Some(write::cleanup("archive", false)));
+        write::save(counted).await.map(Ok)
+    });
+    let report = match exported.await? {
+        Ok(report) => report,
+        Err(open) => {
+            signals.set_cleanup(Some(write::cleanup("archive", true)));
+            Box::pin(write::save_closed(session, options, &open, signals)).await?
         }
     };
+    signals.set_cleanup(None);
     report.print(&session.terminal, options.json)
 }

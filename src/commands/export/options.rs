@@ -54,6 +54,12 @@ pub struct ExportOptions {
     #[arg(long = "annotations-after-date", alias = "annotations_after_date", value_name = DATE, allow_hyphen_values = true)]
     #[arg(hide_short_help = true)]
     pub annotations_after: Option<EpochMillis>,
+    /// Close open jobs, export them and open them again
+    ///
+    /// Closing a job writes a snapshot of everything that it has learned. The datafeed is stopped before and started
+    /// afterwards, also if the export fails or is interrupted.
+    #[arg(long, conflicts_with_all = ["snapshot_id", "before_date", "snapshot_before_date"])]
+    pub(super) close_job: bool,
     /// Archive, `-` for stdout [default: JOB_state.tar.gz]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -266,6 +272,11 @@ impl ExportOptions {
     /// The job that was given, if it is the only one and not a wildcard. It may also be a group.
     pub fn only_job(&self) -> Option<JobId> {
         self.selection.only()
+    }
+
+    /// Whether the snapshot that the job uses is exported.
+    pub(super) fn exports_snapshot_in_use(&self) -> bool {
+        self.snapshot_id.is_none() && self.before().is_none()
     }
 
     /// The upper bound for the snapshot, annotations, notifications and results.

@@ -107,6 +107,16 @@ fn warn_of_open_range(range: &InputOptions, documents: &str, size: u64, terminal
     ));
 }
 
+/// Asks whether an open job is closed for the export. Not with `--yes`: closing changes the cluster.
+pub(super) async fn offer_to_close(export: &Export<'_>) -> Result<bool> {
+    let (options, terminal, job) = (export.options, export.session.terminal.clone(), export.job.id());
+    if options.yes || !options.exports_snapshot_in_use() {
+        return Ok(false);
+    }
+    let question = format!("Close job {job} for a newer snapshot, and open it again after the export?");
+    question::ask(&terminal, move |terminal| terminal.confirm(&question)).await
+}
+
 async fn ask(question: String, terminal: &Terminal) -> Result<()> {
     match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
         true => Ok(()),

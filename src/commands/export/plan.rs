@@ -1,18 +1,23 @@
 //! Finds the job and the snapshot to export, before anything is written.
 
+use std::time::Duration;
+
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::options::ExportOptions;
 use crate::archive::{EntryBuilder, EntryKind, EntryName, SealedEntry};
 use crate::cluster::ml::SnapshotSummary;
-use crate::cluster::{Cluster, Hit, RequiredPrivileges};
+use crate::cluster::{Cluster, Hit, RequiredPrivileges, Search, Sort};
+use crate::commands::open_job::OpenJob;
 use crate::commands::session::Session;
 use crate::commands::{list, question};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, is_remote};
+use crate::util::format::duration;
 use crate::util::similar::suggest;
+use crate::util::timestamp::EpochMillis;
 
 /// The snapshot ID of a job that was reverted to an empty model.
 const NO_SNAPSHOT: &str = "empty";
@@ -32,14 +37,17 @@ pub(in crate::commands) struct Export<'a> {
     pub(super) snapshot: SnapshotSummary,
     /// The stored snapshot document.
     pub(super) snapshot_document: Hit,
+    /// If the job is open.
+    pub(super) open: Option<OpenJob>,
 }
 
-/// The privileges that this export requires, or with `None` those of every export. Reading filters requires `manage_ml`.
+/// The privileges that this export requires, or with `None` those of every export. Reading filters and
+/// closing jobs require `manage_ml`.
 pub(in crate::commands) fn required_privileges(export: Option<&Export<'_>>) -> RequiredPrivileges {
-    let reads_filters = export.is_some_and(|export| !export.job.filters().is_empty());
+    let manages = export.is_some_and(|export| !export.job.filters().is_empty() || export.options.close_job);
     let inputs = export.map(Export::input_indices).unwrap_or_default();
     RequiredPrivileges {
-        cluster: vec!["monitor", if reads_filters { "manage_ml" } else { "monitor_ml" }],
+        cluster: vec!["monitor", if manages { "manage_ml" } else { "monitor_ml" }],
         indices: vec![
             (ML_INDICES.map(str::to_owned).to_vec(), vec!["read"]),
             (inputs, vec!["read", "view_index_metadata"]),
@@ -58,29 +66,82 @@ impl<'a> Export<'a> {
         let datafeed = cluster.datafeed_of(id).await?;
         let config = JobConfig::with_datafeed(&config, datafeed.as_deref())?;
         let job = JobConfig::parse(config.get().as_bytes())?;
-        // An open job continues to learn, which changes the categorizer state but not the snapshot.
-        if let Some(stats) = cluster.job_stats(id).await?
-            && stats.state != "closed"
-        {
-            let state = if stats.state == "opened" { "open" } else { &stats.state };
-            session.terminal.warn(&format!(
-                "changes since the last snapshot are not included: job {id} is {state}"
-            ));
-        }
+        let stats = cluster.job_stats(id).await?;
         let snapshot = find_snapshot(session, options, &job).await?;
         let snapshot_document = snapshot_document(cluster, id, &snapshot).await?;
-        let export = Self {
+        let mut export = Self {
             session,
             options,
             job,
             snapshot,
             snapshot_document,
+            open: None,
         };
+        if let Some(stats) = stats {
+            export.open = OpenJob::find(session, &export.job, &stats).await?;
+            export.warn_of_newer_changes(&stats.state).await?;
+        }
         let (config, snapshot) = (export.job.text.get().len(), export.snapshot_document.source.len());
         for (kind, bytes) in [(EntryKind::Config, config), (EntryKind::Snapshot, snapshot)] {
             export.name(kind).refuse_too_large(bytes as u64)?;
         }
         Ok(export)
+    }
+
+    /// Reports that the job has learned more than the snapshot contains, and how to get a newer one. An open job continues to
+    /// learn, which changes the categorizer state but not the snapshot.
+    async fn warn_of_newer_changes(&self, state: &str) -> Result<()> {
+        let (job, options) = (self.job.id(), self.options);
+        let is_newest = options.exports_snapshot_in_use();
+        let age = if is_newest { self.age().await? } else { None };
+        let age = age.map(|age| format!("its results are {} newer than the snapshot", duration(age)));
+        let changes = "changes since the last snapshot are not included";
+        match (&self.open, age) {
+            (Some(_), _) if options.close_job && !options.dry_run => {}
+            (Some(open), age) => {
+                let age = age.map(|age| format!(", and {age}")).unwrap_or_default();
+                let next = format!(
+                    "; to include them, add --close-job, or close the job first:\n{}",
+                    open.close_requests()
+                );
+                let next = if is_newest { next } else { String::new() };
+                self.warn(&format!("{changes}: job {job} is open{age}{next}"));
+            }
+            (None, Some(age)) if state == "closed" => {
+                let start = self
+                    .job
+                    .datafeed()
+                    .map(|datafeed| format!("POST /_ml/datafeeds/{}/_start\n", datafeed.id));
+                let (start, path) = (start.unwrap_or_default(), format!("POST /_ml/anomaly_detectors/{job}"));
+                self.warn(&format!(
+                    "{changes}: job {job} is closed, and {age}; for a newer snapshot, open the job, and close it when it has \
+                     processed documents:\n{path}/_open\n{start}{path}/_close"
+                ));
+            }
+            (None, _) if state == "closed" => {}
+            (None, _) => self.warn(&format!("{changes}: job {job} is {state}")),
+        }
+        Ok(())
+    }
+
+    /// How much later the latest bucket of the job is than that of the snapshot.
+    async fn age(&self) -> Result<Option<Duration>> {
+        let of_job = json!({ "term": { "job_id": self.job.id() } });
+        let query = json!({ "bool": {
+            "filter": [of_job, { "term": { "result_type": "bucket" } }],
+            "must_not": { "term": { "is_interim": true } },
+        } });
+        let results = self.job.id().results_alias();
+        let search = Search {
+            sort: Sort::Ascending("timestamp".to_owned()),
+            ..Search::lenient([results.as_str()], query)
+        };
+        let extent = self.cluster().time_extent(&search).await?;
+        let newer = |(_, EpochMillis(latest)): (EpochMillis, EpochMillis)| {
+            let age = latest.checked_sub(self.snapshot.latest_result?.0)?;
+            u64::try_from(age).ok().filter(|age| *age > 0)
+        };
+        Ok(extent.and_then(newer).map(Duration::from_millis))
     }
 
     pub(super) fn cluster(&self) -> &'a Cluster {

@@ -8,7 +8,8 @@ use super::plan::Export;
 use crate::archive::{
     self, ArchiveWriter, EntryKind, Limits, Manifest, ManifestSource, SealedEntry, UnpublishedArchive,
 };
-use crate::commands::interrupt::Cleanup;
+use crate::commands::interrupt::{Cleanup, Signals};
+use crate::commands::open_job::OpenJob;
 use crate::commands::pseudonymize::{self, PseudonymizeOptions, TokenOptions};
 use crate::commands::session::Session;
 use crate::error::Result;
@@ -20,11 +21,30 @@ use crate::util::timestamp::EpochMillis;
 const TEMPORARY_LEVEL: u32 = 1;
 
 /// What a signal starts while archives are written.
-pub(in crate::commands) fn cleanup(archives: &str) -> Cleanup {
+pub(in crate::commands) fn cleanup(archives: &str, restarts: bool) -> Cleanup {
+    let (restarting, and) = match restarts {
+        true => (", restarting what was closed", " and jobs closed"),
+        false => ("", ""),
+    };
     Cleanup {
-        action: format!("closing searches and removing the partial {archives}"),
-        risk: "leaves searches open until they expire".to_owned(),
+        action: format!("closing searches and removing the partial {archives}{restarting}"),
+        risk: format!("leaves searches open until they expire{and}"),
     }
+}
+
+/// Exports an open job from the snapshot that closing it writes.
+pub(super) async fn save_closed(
+    session: &Session,
+    options: &ExportOptions,
+    open: &OpenJob,
+    signals: &Signals,
+) -> Result<Report> {
+    let work = Box::pin(async {
+        let export = Export::plan(session, options, open.id()).await?;
+        save(Counted::of(&export).await?).await
+    });
+    open.while_closed(session, signals, Box::pin(signals.or(work)), false)
+        .await
 }
 
 /// Exports a job to a temporary archive, which is removed when it is dropped.
