@@ -43,8 +43,9 @@ pub async fn run(
     let outcome = async {
         let jobs = signals.or(select(&session, &options)).await?;
         match options.single(&jobs)? {
-            Some(job) => export(&session, &options, job, &signals).await,
-            None => many::export(&session, options, jobs, &signals).await,
+            // Boxed, because debug builds copy these large futures several times on the stack.
+            Some(job) => Box::pin(export(&session, &options, job, &signals)).await,
+            None => Box::pin(many::export(&session, options, jobs, &signals)).await,
         }
     };
     let outcome = outcome.await;
@@ -68,11 +69,11 @@ async fn select(session: &Session, options: &ExportOptions) -> Result<Vec<JobId>
 
 /// Exports one job and prints the result.
 async fn export(session: &Session, options: &ExportOptions, job: &JobId, signals: &Signals) -> Result<()> {
-    let exported = signals.or(async {
+    let exported = Box::pin(async {
         options.refuse_existing(Some(job)).await?;
         let mut export = Export::plan(session, options, job).await?;
         let open = export.open.take();
-        let counted = Counted::of(&export).await?;
+        let counted = Box::pin(Counted::of(&export)).await?;
         if options.dry_run {
             return Ok(Ok(outcome::plan(&counted)));
         }
@@ -83,9 +84,9 @@ async fn export(session: &Session, options: &ExportOptions, job: &JobId, signals
             return Ok(Err(open));
         }
         signals.set_cleanup(Some(write::cleanup("archive", false)));
-        write::save(counted).await.map(Ok)
+        Box::pin(write::save(counted)).await.map(Ok)
     });
-    let report = match exported.await? {
+    let report = match signals.or(exported).await? {
         Ok(report) => report,
         Err(open) => {
             signals.set_cleanup(Some(write::cleanup("archive", true)));
