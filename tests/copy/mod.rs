@@ -1,6 +1,7 @@
 //! Copying jobs between two clusters, and within one.
 
 mod clusters;
+mod cutover;
 #[cfg(unix)]
 mod interrupted;
 mod jobs;

@@ -8,11 +8,12 @@ use self::options::Shared;
 use crate::cluster::{ConnectOptions, RequiredPrivileges};
 use crate::commands::import::{Import, Results, Started};
 use crate::commands::interrupt::Signals;
+use crate::commands::open_job::OpenJob;
 use crate::commands::question;
 use crate::commands::session::{RunContext, Session};
 use crate::commands::{export, import};
 use crate::error::{Conflict, Error, Result};
-use crate::job::JobId;
+use crate::job::{JobConfig, JobId};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, first_names};
 
@@ -49,6 +50,7 @@ pub async fn run(
         },
     };
     let copy = Copy {
+        cutover: options.cutover,
         source,
         target,
         options: options.shared,
@@ -64,6 +66,7 @@ pub async fn run(
 }
 
 struct Copy {
+    cutover: bool,
     source: Session,
     target: Session,
     options: Shared,
@@ -86,6 +89,7 @@ impl Copy {
         let mut waiting = jobs.iter();
         for Renamed { job, copy } in waiting.by_ref() {
             let copied = self.copy_one((job, copy), &mut results, signals).await;
+            signals.set_cleanup(None);
             let source = job.as_str().as_ref();
             match copied {
                 Ok(Some(imported)) => results.add(source, copy, Ok(imported))?,
@@ -119,12 +123,36 @@ impl Copy {
             terminal: results.terminal_of(job),
         };
         let (source, target) = (session(&self.source, job), session(&self.target, copy));
-        signals.set_cleanup(Some(export::cleanup("temporary archive", false)));
-        let exporting = export::export_to_temporary(&source, &self.options.export, job);
-        let exported = signals.or(exporting).await;
-        signals.set_cleanup(None);
-        let archive = exported?.archive()?.named(job.as_str().as_ref());
-        import::import_exported(target, archive, results, signals).await
+        let closes = self.cutover && !self.options.import.dry_run;
+        signals.set_cleanup(Some(export::cleanup("temporary archive", closes)));
+        let copying = async {
+            let exporting = export::export_to_temporary(&source, &self.options.export, job);
+            let exported = signals.or(exporting).await;
+            signals.set_cleanup(None);
+            let archive = exported?.archive()?.named(job.as_str().as_ref());
+            import::import_exported(target, archive, results, signals).await
+        };
+        let open = if closes {
+            signals.or(find_open(&source, job)).await?
+        } else {
+            None
+        };
+        let Some(open) = open else {
+            return copying.await;
+        };
+        let moving = async {
+            match copying.await? {
+                // Otherwise neither of the two jobs would run.
+                Some((
+                    Started {
+                        failure: Some(failure), ..
+                    },
+                    _,
+                )) => Err(failure),
+                copied => Ok(copied),
+            }
+        };
+        open.while_closed(&source, signals, Box::pin(moving), true).await
     }
 
     /// Selects the jobs, and refuses what is known to fail before anything is exported.
@@ -178,6 +206,11 @@ impl Copy {
                 "A job with the same ID on the target is deleted first and is not restored if the copy fails.",
             );
         }
+        if self.cutover {
+            terminal.explain(
+                "The datafeed on the source is stopped and the job is closed; it stays closed after the copy.",
+            );
+        }
         let (source, target) = (self.source.cluster.description(), self.target.cluster.description());
         let question = format!("Copy {what} from {source} to {target}?");
         match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
@@ -185,4 +218,14 @@ impl Copy {
             false => Err(Error::Declined),
         }
     }
+}
+
+/// The job, if it is open.
+async fn find_open(source: &Session, job: &JobId) -> Result<Option<OpenJob>> {
+    let cluster = &source.cluster;
+    let (Some(config), Some(stats)) = (cluster.job(job).await?, cluster.job_stats(job).await?) else {
+        return Ok(None);
+    };
+    let config = JobConfig::with_datafeed(&config, cluster.datafeed_of(job).await?.as_deref())?;
+    OpenJob::find(source, &JobConfig::parse(config.get().as_bytes())?, &stats).await
 }

@@ -28,9 +28,9 @@ const DETAILS: &str = "model_memory_limit input_index datafeed_indices annotatio
 
 /// Copy jobs and their learned models to another cluster
 ///
-/// Exports each job to a temporary file and imports it from there, with the checks of both commands. The source cluster is
-/// only read. A failed copy is rolled back. The job is not opened, and its datafeed is not started. The job IDs on the target
-/// cluster are printed to stdout.
+/// Exports each job to a temporary file and imports it from there, with the checks of both commands. Without --cutover, the
+/// source cluster is only read. A failed copy is rolled back. A job is opened, and its datafeed started, only on request. The
+/// job IDs on the target cluster are printed to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct CopyOptions {
@@ -45,6 +45,13 @@ pub struct CopyOptions {
     /// Within a cluster, the copy needs another ID: --as, --as-prefix or --as-suffix.
     #[arg(long, value_name = "TARGET", value_parser = secret)]
     pub to: Option<Secret>,
+    /// Close the job on the source, and start the copy
+    ///
+    /// Stops the datafeed and closes the job, which writes a last snapshot. After the copy, the job on the target is opened and
+    /// its datafeed is started; the job on the source stays closed. If the copy fails or is interrupted, the job on the source
+    /// is started again.
+    #[arg(long, conflicts_with_all = ["snapshot_id", "before_date", "snapshot_before_date"])]
+    pub(super) cutover: bool,
     #[command(flatten)]
     pub(super) shared: Shared,
 }
@@ -165,7 +172,9 @@ impl CopyOptions {
                 "add --as NEW, or select another cluster with --to",
             ));
         }
-        let (export, import) = (export.validated(terminal)?, import.validated()?);
+        let (export, mut import) = (export.validated(terminal)?, import.validated()?);
+        import.open |= self.cutover;
+        import.start_datafeed |= self.cutover && !import.skip.datafeed;
         self.shared = Shared { export, import };
         Ok(self)
     }

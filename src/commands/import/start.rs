@@ -11,7 +11,7 @@ use crate::error::{Error, ExitCode, Result};
 pub(in crate::commands) struct Started {
     pub(super) opened: bool,
     pub(super) datafeed: bool,
-    pub(super) failure: Option<Error>,
+    pub(in crate::commands) failure: Option<Error>,
 }
 
 /// Does what the options request. A signal stops it.
