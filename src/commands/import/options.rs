@@ -22,7 +22,7 @@ const PERFORMANCE: &str = "Performance and limits";
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct ImportOptions {
-    /// Archives to import; a directory stands for the archives in it
+    /// Archives to import, or directories of archives
     ///
     /// In a directory, these are the files whose names end with `.tar.gz`. All archives are checked and planned before anything
     /// is written; then each job is imported, or rolled back on its own.
