@@ -4,60 +4,24 @@ mod compatibility;
 mod existing;
 mod inputs;
 mod mutual;
+mod planned;
 mod planner;
 mod templates;
 
 pub(super) use existing::{CalendarPlan, FilterPlan, calendar, documents_of_job, event_ids, missing_events};
 pub(super) use inputs::{refuse_replaced_query, required_privileges};
 pub(super) use mutual::add_mutual_conflicts;
+pub(crate) use planned::{DocumentCounts, Plan};
 pub(super) use planner::TargetPlan;
 
-use serde::Serialize;
-
-use self::existing::Existing;
 use self::inputs::input_targets;
 use self::planner::Planner;
 use super::archive::Source;
 use super::options::ImportOptions;
 use crate::archive::{CheckedArchive, Part};
 use crate::commands::session::Session;
-use crate::error::{Conflict, Error, Result};
-use crate::job::{JobId, PortableJob, Renamer, SnapshotId};
-
-/// What an import will do.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    /// Replaces the job's ID in the archive with the one on the cluster.
-    pub(crate) renamer: Renamer,
-    /// The same in the archive and on the cluster.
-    pub(crate) snapshot_id: SnapshotId,
-    /// Job and datafeed as they are created.
-    pub(crate) portable: PortableJob,
-    pub(crate) filters: Vec<FilterPlan>,
-    pub(crate) calendars: Vec<CalendarPlan>,
-    pub(crate) targets: Vec<TargetPlan>,
-    pub(crate) existing: Existing,
-    pub(crate) counts: DocumentCounts,
-    /// Whether existing objects may be deleted (`--replace`).
-    pub(crate) replace: bool,
-    /// Whether the job is opened, and its datafeed started, after the import.
-    pub(crate) open: bool,
-    pub(crate) start_datafeed: bool,
-    pub(crate) notes: Vec<String>,
-    pub(crate) conflicts: Vec<Conflict>,
-}
-
-/// Numbers of documents to write; 0 for a part that is skipped.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct DocumentCounts {
-    pub(crate) model_state: u64,
-    pub(crate) categorizer_state: u64,
-    pub(crate) annotations: u64,
-    pub(crate) notifications: u64,
-    pub(crate) categories: u64,
-    pub(crate) results: u64,
-    pub(crate) inputs: u64,
-}
+use crate::error::{Error, Result};
+use crate::job::{JobId, Renamer};
 
 /// Plans the import of an archive.
 pub(super) async fn make(session: &Session, options: &ImportOptions, source: &Source) -> Result<Plan> {

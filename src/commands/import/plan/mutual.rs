@@ -1,7 +1,7 @@
 //! Conflicts between the archives of one import.
 
-use super::Plan;
 use super::existing::missing_events;
+use super::planned::Plan;
 use crate::commands::import::archive::Source;
 use crate::error::Conflict;
 
