@@ -6,7 +6,7 @@ mod options;
 pub use self::options::CopyOptions;
 use self::options::Shared;
 use crate::cluster::{ConnectOptions, RequiredPrivileges};
-use crate::commands::import::{Import, Results, Started};
+use crate::commands::import::{Import, Started, Summary};
 use crate::commands::interrupt::Signals;
 use crate::commands::open_job::OpenJob;
 use crate::commands::question;
@@ -85,16 +85,16 @@ impl Copy {
         let mut import = self.options.import.clone();
         import.yes = true;
         let copies: Vec<&JobId> = jobs.iter().map(|Renamed { copy, .. }| copy).collect();
-        let mut results = Results::of_copies(&import, &copies, &self.target.terminal);
+        let mut summary = Summary::of_copies(&import, &copies, &self.target.terminal);
         let mut waiting = jobs.iter();
         for Renamed { job, copy } in waiting.by_ref() {
-            let copied = self.copy_one((job, copy), &mut results, signals).await;
+            let copied = self.copy_one((job, copy), &mut summary, signals).await;
             signals.set_cleanup(None);
             let source = job.as_str().as_ref();
             match copied {
-                Ok(Some(imported)) => results.add(source, copy, Ok(imported))?,
+                Ok(Some(imported)) => summary.add(source, copy, Ok(imported))?,
                 Ok(None) => {}
-                Err(error) => results.failed(source, copy, error)?,
+                Err(error) => summary.failed(source, copy, error)?,
             }
             if signals.is_stopped() {
                 break;
@@ -105,22 +105,22 @@ impl Copy {
                 .map(|Renamed { job, copy }| (job.as_str().as_ref(), copy))
                 .collect();
             if !waiting.is_empty() {
-                results.not_started(&waiting, &signal);
+                summary.not_started(&waiting, &signal);
             }
         }
-        results.finish()
+        summary.finish()
     }
 
     /// Exports a job to a temporary file, and imports it from there; `None` in a dry run.
     async fn copy_one(
         &self,
         (job, copy): (&JobId, &JobId),
-        results: &mut Results<'_>,
+        summary: &mut Summary<'_>,
         signals: &Signals,
     ) -> Result<Option<(Started, Import)>> {
         let session = |session: &Session, job: &JobId| Session {
             cluster: session.cluster.for_other_export(),
-            terminal: results.terminal_of(job),
+            terminal: summary.terminal_of(job),
         };
         let (source, target) = (session(&self.source, job), session(&self.target, copy));
         let closes = self.cutover && !self.options.import.dry_run;
@@ -130,7 +130,7 @@ impl Copy {
             let exported = signals.or(exporting).await;
             signals.set_cleanup(None);
             let archive = exported?.archive()?.named(job.as_str().as_ref());
-            import::import_exported(target, archive, results, signals).await
+            import::import_exported(target, archive, summary, signals).await
         };
         let open = if closes {
             signals.or(find_open(&source, job)).await?

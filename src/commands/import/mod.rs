@@ -9,14 +9,14 @@ mod outcome;
 mod ownership;
 mod plan;
 mod replace;
-mod results;
 mod rollback;
 mod start;
+mod summary;
 mod verify;
 
 pub use options::{ImportOptions, Skip};
 pub(in crate::commands) use outcome::{UNSUPPORTED, require_answerable};
-pub(in crate::commands) use {context::Import, results::Results, start::Started};
+pub(in crate::commands) use {context::Import, start::Started, summary::Summary};
 
 use self::archive::Source;
 use std::slice;
@@ -45,42 +45,42 @@ pub async fn run(
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop, terminal);
     let paths = options.archives()?;
-    let mut results = Results::new(&options, paths.len(), terminal);
+    let mut summary = Summary::new(&options, paths.len(), terminal);
     allow_open_files(paths.len());
     let mut archives = Vec::with_capacity(paths.len());
     for path in &paths {
         match Archive::open(path) {
             Ok(archive) => archives.push(archive),
-            Err(error) => results.refused(path, error.into())?,
+            Err(error) => summary.refused(path, error.into())?,
         }
     }
     outcome::require_answerable(&options, terminal)?;
-    let sources = check(archives, &mut results, &signals).await?;
-    results.refuse_failures()?;
+    let sources = check(archives, &mut summary, &signals).await?;
+    summary.refuse_failures()?;
     let privileges = plan::required_privileges(&options, &sources)?;
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;
-    let outcome = import(&session, sources, results, &signals).await;
+    let outcome = import(&session, sources, summary, &signals).await;
     // After a second signal, nothing is waited for.
     let _ = signals.or_second(session.cluster.release()).await;
     outcome
 }
 
 /// Checks all archives, also if one cannot be imported.
-async fn check(archives: Vec<Archive>, results: &mut Results<'_>, signals: &Signals) -> Result<Vec<Source>> {
+async fn check(archives: Vec<Archive>, summary: &mut Summary<'_>, signals: &Signals) -> Result<Vec<Source>> {
     let mut sources = Vec::with_capacity(archives.len());
     for archive in archives {
         let path = archive.path().to_owned();
-        let terminal = results.terminal_of(path.display());
-        let checking = archive::check(archive, results.options, &terminal);
+        let terminal = summary.terminal_of(path.display());
+        let checking = archive::check(archive, summary.options, &terminal);
         let checked = signals.or(checking).await.and_then(|source| {
-            plan::refuse_replaced_query(results.options, &source.archive)?;
+            plan::refuse_replaced_query(summary.options, &source.archive)?;
             Ok(source)
         });
         match checked {
             Ok(source) => sources.push(source),
             Err(error) if signals.is_stopped() => return Err(error),
-            Err(error) => results.refused(&path, error)?,
+            Err(error) => summary.refused(&path, error)?,
         }
     }
     Ok(sources)
@@ -88,24 +88,24 @@ async fn check(archives: Vec<Archive>, results: &mut Results<'_>, signals: &Sign
 
 /// Plans the import of all archives, asks once, and imports one job after the other. The failure of a job does not stop the
 /// others, a signal does.
-async fn import(session: &Session, sources: Vec<Source>, mut results: Results<'_>, signals: &Signals) -> Result<()> {
-    let options = results.options;
-    let planned = signals.or(plan_all(session, sources, &mut results)).await?;
+async fn import(session: &Session, sources: Vec<Source>, mut summary: Summary<'_>, signals: &Signals) -> Result<()> {
+    let options = summary.options;
+    let planned = signals.or(plan_all(session, sources, &mut summary)).await?;
     if options.dry_run {
-        results.print_plans(&session.cluster, &planned)?;
+        summary.print_plans(&session.cluster, &planned)?;
     }
     for (source, plan) in &planned {
         if let Err(error) = plan.refuse_conflicts() {
-            results.refused(source.archive.path(), error)?;
+            summary.refused(source.archive.path(), error)?;
         }
     }
-    results.refuse_failures()?;
+    summary.refuse_failures()?;
     if options.dry_run {
-        return results.finish();
+        return summary.finish();
     }
     let plans: Vec<&Plan> = planned.iter().map(|(_, plan)| plan).collect();
     signals.or(outcome::confirm(session, options, &plans)).await?;
-    results.begin(&plans.iter().map(|plan| plan.job()).collect::<Vec<_>>());
+    summary.begin(&plans.iter().map(|plan| plan.job()).collect::<Vec<_>>());
     let mut waiting = planned.into_iter();
     let mut is_first = true;
     for (source, plan) in waiting.by_ref() {
@@ -113,13 +113,13 @@ async fn import(session: &Session, sources: Vec<Source>, mut results: Results<'_
         let plan = Some(plan).filter(|_| std::mem::take(&mut is_first));
         let session = Session {
             cluster: session.cluster.clone(),
-            terminal: results.terminal_of(&job),
+            terminal: summary.terminal_of(&job),
         };
         let imported = match import_one(session, options, (source, plan), signals).await {
             Ok(import) => Ok((start::start(&import, signals).await, import)),
             Err(error) => Err(error),
         };
-        results.add(&path, &job, imported)?;
+        summary.add(&path, &job, imported)?;
         if signals.is_stopped() {
             break;
         }
@@ -131,21 +131,21 @@ async fn import(session: &Session, sources: Vec<Source>, mut results: Results<'_
         let waiting: Vec<_> = waiting
             .map(|(source, _)| (source.archive.path(), &source.job))
             .collect();
-        results.not_started(&waiting, &signal);
+        summary.not_started(&waiting, &signal);
     }
-    results.finish()
+    summary.finish()
 }
 
-async fn plan_all(session: &Session, sources: Vec<Source>, results: &mut Results<'_>) -> Result<Vec<(Source, Plan)>> {
+async fn plan_all(session: &Session, sources: Vec<Source>, summary: &mut Summary<'_>) -> Result<Vec<(Source, Plan)>> {
     let _checking = session.stage("Checking the cluster", None);
     session.refuse_serverless("import into")?;
-    let privileges = plan::required_privileges(results.options, &sources)?;
+    let privileges = plan::required_privileges(summary.options, &sources)?;
     session.require_privileges(&privileges).await?;
     let mut planned = Vec::with_capacity(sources.len());
     for source in sources {
-        match plan::make(session, results.options, &source).await {
+        match plan::make(session, summary.options, &source).await {
             Ok(plan) => planned.push((source, plan)),
-            Err(error) => results.refused(source.archive.path(), error)?,
+            Err(error) => summary.refused(source.archive.path(), error)?,
         }
     }
     plan::add_mutual_conflicts(&mut planned);
@@ -156,10 +156,10 @@ async fn plan_all(session: &Session, sources: Vec<Source>, results: &mut Results
 pub(in crate::commands) async fn import_exported(
     session: Session,
     archive: Archive,
-    results: &mut Results<'_>,
+    summary: &mut Summary<'_>,
     signals: &Signals,
 ) -> Result<Option<(Started, Import)>> {
-    let options = results.options;
+    let options = summary.options;
     let planning = async {
         let source = archive::check(archive, options, &session.terminal).await?;
         plan::refuse_replaced_query(options, &source.archive)?;
@@ -171,7 +171,7 @@ pub(in crate::commands) async fn import_exported(
     };
     let planned = signals.or(planning).await?;
     if options.dry_run {
-        results.print_plans(&session.cluster, slice::from_ref(&planned))?;
+        summary.print_plans(&session.cluster, slice::from_ref(&planned))?;
     }
     let (source, plan) = planned;
     plan.refuse_conflicts()?;

@@ -25,7 +25,7 @@ const MAX_JOB: usize = 36;
 const NUMBER: usize = 10;
 
 /// What happened to each archive so far.
-pub(in crate::commands) struct Results<'a> {
+pub(in crate::commands) struct Summary<'a> {
     pub(super) options: &'a ImportOptions,
     terminal: &'a Terminal,
     /// What `archives` counts: archives, or jobs of a copy, whose paths are their IDs on the source.
@@ -57,7 +57,7 @@ fn merge(document: &mut Value, failure: Value) {
     }
 }
 
-impl<'a> Results<'a> {
+impl<'a> Summary<'a> {
     pub(super) fn new(options: &'a ImportOptions, archives: usize, terminal: &'a Terminal) -> Self {
         Self {
             options,

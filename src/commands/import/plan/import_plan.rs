@@ -1,0 +1,82 @@
+//! What an import will do, and the numbers of documents that it writes.
+
+use serde::Serialize;
+
+use super::existing::{CalendarPlan, Existing, FilterPlan};
+use super::planner::TargetPlan;
+use crate::archive::{CheckedArchive, Part};
+use crate::commands::import::options::ImportOptions;
+use crate::error::{Conflict, Error, Result};
+use crate::job::{JobId, PortableJob, Renamer, SnapshotId};
+
+/// What an import will do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Replaces the job's ID in the archive with the one on the cluster.
+    pub(crate) renamer: Renamer,
+    /// The same in the archive and on the cluster.
+    pub(crate) snapshot_id: SnapshotId,
+    /// Job and datafeed as they are created.
+    pub(crate) portable: PortableJob,
+    pub(crate) filters: Vec<FilterPlan>,
+    pub(crate) calendars: Vec<CalendarPlan>,
+    pub(crate) targets: Vec<TargetPlan>,
+    pub(crate) existing: Existing,
+    pub(crate) counts: DocumentCounts,
+    /// Whether existing objects may be deleted (`--replace`).
+    pub(crate) replace: bool,
+    /// Whether the job is opened, and its datafeed started, after the import.
+    pub(crate) open: bool,
+    pub(crate) start_datafeed: bool,
+    pub(crate) notes: Vec<String>,
+    pub(crate) conflicts: Vec<Conflict>,
+}
+
+/// Numbers of documents to write; 0 for a part that is skipped.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct DocumentCounts {
+    pub(crate) model_state: u64,
+    pub(crate) categorizer_state: u64,
+    pub(crate) annotations: u64,
+    pub(crate) notifications: u64,
+    pub(crate) categories: u64,
+    pub(crate) results: u64,
+    pub(crate) inputs: u64,
+}
+
+impl Plan {
+    /// The ID of the job on the cluster.
+    pub(crate) fn job(&self) -> &JobId {
+        &self.renamer.to
+    }
+
+    /// Fails with all conflicts, if there are any.
+    pub(crate) fn refuse_conflicts(&self) -> Result<()> {
+        if self.conflicts.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Conflicts(self.conflicts.clone()))
+    }
+}
+
+impl DocumentCounts {
+    /// The number of all documents.
+    pub(crate) fn total(&self) -> u64 {
+        let state = self.model_state + self.categorizer_state;
+        state + self.annotations + self.notifications + self.categories + self.results + self.inputs
+    }
+
+    pub(super) fn of(options: &ImportOptions, archive: &CheckedArchive) -> Self {
+        let contents = &archive.contents;
+        let unless = |skipped: bool, part: Part| if skipped { 0 } else { contents.count(part) };
+        Self {
+            model_state: contents.state.model_documents,
+            categorizer_state: contents.state.categorizer_documents,
+            annotations: unless(options.skip.annotations, Part::Annotations),
+            notifications: unless(options.skip.notifications, Part::Notifications),
+            categories: contents.count(Part::Categories),
+            results: unless(options.skip.results, Part::Results),
+            inputs: unless(options.skips_inputs(), Part::Inputs),
+        }
+    }
+}
