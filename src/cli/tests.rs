@@ -129,7 +129,6 @@ fn contradictory_options_are_usage_errors() {
         "--job-id j --password p --password-file f --username u",
         "--job-id j --url ftp://h",
         "--job-id j --url h:9200",
-        "--job-id j i",
         "--job-id j -u u:p --password q",
     ] {
         assert!(
