@@ -308,7 +308,8 @@ fn options_for_one_archive_and_invalid_ids_are_refused_before_the_first_request(
     import(&cluster, &binary, &[&archives], &["--as", "x"]).expect(0);
 }
 
-/// The snapshot documents of these archives are large. If all were in memory, they would need more than 160 MiB.
+/// The snapshot documents of these archives are large. If all were in memory, they would need more than 160 MiB. The
+/// allocator keeps the memory of some that are not in memory anymore.
 #[cfg(target_os = "linux")]
 #[test]
 fn waiting_archives_need_little_memory() {
@@ -347,7 +348,7 @@ fn waiting_archives_need_little_memory() {
         peak.load(Ordering::SeqCst)
     };
     let (one, all) = (peak_of(&archives.join("job-00.tar.gz")), peak_of(&archives));
-    assert!(all < one + (20 << 10), "one archive: {one} KiB, 20 archives: {all} KiB");
+    assert!(all < one + (64 << 10), "one archive: {one} KiB, 20 archives: {all} KiB");
 }
 
 #[cfg(unix)]
