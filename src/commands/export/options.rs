@@ -119,7 +119,7 @@ pub struct ExportOptions {
     pub page_size: usize,
     /// Number of jobs that are exported at the same time
     ///
-    /// They share the memory and connections of one export: --slices is divided among them.
+    /// --slices is divided among them, so that they use as many connections as one export.
     #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "1", value_parser = number(1_usize, 8))]
     #[arg(hide_short_help = true)]
     pub(super) parallel: usize,
