@@ -166,6 +166,7 @@ fn json_of_several_imports_is_documented() {
     let archive = source.export(&binary, JOB, "archive", &[]);
     let second = binary.path("second.tar.gz");
     write_renamed(&archive, [JOB, "second"], &second);
+    drop(source);
     let cluster = TestCluster::new(MlVersion::new(9, 2, 0));
     let both = |more: &[&str]| {
         let archives = [&archive, &second].map(|path| path.display().to_string());
