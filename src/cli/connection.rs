@@ -1,18 +1,23 @@
 //! The connection options, and what a profile or the environment adds to them.
 
+use std::convert::Infallible;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use url::Url;
 
-use crate::cli::credentials::{self, AccessOptions, Origin, parse_url};
+use crate::cli::address::parse_url;
+use crate::cli::credentials::{self, Kind, Origin, Part, Source};
 use crate::cli::profiles::Profile;
-use crate::cluster::{ConnectOptions, Credential};
-use crate::commands::Environment;
+use crate::cli::secrets::SecretPlace;
+use crate::cluster::{ConnectOptions, Credential, cloud_address};
+use crate::commands::interrupt::Signals;
 use crate::commands::options::number;
-use crate::error::Result;
-use crate::terminal::{Terminal, exit_on_signal};
+use crate::commands::{Environment, RunContext, question};
+use crate::error::{Error, Result};
+use crate::terminal::Terminal;
 use crate::util::format::parse_duration;
 use crate::util::secret::{Secret, Secrets};
 
@@ -25,8 +30,59 @@ const DEFAULT_KEEP_ALIVE: &str = "5m";
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct ConnectionOptions {
-    #[command(flatten)]
-    access: AccessOptions,
+    /// Cluster address [default: https://localhost:9200]
+    ///
+    /// Can include a path prefix and a credential: `https://user:password@host:9200/prefix`. Special characters in the
+    /// credential must be percent-encoded. The credential is never printed. If the URL has a user name but no password,
+    /// the password is read as with --username.
+    ///
+    /// Environment: ELASTICSEARCH_URL
+    #[arg(long, value_name = "URL", value_parser = secret)]
+    url: Option<Secret>,
+    /// Elastic Cloud ID, instead of --url
+    ///
+    /// Environment: ELASTICSEARCH_CLOUD_ID
+    #[arg(long, alias = "cloud_id", value_name = "ID")]
+    cloud_id: Option<String>,
+    /// User name; prompts for a missing password
+    ///
+    /// As in curl, a password can follow the name: `NAME:PASSWORD`. Use only one kind of credential: user name and
+    /// password, API key, or bearer token. A credential on the command line overrides the environment. A cluster without
+    /// security needs no credential.
+    ///
+    /// Environment: ELASTICSEARCH_USERNAME
+    #[arg(short = 'u', long = "username", value_name = "NAME", value_parser = secret)]
+    user: Option<Secret>,
+    /// Password; prefer --password-file
+    ///
+    /// Other users of this machine can see the password in the process list.
+    ///
+    /// Environment: ELASTICSEARCH_PASSWORD
+    #[arg(long, value_name = "PASSWORD", value_parser = secret)]
+    password: Option<Secret>,
+    /// Read the password from a file, or `-` for stdin
+    ///
+    /// A line break at the end of the file is ignored.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// API key, encoded or as `id:key`
+    ///
+    /// Environment: ELASTICSEARCH_API_KEY
+    #[arg(long, value_name = "KEY", value_parser = secret)]
+    api_key: Option<Secret>,
+    /// Bearer token
+    ///
+    /// Environment: ELASTICSEARCH_BEARER_TOKEN
+    #[arg(long, value_name = "TOKEN", value_parser = secret)]
+    bearer_token: Option<Secret>,
+    /// PEM file with CA certificates to trust
+    ///
+    /// They are added to the bundled certificates and those of the system. Can be repeated; a file can contain several
+    /// certificates.
+    ///
+    /// Environment: ELASTICSEARCH_CA_CERT
+    #[arg(long, value_name = "FILE")]
+    ca_cert: Vec<PathBuf>,
     /// Profile of the configuration file
     ///
     /// The section `[profiles.NAME]` of `esml-state/config.toml` in $XDG_CONFIG_HOME or ~/.config (on Windows, in
@@ -67,83 +123,131 @@ pub(super) struct ConnectionOptions {
     /// By default, only --retry-for limits the retries.
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = number(0_u32, 1000))]
     retries: Option<u32>,
-    /// Whether the environment is ignored.
     #[arg(skip)]
-    is_complete: bool,
+    origin: Origin,
 }
 
 impl ConnectionOptions {
-    /// Resolves the source and the target of a copy, each with its option. Without one, the source is the cluster of these
-    /// options, and the target is the source.
-    ///
-    /// # Errors
-    /// The same as for [`resolve`](Self::resolve).
-    pub(super) fn resolve_pair(
-        self,
-        [source, target]: [(&'static str, Option<&Secret>); 2],
-        environment: &Environment,
-        terminal: &Terminal,
-    ) -> Result<(ConnectOptions, Option<ConnectOptions>)> {
-        let of = |(option, cluster): (_, Option<&Secret>)| cluster.map(|cluster| self.of_cluster(option, cluster));
-        let (source, target) = (of(source).unwrap_or_else(|| self.clone()), of(target));
-        let source = source.resolve(environment, terminal)?;
-        let target = target.map(|target| target.resolve(environment, terminal));
-        Ok((source, target.transpose()?))
-    }
-
-    /// The options for a profile or a URL: nothing else selects the cluster or its credential.
-    fn of_cluster(&self, option: &'static str, cluster: &Secret) -> Self {
+    /// The options for the profile or URL of an option of `copy`: nothing else selects the cluster or its credential.
+    pub(super) fn of_cluster(&self, option: &'static str, cluster: &Secret) -> Self {
         let is_url = cluster.reveal().contains([':', '/']);
         let profile = if is_url { "" } else { cluster.reveal() };
         Self {
-            access: self.access.of_url(is_url.then(|| cluster.clone()), option),
+            url: is_url.then(|| cluster.clone()),
             profile: Some(profile.to_owned()),
-            client_cert: None,
-            client_key: None,
-            is_complete: true,
-            ..self.clone()
+            ca_cert: self.ca_cert.clone(),
+            ignore_certs: self.ignore_certs,
+            timeout: self.timeout,
+            keep_alive: self.keep_alive.clone(),
+            retry_for: self.retry_for,
+            retries: self.retries,
+            origin: Origin::Cluster(option),
+            ..Self::default()
         }
     }
 
-    /// Resolves the address and the credential. Reads the profile and the password file, and may prompt for the password.
+    fn from_environment(environment: &Environment) -> Result<Self> {
+        let origin = Origin::Environment;
+        let value = |option: &str| environment.get(&OsString::from(origin.name(option)));
+        let text = |option: &str| match value(option).map(|value| value.to_str()) {
+            Some(None) => Err(Error::usage(
+                format!("{} is not UTF-8", origin.name(option)),
+                "set it to valid UTF-8, or unset it",
+            )),
+            text => Ok(text.flatten().map(str::to_owned)),
+        };
+        let secret = |option: &str| text(option).map(|text| text.map(Secret::new));
+        let ca_cert = value("ca-cert").filter(|path| !path.is_empty());
+        Ok(Self {
+            url: secret("url")?,
+            cloud_id: text("cloud-id")?,
+            user: secret("username")?,
+            password: secret("password")?,
+            api_key: secret("api-key")?,
+            bearer_token: secret("bearer-token")?,
+            ca_cert: ca_cert.map(PathBuf::from).into_iter().collect(),
+            origin,
+            ..Self::default()
+        })
+    }
+
+    /// The address, and the credential that these options and the URL contain. Empty values are missing.
+    fn access(&self) -> Result<(Option<Url>, Source)> {
+        let name = |option| self.origin.name(option);
+        let mut source = Source::new(self.origin.clone());
+        let url = self.url.as_ref().filter(|url| !url.reveal().is_empty());
+        let cloud_id = self.cloud_id.as_ref().filter(|id| !id.is_empty());
+        let address = match (url, cloud_id) {
+            (Some(_), Some(_)) => {
+                return Err(Error::usage(
+                    format!("{} cannot be used with {}", name("cloud-id"), name("url")),
+                    "remove one of them: a Cloud ID contains the address",
+                ));
+            }
+            (Some(url), None) => Some(parse_url(url.reveal(), &mut source)?),
+            (None, Some(id)) => {
+                let message = format!("{} is not a valid Cloud ID", name("cloud-id"));
+                let hint = "copy the complete Cloud ID from the deployment's page in the Elastic Cloud Console";
+                Some(cloud_address(id).ok_or_else(|| Error::usage(message, hint))?)
+            }
+            (None, None) => None,
+        };
+        let user = self.user.as_ref().map(Secret::reveal).unwrap_or_default();
+        // As in curl. A user name cannot contain a colon, a password can.
+        let (username, after) = user.split_once(':').unwrap_or((user, ""));
+        let after_username = format!("the password in {}", name("username"));
+        source.add(Kind::Username, name("username"), Some(Secret::new(username)));
+        source.add(Kind::PasswordOfUser, after_username, Some(Secret::new(after)));
+        source.add(Kind::Password, name("password"), self.password.clone());
+        source.parts.extend(self.password_file.clone().map(|path| Part {
+            kind: Kind::Password,
+            option: name("password-file"),
+            place: SecretPlace::File(path),
+        }));
+        source.add(Kind::ApiKey, name("api-key"), self.api_key.clone());
+        source.add(Kind::BearerToken, name("bearer-token"), self.bearer_token.clone());
+        Ok((address, source))
+    }
+
+    /// Resolves the address and the credential. Reads the profile and the secret, and may prompt for the password. A signal
+    /// ends it.
     ///
     /// # Errors
     /// If options conflict or are invalid, or if the profile or the secret cannot be read.
-    pub(super) fn resolve(self, environment: &Environment, terminal: &Terminal) -> Result<ConnectOptions> {
-        let profile = Profile::<Self>::selected(self.profile, environment)?;
-        let mut other = profile
-            .as_ref()
-            .map(|profile| profile.options.clone())
-            .unwrap_or_default();
-        match &profile {
-            Some(profile) => other.access.set_profile(&profile.name),
-            None if self.is_complete => {}
-            None => other.access = AccessOptions::from_environment(environment)?,
-        }
-        let mut sources = [self.access, other.access].map(AccessOptions::without_empty);
-        let mut address = None;
-        for source in &mut sources {
-            if address.is_none() {
-                address = source.address()?;
-            }
-        }
-        let address = match address {
-            Some(address) => address,
-            None => parse_url(DEFAULT_URL, &Origin::CommandLine)?.0,
+    pub(super) async fn resolve(self, context: &RunContext, terminal: &Terminal) -> Result<ConnectOptions> {
+        let signals = Signals::listen(&context.stop, terminal);
+        signals.or(self.resolve_in(&context.environment, terminal)).await
+    }
+
+    pub(super) async fn resolve_in(self, environment: &Environment, terminal: &Terminal) -> Result<ConnectOptions> {
+        let mut profile = Profile::<Self>::selected(self.profile.as_deref(), environment)?;
+        let mut other = match &mut profile {
+            Some(profile) => Self {
+                origin: Origin::Profile(profile.name.clone()),
+                ..std::mem::take(&mut profile.options)
+            },
+            None if matches!(self.origin, Origin::Cluster(_)) => Self::default(),
+            None => Self::from_environment(environment)?,
         };
-        sources[0].read_password_file()?;
+        let (own_address, own) = self.access()?;
+        if own_address.is_some() {
+            (other.url, other.cloud_id) = (None, None);
+        }
+        let (other_address, mut others) = other.access()?;
+        let address = match own_address.or(other_address) {
+            Some(address) => address,
+            None => parse_url(DEFAULT_URL, &mut others)?,
+        };
         if let Some(profile) = profile {
-            if let Some(option) = sources[1].secret_option() {
-                profile.warn_if_readable(&option, terminal);
-            }
-            // A secret that is not needed is not read, because a command can prompt.
-            if let Some(place) = profile.secret.filter(|_| sources[0].secret_option().is_none()) {
-                sources[1].set_secret(place.secret(), place.read(&profile.name, environment)?);
+            others.parts.extend(profile.secrets.iter().cloned());
+            if let Some(option) = others.secret_in_text() {
+                profile.warn_if_readable(option, terminal);
             }
         }
+        let sources = [own, others];
         let uses_tls = address.scheme() == "https";
         for (option, is_given) in [
-            ("--ca-cert", !sources[0].ca_cert.is_empty()),
+            ("--ca-cert", !self.ca_cert.is_empty()),
             ("--client-cert", self.client_cert.is_some()),
             ("--ignore-certs", self.ignore_certs),
         ] {
@@ -151,23 +255,29 @@ impl ConnectionOptions {
                 terminal.warn(&format!("{option} has no effect: the address starts with http://"));
             }
         }
-        let ask = |user: &str| {
-            let _guard = exit_on_signal();
-            terminal.password(&format!("Password for {user} on {address}")).ok()
+        let ask = async |user: &str| {
+            let prompt = format!("Password for {user} on {address}");
+            match terminal.interactive() {
+                true => question::ask(terminal, move |terminal| terminal.password(&prompt))
+                    .await
+                    .map(Some),
+                false => Ok(None),
+            }
         };
-        let credential = credentials::resolve(&sources, ask)?;
+        let credential = credentials::resolve(&sources, environment, ask).await?;
         let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();
         let secrets = own.with(&proxy_secrets(environment));
         terminal.redact(&secrets);
-        let mut ca_certs = sources.into_iter().map(|source| source.ca_cert);
-        let mut ca_certs = ca_certs.find(|paths| !paths.is_empty()).unwrap_or_default();
-        ca_certs.retain(|path| !path.as_os_str().is_empty());
         let identity = self.client_cert.zip(self.client_key);
         let keep_alive = self.keep_alive.or(other.keep_alive);
         Ok(ConnectOptions {
             address,
             credential,
-            ca_certs,
+            ca_certs: if self.ca_cert.is_empty() {
+                other.ca_cert
+            } else {
+                self.ca_cert
+            },
             client_identity: identity.or_else(|| other.client_cert.zip(other.client_key)),
             verify_certificates: !(uses_tls && (self.ignore_certs || other.ignore_certs)),
             timeout: self.timeout.or(other.timeout).unwrap_or(DEFAULT_TIMEOUT),
@@ -188,6 +298,11 @@ fn proxy_secrets(environment: &Environment) -> Secrets {
         Some(Secrets::of([&*password, &format!("{}:{password}", address.username())]))
     });
     secrets.fold(Secrets::default(), |all, proxy| all.with(&proxy))
+}
+
+/// Wraps a secret. It never fails, because clap prints a value that is refused.
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
 }
 
 /// Checks a duration that is sent to Elasticsearch as typed. By default, Elasticsearch accepts at most a day.

@@ -10,7 +10,7 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
-use crate::cli::arguments::{Cli, Command};
+use crate::cli::arguments::{Cli, Command, WithConnection};
 use crate::cli::completions;
 use crate::commands::{self, RunContext};
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ pub fn run_in(context: &RunContext, arguments: impl IntoIterator<Item = OsString
     };
     let terminal = Terminal::with_streams(context.streams.clone(), cli.terminal);
     let json = cli.prints_json();
-    match dispatch(cli, context, &terminal) {
+    match block_on(dispatch(cli, context, &terminal)) {
         Ok(()) => 0,
         Err(error) => {
             report(&error, json, &terminal);
@@ -93,32 +93,40 @@ fn suggest_option(error: &mut clap::Error, arguments: &[OsString]) {
     }
 }
 
-fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
+async fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
     match cli.command {
         Command::Copy(command) => {
-            let options = command.options.validated(terminal)?;
-            let sides = [("from", options.from.as_ref()), ("to", options.to.as_ref())];
-            let clusters = command.connection.resolve_pair(sides, &context.environment, terminal)?;
-            block_on(commands::copy::run(options, clusters, context, terminal))
+            let WithConnection { options, connection } = *command;
+            let options = options.validated(terminal)?;
+            let target = options.to.as_ref().map(|to| connection.of_cluster("to", to));
+            let source = options.from.as_ref().map(|from| connection.of_cluster("from", from));
+            let source = source.unwrap_or(connection).resolve(context, terminal).await?;
+            let target = match target {
+                Some(target) => Some(target.resolve(context, terminal).await?),
+                None => None,
+            };
+            commands::copy::run(options, (source, target), context, terminal).await
         }
         Command::Export(command) => {
-            let options = command.options.validated(terminal)?;
-            let connect = command.connection.resolve(&context.environment, terminal)?;
-            block_on(commands::export::run(options, connect, context, terminal))
+            let WithConnection { options, connection } = *command;
+            let options = options.validated(terminal)?;
+            let connect = connection.resolve(context, terminal).await?;
+            commands::export::run(options, connect, context, terminal).await
         }
         Command::Import(command) => {
-            let options = command.options.validated()?;
-            let connect = command.connection.resolve(&context.environment, terminal)?;
-            block_on(commands::import::run(options, connect, context, terminal))
+            let WithConnection { options, connection } = *command;
+            let options = options.validated()?;
+            let connect = connection.resolve(context, terminal).await?;
+            commands::import::run(options, connect, context, terminal).await
         }
-        Command::Inspect(options) => block_on(commands::inspect::run(options, context, terminal)),
+        Command::Inspect(options) => commands::inspect::run(options, context, terminal).await,
         Command::List(command) => {
-            let connect = command.connection.resolve(&context.environment, terminal)?;
-            block_on(commands::list::run(&command.options, connect, context, terminal))
+            let connect = command.connection.resolve(context, terminal).await?;
+            commands::list::run(&command.options, connect, context, terminal).await
         }
         Command::Pseudonymize(options) => {
             let options = options.validated(terminal)?;
-            block_on(commands::pseudonymize::run(options, context, terminal))
+            commands::pseudonymize::run(options, context, terminal).await
         }
         Command::Reveal(options) => commands::reveal::run(&options, terminal),
         Command::Completions { shell } => terminal.result(&completions::script(shell)).map_err(Error::stdout),

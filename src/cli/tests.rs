@@ -3,6 +3,7 @@
 use clap::{CommandFactory, Parser};
 
 use super::arguments::{Cli, Command};
+use super::connection::ConnectionOptions;
 use crate::cluster::{ConnectOptions, Credential};
 use crate::commands::Environment;
 use crate::commands::export::ExportOptions;
@@ -15,6 +16,11 @@ fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(line.split_whitespace())
 }
 
+fn resolve(connection: ConnectionOptions, terminal: &Terminal) -> Result<ConnectOptions, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(connection.resolve_in(&Environment::new(), terminal))
+}
+
 fn export(line: &str) -> Result<(ExportOptions, ConnectOptions), Error> {
     let cli = parse(&format!("esml-state export {line}")).unwrap();
     let terminal = Terminal::new(cli.terminal);
@@ -22,7 +28,7 @@ fn export(line: &str) -> Result<(ExportOptions, ConnectOptions), Error> {
         panic!("{line}");
     };
     let options = command.options.validated(&terminal)?;
-    Ok((options, command.connection.resolve(&Environment::new(), &terminal)?))
+    Ok((options, resolve(command.connection, &terminal)?))
 }
 
 fn import(line: &str) -> Result<(ImportOptions, ConnectOptions), Error> {
@@ -32,7 +38,7 @@ fn import(line: &str) -> Result<(ImportOptions, ConnectOptions), Error> {
         panic!("{line}");
     };
     let options = command.options.validated()?;
-    Ok((options, command.connection.resolve(&Environment::new(), &terminal)?))
+    Ok((options, resolve(command.connection, &terminal)?))
 }
 
 #[test]

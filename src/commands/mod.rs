@@ -10,10 +10,10 @@ pub mod reveal;
 
 mod compatibility;
 mod failure;
-mod interrupt;
+pub(crate) mod interrupt;
 mod open_job;
 pub(crate) mod options;
-mod question;
+pub(crate) mod question;
 mod selection;
 mod session;
 

@@ -5,7 +5,7 @@ use crate::terminal::{PromptError, Terminal, TerminalStateGuard};
 
 /// Asks the user on a separate thread, so that a signal ends the question and the terminal is restored. Commands that ask
 /// refuse to run without a terminal, so a question without an answer was interrupted.
-pub(super) async fn ask<T: Send + 'static>(
+pub(crate) async fn ask<T: Send + 'static>(
     terminal: &Terminal,
     question: impl FnOnce(&Terminal) -> Result<T, PromptError> + Send + 'static,
 ) -> Result<T> {

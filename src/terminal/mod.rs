@@ -10,4 +10,4 @@ mod progress;
 mod prompt;
 
 pub use output::{GLOBAL_OPTIONS, Sink, Stage, Streams, Terminal, TerminalOptions, Verbosity};
-pub use prompt::{PromptError, TerminalStateGuard, exit_on_signal};
+pub use prompt::{PromptError, TerminalStateGuard};

@@ -1,18 +1,14 @@
 //! Questions to the user, on stderr.
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use console::Term;
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use dialoguer::{Confirm, FuzzySelect, Input, Password};
-use tokio::sync::oneshot;
 
 use crate::terminal::output::Terminal;
 use crate::util::format::{escape, wrapped};
-use crate::util::process::Signals;
 use crate::util::secret::Secret;
 
 /// The maximum width of a paragraph, in columns.
@@ -141,11 +137,13 @@ impl Terminal {
     }
 }
 
-/// Restores the settings of the terminal when it is dropped, also after an abandoned question.
+/// Restores the settings of the terminal when it is dropped, also after an abandoned question. On Windows, the console resets
+/// them when the process ends.
 #[derive(Debug)]
 pub struct TerminalStateGuard {
     terminal: Terminal,
-    settings: Settings,
+    #[cfg(unix)]
+    settings: Option<rustix::termios::Termios>,
 }
 
 impl TerminalStateGuard {
@@ -153,70 +151,25 @@ impl TerminalStateGuard {
     pub fn new(terminal: &Terminal) -> Self {
         Self {
             terminal: terminal.clone(),
-            settings: Settings::read(),
+            #[cfg(unix)]
+            settings: rustix::termios::tcgetattr(std::io::stdin()).ok(),
         }
     }
 }
 
 impl Drop for TerminalStateGuard {
     fn drop(&mut self) {
-        self.settings.restore();
+        #[cfg(unix)]
+        if let Some(settings) = &self.settings {
+            use rustix::termios::{OptionalActions, tcsetattr};
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, settings);
+        }
         self.terminal.abandon_question();
     }
-}
-
-/// Until the returned value is dropped, a signal restores the echo of the terminal, which a password prompt turns off, and
-/// ends the process. For prompts before a command runs, which handles signals itself. A separate thread waits for the signals,
-/// because the prompt blocks. `None` if that is not possible; the prompt works without it.
-pub fn exit_on_signal() -> Option<oneshot::Sender<()>> {
-    let settings = Settings::read();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let (ready, listening) = mpsc::channel();
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build().ok()?;
-    thread::spawn(move || {
-        runtime.block_on(async {
-            let signals = Signals::listen();
-            let _ = ready.send(());
-            let Ok(mut signals) = signals else {
-                return;
-            };
-            let signal = tokio::select! {
-                signal = signals.next() => signal,
-                _ = stopped => return,
-            };
-            settings.restore();
-            let _ = Term::stderr().write_line("");
-            std::process::exit(signal as i32)
-        });
-    });
-    let _ = listening.recv();
-    Some(stop)
 }
 
 /// Discards what was typed but not read. On Windows, there is no safe interface for this.
 fn discard_input() {
     #[cfg(unix)]
     let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
-}
-
-/// The settings of the terminal. On Windows, the console resets them when the process ends.
-#[derive(Debug)]
-struct Settings(#[cfg(unix)] Option<rustix::termios::Termios>);
-
-impl Settings {
-    fn read() -> Self {
-        Self(
-            #[cfg(unix)]
-            rustix::termios::tcgetattr(std::io::stdin()).ok(),
-        )
-    }
-
-    fn restore(&self) {
-        #[cfg(unix)]
-        if let Some(settings) = &self.0 {
-            use rustix::termios::{OptionalActions, tcsetattr};
-            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, settings);
-        }
-    }
 }

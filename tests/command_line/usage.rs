@@ -124,7 +124,7 @@ fn address_without_a_scheme_is_suggested_with_https() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         stderr(&output),
-        "error: --url has no scheme\nhint: add https:// or http://, as in `--url https://localhost:9200`\n"
+        "error: --url has no scheme\nhint: add https:// or http://, as in `https://localhost:9200`\n"
     );
     let with_password = run(&["export", "a", "--url", "elastic:s3cr3t@localhost:9200"]);
     assert!(!stderr(&with_password).contains("s3cr3t"));

@@ -153,10 +153,10 @@ fn setting_that_contradicts_the_url_is_named() {
         run
     };
     with("ada:p%40ss", &["--password", "p@ss:w/rd"])
-        .expect_stderr("user:password@ in --url cannot be used with --password:");
+        .expect_stderr("the credential in --url cannot be used with --password:");
     with("ada:p%40ss", &["--password-file", "password"])
-        .expect_stderr("user:password@ in --url cannot be used with --password-file:");
-    with("ada", &["--username", "ada"]).expect_stderr("the user name in --url cannot be used with --username:");
+        .expect_stderr("the credential in --url cannot be used with --password-file:");
+    with("ada", &["--username", "ada"]).expect_stderr("the credential in --url cannot be used with --username:");
     with("ada", &["--password", "p@ss:w/rd", "--api-key", "a:b"])
-        .expect_stderr("the user name in --url cannot be used with --api-key:");
+        .expect_stderr("the credential in --url cannot be used with --api-key:");
 }

@@ -170,7 +170,7 @@ fn options_of_a_single_cluster_cannot_be_used_with_from() {
     let without_scheme = Binary::new()
         .run(["copy", JOB, "--to", "localhost:9200", "--yes"])
         .expect(2);
-    without_scheme.expect_stderr("as in `--to https://localhost:9200`");
+    without_scheme.expect_stderr("as in `https://localhost:9200`");
 }
 
 #[test]
