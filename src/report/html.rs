@@ -8,17 +8,15 @@ use sha2::{Digest, Sha256};
 
 use super::axis;
 use super::page::{
-    Block, Cell, Column, Gauge, Histogram, Mark, Period, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text,
-    TextStyle, Tile, TimeColumns, documents, scaled, severity,
+    Block, Cell, Column, Histogram, Mark, Period, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text, TextStyle,
+    TimeColumns, documents, scaled, severity,
 };
 use crate::util::format::{count, escape};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Length and thickness of a gauge, and the length of the longest bar in a table.
-const GAUGE: u64 = 240;
-const THICKNESS: u64 = 10;
-const BAR: u64 = GAUGE / 2;
+/// Length of the longest bar in a table.
+const BAR: u64 = 120;
 
 /// Where the bars of a histogram are within `histogram.html`, in pixels.
 const HEIGHT: f64 = 160.0;
@@ -56,7 +54,7 @@ fn section((number, section): (usize, &Section)) -> String {
         "" => "<section>".to_owned(),
         title => format!("<section aria-labelledby=\"s{number}\">\n<h2 id=\"s{number}\">{title}</h2>"),
     };
-    let is_fact = |block: &Block| matches!(block, Block::Fact(..) | Block::Gauge(..));
+    let is_fact = |block: &Block| matches!(block, Block::Fact(..));
     // Adjacent facts become one list.
     let groups = section.blocks.chunk_by(|a, b| is_fact(a) == is_fact(b));
     let groups = groups.map(|group| match group.first().is_some_and(is_fact) {
@@ -72,8 +70,6 @@ fn block(block: &Block) -> String {
             let lines: String = lines.iter().map(|line| format!("<dd>{}</dd>", text(line))).collect();
             format!("<dt>{}</dt>{lines}\n", escape_html(label))
         }
-        Block::Gauge(label, bar, words) => format!("<dt>{label}</dt><dd>{} {}</dd>\n", gauge(*bar), text(words)),
-        Block::Tiles(tiles) => list("dl", " class=\"tiles\"", tiles.iter().map(tile)),
         Block::Table(data) => table(data),
         Block::Histogram(title, data, periods) => histogram(title, data, periods),
         Block::SwimLanes(title, data) => swim_lanes(title, data),
@@ -103,11 +99,6 @@ fn text(text: &Text) -> String {
     text.0.iter().map(piece).collect()
 }
 
-fn tile(Tile(label, value, note): &Tile) -> String {
-    let (value, note) = (text(value), escape_html(note));
-    format!("<div><dt>{label}</dt><dd class=\"value\">{value}</dd><dd class=\"note\">{note}</dd></div>\n")
-}
-
 fn mark(Mark(style, word, about): &Mark) -> String {
     let ((class, _), text) = (style.names(), text(about));
     format!("<li><span class=\"word {class}\">{word}</span> <span>{text}</span></li>\n")
@@ -121,8 +112,8 @@ fn table(table: &Table) -> String {
         let (number, folded) = (count(folded.len() as u64), rows(table, folded));
         html += &format!("<details><summary>{number} more</summary>\n{folded}</details>\n");
     }
-    let notes = table.notes(table.rows.len());
-    html.extend(notes.map(|note| format!("<p class=\"faint\">{}</p>\n", escape_html(&note))));
+    let note = table.note(table.rows.len());
+    html.extend(note.map(|note| format!("<p class=\"faint\">{}</p>\n", escape_html(&note))));
     html
 }
 
@@ -150,7 +141,7 @@ fn rows(table: &Table, rows: &[Vec<Cell>]) -> String {
         };
         let data = match data {
             Cell::Text(words) => text(words),
-            Cell::Bar(value, largest) => bars("bar", BAR, 2, &[("plot", scaled(*value, *largest, BAR))]),
+            Cell::Bar(value, largest) => bar(scaled(*value, *largest, BAR)),
         };
         format!("<td{}{title}>{data}</td>", class(*column))
     };
@@ -159,25 +150,15 @@ fn rows(table: &Table, rows: &[Vec<Cell>]) -> String {
     format!("<div class=\"scroll\"><table>\n{head}<tbody>\n{rows}</tbody></table></div>\n")
 }
 
-fn gauge(Gauge(style, part, whole): Gauge) -> String {
-    let (class, _) = style.or(TextStyle::Plot).names();
-    let filled = scaled(part, whole, GAUGE);
-    bars("gauge", GAUGE, 5, &[("track", GAUGE), (class, filled)])
-}
-
-/// Overlapping bars, each with a class and a length. Sizes are attributes, since the policy forbids inline styles.
-fn bars(class: &str, width: u64, radius: u64, bars: &[(&str, u64)]) -> String {
-    let bar = |(class, length): &(&str, u64)| {
-        format!("<rect class=\"{class}\" width=\"{length}\" height=\"{THICKNESS}\" rx=\"{radius}\"/>")
-    };
-    let size = format!("viewBox=\"0 0 {width} {THICKNESS}\" width=\"{width}\" height=\"{THICKNESS}\"");
-    let bars: String = bars.iter().map(bar).collect();
-    format!("<svg class=\"{class}\" {size} aria-hidden=\"true\">{bars}</svg>")
+/// A horizontal bar. Sizes are attributes, since the policy forbids inline styles.
+fn bar(length: u64) -> String {
+    let bar = format!("<rect class=\"plot\" width=\"{length}\" height=\"10\" rx=\"2\"/>");
+    format!("<svg class=\"bar\" width=\"{BAR}\" height=\"10\" aria-hidden=\"true\">{bar}</svg>")
 }
 
 /// An SVG plot with a label for screen readers.
 fn histogram(title: &str, histogram: &Histogram, periods: &[Period]) -> String {
-    let (highest, columns) = (histogram.highest().max(1), histogram.columns());
+    let (highest, columns) = (histogram.highest().max(1), histogram.columns);
     let bars = histogram.counts.iter().enumerate().filter(|(_, value)| **value > 0);
     let bars = bars.map(|(at, value)| {
         // At least a pixel, so that a single document is visible.
@@ -212,7 +193,7 @@ fn key(class: &str, text: &str) -> String {
 
 /// An SVG plot for each lane, with its highest score as a label for screen readers.
 fn swim_lanes(title: &str, swim: &SwimLanes) -> String {
-    let columns = swim.columns();
+    let columns = swim.columns;
     let name = |score| SEVERITIES[severity(score)].1.names().0;
     let lane = |(label, scores): &(Text, Vec<Option<u8>>)| {
         let cells = scores

@@ -27,10 +27,6 @@ pub(crate) struct Section {
 pub(crate) enum Block {
     /// A label with at least one line.
     Fact(String, Vec<Text>),
-    /// A label, a bar, and a text with the numbers.
-    Gauge(&'static str, Gauge, Text),
-    /// The most important numbers.
-    Tiles(Vec<Tile>),
     Table(Table),
     /// A title, counts over time, and the periods that HTML marks in them.
     Histogram(&'static str, Histogram, Vec<Period>),
@@ -43,14 +39,6 @@ pub(crate) enum Block {
     /// A title with preformatted lines, which HTML folds.
     Details(&'static str, String),
 }
-
-/// A part of a whole, as a bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gauge(pub(crate) TextStyle, pub(crate) u64, pub(crate) u64);
-
-/// A label, a number and a note.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tile(pub(crate) &'static str, pub(crate) Text, pub(crate) String);
 
 /// A table. Rows after the first `shown` are folded in HTML and omitted in text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,8 +53,6 @@ pub(crate) struct Table {
     pub(super) more: u64,
     /// Printed after the number of omitted rows.
     pub(super) left_out: &'static str,
-    /// Printed below the table.
-    pub(crate) note: String,
 }
 
 /// What a column of a table contains.
@@ -90,29 +76,27 @@ pub(crate) enum Cell {
 /// Numbers of documents over time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Histogram {
-    /// Start of the first column.
-    pub(crate) from: EpochMillis,
-    /// Width of each column.
-    pub(crate) column_millis: u64,
+    #[serde(flatten)]
+    pub(crate) columns: TimeColumns,
     pub(crate) counts: Vec<u64>,
 }
 
 /// Anomaly scores over time: the name of each lane, and its highest score in each column, from 0 to 100.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SwimLanes {
-    /// Start of the first column.
-    pub(crate) from: EpochMillis,
-    /// Width of each column.
-    pub(crate) column_millis: u64,
+    pub(crate) columns: TimeColumns,
     pub(crate) lanes: Vec<(Text, Vec<Option<u8>>)>,
 }
 
 /// The columns of a plot.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct TimeColumns {
-    from: EpochMillis,
-    column_millis: u64,
-    pub(super) number: usize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct TimeColumns {
+    /// Start of the first column.
+    pub(crate) from: EpochMillis,
+    /// Width of each column.
+    pub(crate) column_millis: u64,
+    #[serde(skip)]
+    pub(crate) number: usize,
 }
 
 /// The severities of anomalies by their lowest scores, as in Kibana.
@@ -229,13 +213,11 @@ impl Table {
         self
     }
 
-    /// The notes below the table if only the first `shown` rows are printed.
-    pub(super) fn notes(&self, shown: usize) -> impl Iterator<Item = String> {
+    /// The note below the table if only the first `shown` rows are printed.
+    pub(super) fn note(&self, shown: usize) -> Option<String> {
         let more = self.rows.len().saturating_sub(shown) as u64 + self.more;
         let hint = if self.left_out.is_empty() { "" } else { "; " };
-        let left_out = (more > 0).then(|| format!("{} more{hint}{}", count(more), self.left_out));
-        let note = Some(self.note.clone()).filter(|note| !note.is_empty());
-        left_out.into_iter().chain(note)
+        (more > 0).then(|| format!("{} more{hint}{}", count(more), self.left_out))
     }
 
     pub(super) fn has_titles(&self) -> bool {
@@ -252,43 +234,33 @@ impl<T: Into<Text>> From<T> for Cell {
 impl Histogram {
     /// The largest count and the width of a column, as text.
     pub(super) fn scale(&self) -> String {
-        format!("up to {} per {}", documents(self.highest()), self.columns().width())
+        format!("up to {} per {}", documents(self.highest()), self.columns.width())
     }
 
     pub(super) fn highest(&self) -> u64 {
         self.counts.iter().copied().max().unwrap_or(0)
-    }
-
-    pub(super) fn columns(&self) -> TimeColumns {
-        let (from, column_millis, number) = (self.from, self.column_millis, self.counts.len());
-        TimeColumns {
-            from,
-            column_millis,
-            number,
-        }
     }
 }
 
 impl SwimLanes {
     /// What a column contains, as text.
     pub(super) fn scale(&self) -> String {
-        format!("highest anomaly score per {}", self.columns().width())
-    }
-
-    pub(super) fn columns(&self) -> TimeColumns {
-        let (from, column_millis) = (self.from, self.column_millis);
-        let number = self.lanes.iter().map(|(_, scores)| scores.len()).max().unwrap_or(0);
-        TimeColumns {
-            from,
-            column_millis,
-            number,
-        }
+        format!("highest anomaly score per {}", self.columns.width())
     }
 }
 
 impl TimeColumns {
     fn width(&self) -> String {
         duration(Duration::from_millis(self.column_millis))
+    }
+
+    /// Half as many columns, each of which replaces two adjacent ones.
+    pub(super) fn merged(self) -> Self {
+        Self {
+            column_millis: self.column_millis.saturating_mul(2),
+            number: self.number.div_ceil(2),
+            ..self
+        }
     }
 
     /// The times at the start and at the end of all columns.
@@ -344,10 +316,6 @@ impl TextStyle {
             Self::Critical => ("critical", "203"),
         }
     }
-
-    pub(super) fn or(self, other: Self) -> Self {
-        if self == Self::Plain { other } else { self }
-    }
 }
 
 impl Text {
@@ -380,7 +348,8 @@ impl Text {
     /// The same text with `style` for the pieces that have none.
     pub(crate) fn or_style(&self, style: TextStyle) -> Self {
         let mut text = self.clone();
-        text.0.iter_mut().for_each(|(own, _)| *own = own.or(style));
+        let plain = text.0.iter_mut().filter(|(own, _)| *own == TextStyle::Plain);
+        plain.for_each(|(own, _)| *own = style);
         text
     }
 }

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::Column::{Flexible, Numbers, Words};
 use super::{
-    Block, Cell, Gauge, Histogram, Period, RenderOptions, ReportPage, Section, Table, Text, TextStyle, render_html,
-    render_text,
+    Block, Cell, Histogram, Period, RenderOptions, ReportPage, Section, Table, Text, TextStyle, TimeColumns,
+    render_html, render_text,
 };
 use crate::util::timestamp::EpochMillis;
 
@@ -39,10 +39,7 @@ fn at_width(width: usize, sheet: &ReportPage) -> String {
 fn table(rows: usize) -> Table {
     let row = |n: usize| vec![Cell::from(format!("row {n} {}", "x".repeat(60))), n.to_string().into()];
     let table = Table::new(&[(Flexible, "name"), (Numbers, "n")], (0..rows).map(row));
-    Table {
-        note: "A note.".to_owned(),
-        ..table.shortened(2, 1000, "see elsewhere")
-    }
+    table.shortened(2, 1000, "see elsewhere")
 }
 
 #[test]
@@ -60,24 +57,12 @@ fn facts_without_value_are_omitted_and_long_labels_have_their_own_line() {
 }
 
 #[test]
-fn a_gauge_has_two_lines_if_one_is_too_short() {
-    let page = narrow(&sheet(|section| {
-        let (gauge, text) = (Gauge(TextStyle::Good, 1, 4), "25% of the available memory".into());
-        section.push(Block::Gauge("memory", gauge, text));
-    }));
-    assert_eq!(
-        page,
-        "Title\nSection\n  memory                ██████░░░░░░░░░░░░░░░░░░\n                        25% of the available memory\n"
-    );
-}
-
-#[test]
 fn omitted_rows_are_reported() {
     let page = narrow(&sheet(|section| section.push(Block::Table(table(5)))));
     let lines: Vec<&str> = page.lines().skip(2).collect();
     assert!(lines.iter().all(|line| line.chars().count() <= 60), "{page}");
     assert!(lines[1].contains('…') && lines[1].ends_with('0'), "{page}");
-    assert_eq!(lines[3..], ["  1,003 more; see elsewhere", "  A note."]);
+    assert_eq!(lines[3..], ["  1,003 more; see elsewhere"]);
     let document = render_html(&sheet(|section| section.push(Block::Table(table(5)))));
     assert!(document.contains("<summary>3 more</summary>") && document.contains("1,000 more; see elsewhere"));
 }
@@ -173,8 +158,11 @@ fn histogram() -> Block {
         text: "<b>release</b>".to_owned(),
     };
     let histogram = Histogram {
-        from: EpochMillis(0),
-        column_millis: 86_400_000,
+        columns: TimeColumns {
+            from: EpochMillis(0),
+            column_millis: 86_400_000,
+            number: 4,
+        },
         counts: vec![1, 0, 8, 4],
     };
     let periods = vec![

@@ -6,8 +6,8 @@ use console::{Style, measure_text_width, truncate_str};
 
 use super::page::TextStyle::{Bad, Faint, Good, Plain, Plot, Strong};
 use super::page::{
-    Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text, TextStyle,
-    Tile, TimeColumns, scaled, severity,
+    Block, Cell, Column, Histogram, Mark, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text, TextStyle,
+    TimeColumns, scaled, severity,
 };
 use crate::util::format::escape;
 
@@ -16,15 +16,11 @@ const INDENT: usize = 2;
 const VALUES: usize = INDENT + 22;
 /// Pages with fewer columns print values below their labels.
 const NARROW: usize = 60;
-/// Columns between those of a table, and between tiles.
+/// Columns between those of a table.
 const TABLE_GAP: usize = 2;
-const TILE_GAP: usize = 3;
 /// Minimum width of a flexible column.
 const MIN_COLUMN: usize = 12;
-/// Width of the tiles if the width of the output is not known.
-const DEFAULT_WIDTH: usize = 80;
-/// Width of a gauge, and of the longest bar in a table.
-const GAUGE: u64 = 24;
+/// Width of the longest bar in a table.
 const BAR: u64 = 16;
 /// Lines of a histogram.
 const HISTOGRAM_ROWS: usize = 4;
@@ -102,10 +98,6 @@ impl RenderOptions {
                 let lines = lines.iter().flat_map(|line| self.wrap(line, self.values()));
                 at_column(self.values(), indented(Faint, label), lines)
             }
-            Block::Gauge(label, gauge, text) => {
-                at_column(self.values(), indented(Faint, label), self.gauge(*gauge, text))
-            }
-            Block::Tiles(tiles) => self.tiles(tiles),
             Block::Table(table) => self.table(table),
             Block::Histogram(title, histogram, _) => self.histogram(title, histogram.clone()),
             Block::SwimLanes(title, lanes) => self.swim_lanes(title, lanes.clone()),
@@ -127,41 +119,6 @@ impl RenderOptions {
         at_column(INDENT, Text::default(), self.wrap(text, INDENT))
     }
 
-    /// A bar, with the text beside it or, if the line is too short, below it.
-    fn gauge(self, Gauge(style, part, whole): Gauge, text: &Text) -> Vec<Text> {
-        let filled = horizontal_bar(part, whole, GAUGE, self.unicode);
-        let rest = (GAUGE as usize).saturating_sub(filled.chars().count());
-        let [open, empty, close] = if self.unicode { ["", "░", ""] } else { ["[", "-", "]"] };
-        let bar = Text::from(open).then(style.or(Plot), filled);
-        let bar = bar.then(Faint, empty.repeat(rest)).join(close.into());
-        let beside = bar.clone().join("  ".into()).join(text.clone());
-        match self.width.is_none_or(|width| self.values() + beside.width() <= width) {
-            true => vec![beside],
-            false => [vec![bar], self.wrap(text, self.values())].concat(),
-        }
-    }
-
-    /// Tiles of three lines, as many side by side as fit.
-    fn tiles(self, tiles: &[Tile]) -> Vec<Text> {
-        let room = self.width.unwrap_or(DEFAULT_WIDTH);
-        let mut rows: Vec<[Text; 3]> = Vec::new();
-        for Tile(label, value, note) in tiles {
-            let value = value.or_style(Strong);
-            let [label, note] = [*label, note].map(|text| Text::styled(Faint, text));
-            let lines = [label, value, note];
-            let width = lines.iter().map(Text::width).max().unwrap_or(0);
-            let fits = |row: &[Text; 3]| row[0].width() + width <= room;
-            if !rows.last().is_some_and(fits) {
-                rows.push([0; 3].map(|_| Text::default().pad(INDENT)));
-            }
-            for (row, line) in rows.iter_mut().last().into_iter().flatten().zip(lines) {
-                let end = row.width() + width + TILE_GAP;
-                *row = take(row).join(line).pad(end);
-            }
-        }
-        rows.join(&Text::default())
-    }
-
     /// Columns are as wide as their widest cell. Flexible ones are truncated if the line would be too long. If it still is,
     /// or if the page is narrow, each row becomes a list of facts.
     fn table(self, table: &Table) -> Vec<Text> {
@@ -174,15 +131,15 @@ impl RenderOptions {
         let titles = table.has_titles().then(|| titles.collect());
         let rows = table.rows.iter().take(shown).map(|row| row.iter().map(cell).collect());
         let rows: Vec<Vec<Text>> = titles.into_iter().chain(rows).collect();
-        let notes = table.notes(shown).map(|note| Text::styled(Faint, note));
-        let notes = notes.flat_map(|note| self.paragraph(&note));
+        let note = table.note(shown).map(|note| Text::styled(Faint, note));
+        let note = note.iter().flat_map(|note| self.paragraph(note));
         let widths = widths(&table.columns, &rows, self.width.filter(|_| !self.is_narrow()));
         let width = INDENT + widths.iter().map(|width| width + TABLE_GAP).sum::<usize>() - TABLE_GAP;
         if self.width.is_some_and(|page| page < width) {
             let is_continued = |_: &Vec<Cell>, next: &Vec<Cell>| next.first() == Some(&"".into());
             let rows = table.rows.get(..shown).unwrap_or(&table.rows).chunk_by(is_continued);
             let lists = rows.flat_map(|rows| self.rows_as_list(&table.columns, rows));
-            return lists.chain(notes).collect();
+            return lists.chain(note).collect();
         }
         let line = |row: Vec<Text>| {
             let cells = table.columns.iter().zip(row).zip(&widths);
@@ -194,7 +151,7 @@ impl RenderOptions {
                 line.pad(start).join(cell).pad(end + TABLE_GAP)
             })
         };
-        rows.into_iter().map(line).chain(notes).collect()
+        rows.into_iter().map(line).chain(note).collect()
     }
 
     /// The first cell of a row, and below it the others with their titles. Bars are left out. Rows without a first cell
@@ -224,18 +181,17 @@ impl RenderOptions {
     /// The counts above, the time below. Adjacent columns are merged until all fit.
     fn histogram(self, title: &str, mut histogram: Histogram) -> Vec<Text> {
         let room = self.width.map(|width| width.saturating_sub(INDENT).max(1));
-        while room.is_some_and(|room| histogram.counts.len() > room) {
+        while room.is_some_and(|room| histogram.columns.number > room) {
             histogram.counts = histogram.counts.chunks(2).map(|pair| pair.iter().sum()).collect();
-            histogram.column_millis = histogram.column_millis.saturating_mul(2);
+            histogram.columns = histogram.columns.merged();
         }
-        let width = histogram.counts.len();
         let title = format!("{title}: {}", histogram.scale());
         let mut lines = self.paragraph(&Text::styled(Faint, title));
         let bars = vertical_bars(&histogram.counts, HISTOGRAM_ROWS, self.unicode);
         lines.extend(bars.iter().map(|bar| indented(Plot, bar)));
         let rule = if self.unicode { "─" } else { "-" };
-        lines.push(indented(Faint, &rule.repeat(width)));
-        lines.extend(self.range(INDENT, histogram.columns(), width));
+        lines.push(indented(Faint, &rule.repeat(histogram.columns.number)));
+        lines.extend(self.range(INDENT, histogram.columns));
         lines
     }
 
@@ -243,14 +199,12 @@ impl RenderOptions {
     /// fit.
     fn swim_lanes(self, title: &str, mut swim: SwimLanes) -> Vec<Text> {
         let room = self.width.map(|width| width.saturating_sub(self.values()).max(1));
-        while room.is_some_and(|room| swim.lanes.iter().any(|(_, scores)| scores.len() > room)) {
+        while room.is_some_and(|room| swim.columns.number > room) {
             for (_, scores) in &mut swim.lanes {
-                *scores = scores
-                    .chunks(2)
-                    .map(|pair| pair.iter().copied().max().flatten())
-                    .collect();
+                let pairs = scores.chunks(2);
+                *scores = pairs.map(|pair| pair.iter().copied().max().flatten()).collect();
             }
-            swim.column_millis = swim.column_millis.saturating_mul(2);
+            swim.columns = swim.columns.merged();
         }
         let mut lines = self.paragraph(&Text::styled(Faint, format!("{title}: {}", swim.scale())));
         let blocks = if self.unicode { LANE } else { LANE_ASCII };
@@ -266,28 +220,24 @@ impl RenderOptions {
             let label = label.truncate(room, self.unicode);
             lines.extend(at_column(self.values(), label, [bar]));
         }
-        let columns = swim.columns();
-        lines.extend(self.range(self.values(), columns, columns.number));
-        let legend = SEVERITIES
-            .iter()
-            .zip(blocks)
-            .fold(Text::default(), |legend, ((lowest, style), block)| {
-                legend
-                    .then(*style, block)
-                    .then(Faint, format!(" {} {lowest}  ", style.names().0))
-            });
+        lines.extend(self.range(self.values(), swim.columns));
+        let mut legend = Text::default();
+        for ((lowest, style), block) in SEVERITIES.iter().zip(blocks) {
+            let name = format!(" {} {lowest}  ", style.names().0);
+            legend = legend.then(*style, block).then(Faint, name);
+        }
         lines.extend(self.paragraph(&legend));
         lines
     }
 
     /// The times at both ends of a plot, below each other on a narrow page.
-    fn range(self, column: usize, columns: TimeColumns, width: usize) -> Vec<Text> {
+    fn range(self, column: usize, columns: TimeColumns) -> Vec<Text> {
         let [from, to] = columns.range().map(|time| time.to_string());
         if self.is_narrow() {
             return vec![indented(Faint, &from), indented(Faint, &format!("to {to}"))];
         }
         let from = Text::default().pad(column).then(Faint, from);
-        let end = (column + width).max(from.width() + INDENT + to.len());
+        let end = (column + columns.number).max(from.width() + INDENT + to.len());
         vec![from.pad(end - to.len()).then(Faint, to)]
     }
 
@@ -323,10 +273,7 @@ impl RenderOptions {
 
 /// Whether an empty line separates the block from others.
 fn is_separate(block: &Block) -> bool {
-    matches!(
-        block,
-        Block::Tiles(_) | Block::Table(_) | Block::Histogram(..) | Block::SwimLanes(..)
-    )
+    matches!(block, Block::Table(_) | Block::Histogram(..) | Block::SwimLanes(..))
 }
 
 fn indented(style: TextStyle, text: &str) -> Text {

@@ -49,7 +49,7 @@ pub(crate) enum Content<'a> {
 /// A kind of document and the contents of its members. Paths are separated by spaces.
 #[derive(Debug)]
 pub(crate) struct DocumentKind {
-    pub(super) part: ArchivePart,
+    pub(crate) part: ArchivePart,
     /// Members with [`Content::Kept`].
     pub(super) kept: &'static str,
     /// Other members: content, label in reports (empty if they are not reported) and paths.
@@ -57,6 +57,19 @@ pub(crate) struct DocumentKind {
     /// The content of unknown members.
     others: Content<'static>,
 }
+
+const DETECTOR_DESCRIPTION: &str = "analysis_config.detectors.detector_description";
+const CATEGORIZATION_FILTERS: &str = "analysis_config.categorization_filters";
+const CATEGORIZATION_ANALYZER: &str = "analysis_config.categorization_analyzer";
+/// The values of a detector's fields.
+const FIELD_VALUES: &str = "by_field_value over_field_value partition_field_value";
+/// Values of fields only in results.
+const OTHER_FIELD_VALUES: &str = "correlated_by_field_value influencer_field_value causes.by_field_value \
+    causes.over_field_value causes.partition_field_value causes.correlated_by_field_value \
+    influencers.influencer_field_values partition_scores.partition_field_value";
+/// Coordinates, which are metrics.
+const COORDINATES: &str = "geo_results.typical_point geo_results.actual_point causes.geo_results.typical_point \
+    causes.geo_results.actual_point";
 
 pub(crate) static CONFIGURATION: DocumentKind = DocumentKind {
     part: ArchivePart::Configuration,
@@ -75,21 +88,9 @@ pub(crate) static CONFIGURATION: DocumentKind = DocumentKind {
         (FreeText, "job description", "description"),
         (Kept, "job groups", "groups"),
         (FreeText, "custom settings", "custom_settings"),
-        (
-            FreeText,
-            "detector descriptions",
-            "analysis_config.detectors.detector_description",
-        ),
-        (
-            KeptText,
-            "categorization filters",
-            "analysis_config.categorization_filters",
-        ),
-        (
-            KeptText,
-            "categorization analyzer",
-            "analysis_config.categorization_analyzer",
-        ),
+        (FreeText, "detector descriptions", DETECTOR_DESCRIPTION),
+        (KeptText, "categorization filters", CATEGORIZATION_FILTERS),
+        (KeptText, "categorization analyzer", CATEGORIZATION_ANALYZER),
         (ValueList, "model plot terms", "model_plot_config.terms"),
         (OtherValue, "datafeed authorization", "datafeed_config.authorization"),
         (Kept, "index names", "datafeed_config.indices datafeed_config.indexes"),
@@ -118,8 +119,7 @@ pub(crate) static ANNOTATION: DocumentKind = DocumentKind {
     members: &[
         (FreeText, ANNOTATIONS_OF_PEOPLE, "annotation"),
         (OtherValue, "annotation authors", "create_username modified_username"),
-        (ValueOfNamedField, "", "partition_field_value"),
-        (ValueOfNamedField, "", "over_field_value by_field_value"),
+        (ValueOfNamedField, "", FIELD_VALUES),
         (Number, "", "detector_index"),
     ],
     others: FreeText,
@@ -143,8 +143,11 @@ pub(crate) static CATEGORY: DocumentKind = DocumentKind {
         (Message, "categorized messages", "examples"),
         (Pattern, "", "regex grok_pattern"),
         (ValueOfNamedField, "", "partition_field_value"),
-        (Number, "", "category_id max_matching_length"),
-        (Number, "", "num_matches preferred_to_categories"),
+        (
+            Number,
+            "",
+            "category_id max_matching_length num_matches preferred_to_categories",
+        ),
     ],
     others: OtherValue,
 };
@@ -178,37 +181,12 @@ pub(crate) static RESULT: DocumentKind = DocumentKind {
            categorized_doc_count total_category_count frequent_category_count rare_category_count dead_category_count \
            failed_category_count categorization_status output_memory_allocator_bytes",
     members: &[
-        (
-            ValueOfNamedField,
-            "",
-            "by_field_value over_field_value partition_field_value",
-        ),
-        (
-            ValueOfNamedField,
-            "",
-            "correlated_by_field_value influencer_field_value",
-        ),
-        (ValueOfNamedField, "", "causes.by_field_value causes.over_field_value"),
-        (
-            ValueOfNamedField,
-            "",
-            "causes.partition_field_value causes.correlated_by_field_value",
-        ),
-        (ValueOfNamedField, "", "influencers.influencer_field_values"),
-        (ValueOfNamedField, "", "partition_scores.partition_field_value"),
+        (ValueOfNamedField, "", FIELD_VALUES),
+        (ValueOfNamedField, "", OTHER_FIELD_VALUES),
         (FreeText, "calendar events", "scheduled_events"),
         (KeptText, "forecast messages", "forecast_messages"),
-        // Coordinates are metrics.
-        (
-            KeptText,
-            "",
-            "model_feature geo_results.typical_point geo_results.actual_point",
-        ),
-        (
-            KeptText,
-            "",
-            "causes.geo_results.typical_point causes.geo_results.actual_point",
-        ),
+        (KeptText, "", "model_feature"),
+        (KeptText, "", COORDINATES),
     ],
     others: OtherValue,
 };

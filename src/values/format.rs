@@ -36,14 +36,16 @@ const FORMATS: [(ValueFormat, &str, Recognizer); 17] = [
     (ValueFormat::Ipv4, "IPv4 address", is_ipv4),
     (ValueFormat::Ipv6, "IPv6 address", is_ipv6),
     (ValueFormat::Mac, "MAC address", is_mac),
-    (ValueFormat::Uuid, "UUID", is_uuid_or_braced),
+    (ValueFormat::Uuid, "UUID", |value| {
+        is_uuid(value.trim_matches(['{', '}']))
+    }),
     (ValueFormat::Url, "URL", is_url),
     (ValueFormat::Iban, "account number (IBAN)", is_iban),
     (ValueFormat::Date, "date", is_date),
     (ValueFormat::Card, "card number", is_card),
     (ValueFormat::Phone, "phone number", is_phone),
     (ValueFormat::Path, "path", is_path),
-    (ValueFormat::Number, "number", is_number),
+    (ValueFormat::Number, "number", is_numeric),
     (ValueFormat::Hash, "hash", is_hash),
     (ValueFormat::Host, "host name", is_domain_name),
     (ValueFormat::User, "user name", NO_FORM),
@@ -126,18 +128,14 @@ pub(crate) fn is_email_address(text: &str) -> bool {
 
 /// Also requires that it only has the characters of RFC 5322 and of domains.
 fn is_email(value: &str) -> bool {
-    let symbol = |c: char| "!#$%&'*+/=?^_`{|}~.-".contains(c);
-    is_email_address(value)
-        && value.rsplit_once('@').is_some_and(|(name, domain)| {
-            name.chars().all(|c| c.is_alphanumeric() || symbol(c))
-                && (is_domain_name(domain) || domain.chars().all(|c| c.is_alphanumeric() || c == '.' || c == '-'))
-        })
+    let has_no_other = |c: char| c.is_alphanumeric() || "!#$%&'*+/=?^_`{|}~.-@".contains(c);
+    is_email_address(value) && value.chars().all(has_no_other)
 }
 
 /// Whether a value is an address with an optional port or prefix length.
 fn is_ipv4(value: &str) -> bool {
-    let (address, number) = value.split_once([':', '/']).unwrap_or((value, ""));
-    consists_of(number, u8::is_ascii_digit, b"") && address.parse::<Ipv4Addr>().is_ok()
+    let address = value.split([':', '/']).next().unwrap_or(value);
+    address.parse::<Ipv4Addr>().is_ok()
 }
 
 /// Whether a value is an address with an optional zone or prefix length.
@@ -158,11 +156,6 @@ fn is_mac(value: &str) -> bool {
 
 pub(crate) fn is_uuid(text: &str) -> bool {
     has_hex_groups(text, '-', &[8, 4, 4, 4, 12])
-}
-
-fn is_uuid_or_braced(value: &str) -> bool {
-    let inner = value.strip_prefix('{').and_then(|value| value.strip_suffix('}'));
-    is_uuid(inner.unwrap_or(value))
 }
 
 fn is_url(value: &str) -> bool {
@@ -239,7 +232,7 @@ fn is_phone(value: &str) -> bool {
 
 /// Whether a value is a date, with or without a time.
 fn is_date(value: &str) -> bool {
-    !is_number(value) && value.len() >= 8 && EpochMillis::of_document_text(value).is_some()
+    !is_numeric(value) && value.len() >= 8 && EpochMillis::of_document_text(value).is_some()
 }
 
 /// Whether a value is an absolute path, a path relative to a directory, or a path on a drive or share.
@@ -252,11 +245,6 @@ fn is_path(value: &str) -> bool {
     value.matches(' ').count() <= 2 && (rooted || drive || relative.any(|prefix| value.starts_with(prefix)))
 }
 
-/// Whether a value consists of digits with an optional sign, point and exponent.
-fn is_number(value: &str) -> bool {
-    consists_of(value, u8::is_ascii_digit, b"+-.eE") && value.parse::<f64>().is_ok()
-}
-
 /// Whether a value consists of digits with an optional minus sign and point.
 pub(crate) fn is_decimal(text: &str) -> bool {
     let text = text.strip_prefix('-').unwrap_or(text);
@@ -267,7 +255,7 @@ pub(crate) fn is_decimal(text: &str) -> bool {
 
 /// Whether a text is a number in any common notation.
 pub(crate) fn is_numeric(text: &str) -> bool {
-    is_decimal(text) || text.parse::<f64>().is_ok()
+    text.parse::<f64>().is_ok()
 }
 
 /// Whether a value consists of hexadecimal digits and has the length of a common hash.

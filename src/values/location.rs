@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::job::{Detector, JobConfig};
 
-/// A part of an archive that contains values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A part of an archive that contains values, in the order of reports and with its name in JSON documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ArchivePart {
     ModelState,
     CategorizerState,
+    Quantiles,
     Categories,
     Results,
     Inputs,
@@ -28,27 +32,6 @@ pub(crate) enum ValueSource<'a> {
     Filter(&'a str),
     /// A text with a label, such as the description of the job.
     Text(&'static str),
-}
-
-impl ArchivePart {
-    /// All parts in the order of reports, with their names in JSON documents.
-    pub(crate) const NAMES: [(Self, &'static str); 10] = [
-        (Self::ModelState, "model_state"),
-        (Self::CategorizerState, "categorizer_state"),
-        (Self::Categories, "categories"),
-        (Self::Results, "results"),
-        (Self::Inputs, "inputs"),
-        (Self::Annotations, "annotations"),
-        (Self::Notifications, "notifications"),
-        (Self::Calendars, "calendars"),
-        (Self::Filters, "filters"),
-        (Self::Configuration, "configuration"),
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        let named = Self::NAMES.iter().find(|(part, _)| *part == self);
-        named.map_or("", |(_, name)| name)
-    }
 }
 
 impl ValueSource<'_> {

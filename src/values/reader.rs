@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::documents::{
-    ANNOTATION, ANNOTATIONS_OF_PEOPLE, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, FILTER, JOB_USER,
-    NOTIFICATION, NamedFields, RESULT, SNAPSHOT,
+    ANNOTATIONS_OF_PEOPLE, CALENDAR, CONFIGURATION, Content, DocumentKind, FILTER, JOB_USER, NamedFields, SNAPSHOT,
 };
 use super::location::{ArchivePart, ValueSource};
 use crate::archive::{Contents, EntryKind};
@@ -54,13 +53,8 @@ fn as_autodetect_reads<'a>(leaf: &'a Leaf<'_>) -> Cow<'a, str> {
 
 /// Passes the values of an annotation, notification, category definition or result. Returns false if the document is not
 /// complete JSON.
-pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visit<'_>) -> bool {
-    let document = match part {
-        ArchivePart::Annotations => &ANNOTATION,
-        ArchivePart::Notifications => &NOTIFICATION,
-        ArchivePart::Results => &RESULT,
-        _ => &CATEGORY,
-    };
+pub(crate) fn document_values(document: &DocumentKind, source: &[u8], visit: &mut Visit<'_>) -> bool {
+    let part = document.part;
     let (mut annotation, mut by_job) = (None, false);
     let mut named = NamedFields::of(source);
     let complete = for_each_leaf(source, &mut |leaf| {

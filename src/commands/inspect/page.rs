@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::facts::{CategoryFacts, PatternFacts, PatternKind, Report};
+use super::facts::{CategoryFacts, PatternFacts, Report};
 use super::results::results;
 use super::rules::describe_rule;
 use super::timeline::{messages, periods, to_the_minute};
 use super::values::{self, ValuesFacts};
-use crate::archive::Contents;
 use crate::commands::compatibility::Requirement;
 use crate::job::{Detector, Snapshot};
-use crate::json::{RawObject, indented, unquoted};
+use crate::json::{indented, unquoted};
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Bad, Caution, Faint, Good, Plain};
-use crate::report::{Block, Cell, Gauge, Mark, ReportPage, Section, Table, Text, TextStyle, Tile};
+use crate::report::{Block, Cell, Mark, ReportPage, Section, Table, Text};
 use crate::util::format::{amount, bytes, count, duration, format_size};
 use crate::util::timestamp::EpochMillis;
 
@@ -79,16 +78,12 @@ pub(super) fn values_page(report: &Report, values: &ValuesFacts) -> ReportPage {
     }
 }
 
-/// The verdict, the most important numbers, and where the archive comes from.
+/// The verdict, and where the archive comes from.
 fn summary(report: &Report) -> Option<Section> {
     let mut section = Section::of("", Block::Verdict(verdict(report)));
     if report.values.is_some() {
         let text = "This page contains values of the data. Protect it as you protect the data.";
         section.paragraph(Text::styled(Caution, text));
-    }
-    let tiles = tiles(report);
-    if !tiles.is_empty() {
-        section.push(Block::Tiles(tiles));
     }
     let entries = amount(report.entries.len() as u64, "entry", "entries");
     let archive = format!("{}, {} in {entries}", file_name(report), bytes(report.archive.bytes));
@@ -129,42 +124,6 @@ fn verdict(report: &Report) -> Mark {
         false => (Bad, "Cannot be imported"),
     };
     Mark(style, word, joined(details.into_iter().flatten()).into())
-}
-
-fn tiles(report: &Report) -> Vec<Tile> {
-    let mut tiles = Vec::new();
-    if let Some(snapshot) = &report.contents.snapshot {
-        if let Some(size) = snapshot.size("model_bytes") {
-            let size = Text::styled(memory_style(snapshot), bytes(size));
-            let limit = snapshot.size("model_bytes_memory_limit");
-            let limit = limit.map(|limit| format!("of {}", bytes(limit)));
-            tiles.push(Tile("Model memory", size, limit.unwrap_or_default()));
-        }
-        if let Some((Some(number), name)) = series(report, snapshot).first() {
-            tiles.push(Tile("Model size", count(*number).into(), (*name).to_owned()));
-        }
-        let categories = snapshot.size("total_category_count");
-        if let Some(number) = categories.filter(|_| report.contents.categorizes()) {
-            let (status, style) = categorization_status(snapshot);
-            let style = if style == Good { Plain } else { style };
-            let number = Text::styled(style, count(number));
-            tiles.push(Tile("Categories", number, format!("status {status}")));
-        }
-        if let Some(latest) = snapshot.latest_record_time_stamp {
-            let latest_text = latest.to_string();
-            let day = latest_text.split('T').next().unwrap_or_default();
-            tiles.push(match between(first_record(report), Some(latest)) {
-                Some(length) => Tile("Data range", length.into(), format!("to {day}")),
-                None => Tile("Data range", format!("to {day}").into(), String::new()),
-            });
-        }
-    }
-    if let Some(inputs) = report.parts.iter().find(|part| part.part == "inputs") {
-        let length = between(inputs.first, inputs.last).unwrap_or_default();
-        let note = if inputs.documents == 0 { "not included" } else { &length };
-        tiles.push(Tile("Input documents", count(inputs.documents).into(), note.to_owned()));
-    }
-    tiles
 }
 
 fn job(report: &Report) -> Option<Section> {
@@ -214,15 +173,7 @@ fn datafeed(report: &Report) -> Option<Section> {
     section.fact("Query", query);
     section.fact("Also uses", joined(others.map(|fact| fact.replace('_', " "))));
     section.facts("Remote clusters", is_set("remote").then_some(remote));
-    let query = query_text(&report.contents).filter(|_| report.values.is_some());
-    section.blocks.extend(query.map(|query| Block::Details("Query", query)));
     Some(section)
-}
-
-fn query_text(contents: &Contents) -> Option<String> {
-    let job = RawObject::parse(contents.config.as_ref()?.text.get()).ok()?;
-    let datafeed = RawObject::parse(job.get("datafeed_config")?.get()).ok()?;
-    Some(indented(datafeed.get("query")?, MAX_CONFIGURATION))
 }
 
 fn snapshot(report: &Report) -> Option<Section> {
@@ -239,23 +190,18 @@ fn snapshot(report: &Report) -> Option<Section> {
     if let Some(size) = snapshot.size("model_bytes") {
         let peak = snapshot.size("peak_model_bytes").filter(|peak| *peak > size);
         let peak = peak.map_or_else(String::new, |peak| format!(", peak {}", bytes(peak)));
-        match positive(snapshot.size("model_bytes_memory_limit")) {
-            None => section.fact("Memory", format!("{}{peak}", bytes(size))),
-            Some(limit) => {
-                let share = size as f64 * 100.0 / limit as f64;
-                let text = format!("{}, {share:.1}% of {}{peak}", bytes(size), bytes(limit));
-                let gauge = Gauge(memory_style(snapshot), size, limit);
-                section.push(Block::Gauge("Memory", gauge, text.into()));
-            }
-        }
+        let limit = positive(snapshot.size("model_bytes_memory_limit")).map_or_else(String::new, |limit| {
+            let share = size as f64 * 100.0 / limit as f64;
+            format!(", {share:.1}% of {}", bytes(limit))
+        });
+        section.fact("Memory", format!("{}{limit}{peak}", bytes(size)));
     }
     section.facts("Health", health(report, snapshot));
-    section.fact("Model size", amounts(&series(report, snapshot)));
+    section.fact("Model size", series(report, snapshot));
     if let Some(latest) = snapshot.latest_record_time_stamp {
-        let first = first_record(report);
-        let length = between(first, Some(latest)).map_or_else(String::new, |length| format!(" ({length})"));
+        let first = report.data_counts.as_ref().and_then(|counts| counts.first_record);
         let from = first.map_or_else(String::new, |first| format!("{first} "));
-        section.fact("Data range", format!("{from}to {latest}{length}"));
+        section.fact("Data range", format!("{from}to {latest}{}", length(first, latest)));
     }
     let latest_result = snapshot.latest_result_time_stamp;
     section.facts("Latest result", latest_result.map(|time| time.to_string()));
@@ -271,23 +217,19 @@ fn snapshot(report: &Report) -> Option<Section> {
     }
     section.facts("Detected patterns", patterns(report));
     let state = report.state;
-    let expected = snapshot.snapshot_doc_count;
-    let expected = expected.filter(|expected| *expected != state.model_documents);
-    let model = decoded(state.model_documents, expected, state.model_bytes);
-    section.fact("Model state", model);
+    let decoded = |documents, size| {
+        format!(
+            "{}, {} decoded",
+            amount(documents, "document", "documents"),
+            bytes(size)
+        )
+    };
+    section.fact("Model state", decoded(state.model_documents, state.model_bytes));
     if state.categorizer_documents > 0 || report.contents.categorizes() {
-        let categorizer = decoded(state.categorizer_documents, None, state.categorizer_bytes);
+        let categorizer = decoded(state.categorizer_documents, state.categorizer_bytes);
         section.fact("Categorizer state", categorizer);
     }
     Some(section)
-}
-
-fn memory_style(snapshot: &Snapshot) -> TextStyle {
-    match snapshot.status("memory_status") {
-        Some("hard_limit") => Bad,
-        Some("soft_limit") => Caution,
-        _ => Plain,
-    }
 }
 
 /// Whether the memory limit was reached, and whether the messages are suitable for categorization.
@@ -311,13 +253,9 @@ fn health(report: &Report, snapshot: &Snapshot) -> Vec<Text> {
     lines
 }
 
-fn categorization_status(snapshot: &Snapshot) -> (&str, TextStyle) {
-    let status = snapshot.status("categorization_status").unwrap_or("unknown");
-    (status, if status == "ok" { Good } else { Caution })
-}
-
 fn categorization(snapshot: &Snapshot) -> Text {
-    let (status, style) = categorization_status(snapshot);
+    let status = snapshot.status("categorization_status").unwrap_or("unknown");
+    let style = if status == "ok" { Good } else { Caution };
     let unsuitable = ": the messages are not suitable for categorization";
     let meaning = if status == "warn" { unsuitable } else { "" };
     let total = snapshot.size("total_category_count").unwrap_or(0);
@@ -333,17 +271,20 @@ fn categorization(snapshot: &Snapshot) -> Text {
 }
 
 /// Numbers of modeled values, by the kinds of fields that the detectors use.
-fn series(report: &Report, snapshot: &Snapshot) -> Vec<(Option<u64>, &'static str)> {
+fn series(report: &Report, snapshot: &Snapshot) -> String {
     let detectors = report.contents.config.iter().flat_map(|job| &job.analysis.detectors);
-    let has = |field: fn(&Detector) -> &Option<String>| detectors.clone().any(|detector| field(detector).is_some());
-    let kinds = [
-        (has(|detector| &detector.partition), "partition", "partitions"),
-        (has(|detector| &detector.over), "over", "over field values"),
-        (has(|detector| &detector.by), "by", "by field values"),
-    ];
-    let used = kinds.into_iter().filter(|(is_used, ..)| *is_used);
-    let series = used.map(|(_, field, name)| (snapshot.size(&format!("total_{field}_field_count")), name));
-    series.filter(|(number, _)| number.is_some()).collect()
+    let number = |name: &str, field: fn(&Detector) -> &Option<String>| {
+        let is_used = detectors.clone().any(|detector| field(detector).is_some());
+        snapshot.size(name).filter(|_| is_used)
+    };
+    amounts(&[
+        (
+            number("total_partition_field_count", |one| &one.partition),
+            "partitions",
+        ),
+        (number("total_over_field_count", |one| &one.over), "over field values"),
+        (number("total_by_field_count", |one| &one.by), "by field values"),
+    ])
 }
 
 /// A line for each detector.
@@ -371,20 +312,11 @@ fn describe_pattern(facts: &PatternFacts) -> String {
         None => "",
     };
     let what = match (facts.pattern.kind, &facts.pattern.period) {
-        (PatternKind::Seasonality, Some(period)) => format!("seasonality of {period}{days}"),
-        (PatternKind::Trend, _) => "trend".to_owned(),
-        _ => "other change".to_owned(),
+        (kind, Some(period)) => format!("{kind} of {period}{days}"),
+        ("other", None) => "other change".to_owned(),
+        (kind, None) => kind.to_owned(),
     };
     format!("{what} in {}", amount(facts.series, "series", "series"))
-}
-
-/// Documents of the state and their decoded size. `expected` is the number of documents, if some are missing.
-fn decoded(documents: u64, expected: Option<u64>, size: u64) -> String {
-    let documents = match expected {
-        Some(expected) => format!("{} of {}", count(documents), amount(expected, "document", "documents")),
-        None => amount(documents, "document", "documents"),
-    };
-    format!("{documents}, {} decoded", bytes(size))
 }
 
 /// The categories with the most matches.
@@ -401,13 +333,15 @@ fn categories(report: &Report) -> Option<Section> {
     let examples = categories.list.iter().any(|category| category.example.is_some());
     let mut columns = vec![(Numbers, "Category"), (Numbers, "Matches"), (Words, "")];
     columns.extend(examples.then_some((Flexible, "Example")));
-    let notes = [
-        categories.more.then_some("Not all categories are listed."),
-        (!examples).then_some("To show an example of each, use --values."),
-    ];
-    let mut table = Table::new(&columns, rows).shortened(SHOWN_CATEGORIES, 0, "");
-    table.note = notes.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    Some(Section::of("Categories", Block::Table(table)))
+    let table = Table::new(&columns, rows).shortened(SHOWN_CATEGORIES, 0, "");
+    let mut section = Section::of("Categories", Block::Table(table));
+    if categories.more {
+        section.paragraph(Text::styled(Faint, "Not all categories are listed."));
+    }
+    if !examples {
+        section.paragraph(Text::styled(Faint, "To show an example of each, use --values."));
+    }
+    Some(section)
 }
 
 /// Documents, bytes and times of each part; annotations, filters and calendars.
@@ -498,10 +432,6 @@ fn reminder(report: &Report) -> Option<Section> {
     report.parts.iter().any(|part| part.documents > 0).then_some(section)
 }
 
-fn first_record(report: &Report) -> Option<EpochMillis> {
-    report.data_counts.as_ref()?.first_record
-}
-
 fn positive(number: Option<u64>) -> Option<u64> {
     number.filter(|number| *number > 0)
 }
@@ -516,7 +446,10 @@ fn amounts(numbers: &[(Option<u64>, &str)]) -> String {
     joined(numbers.filter_map(|(number, name)| Some(format!("{} {name}", count((*number)?)))))
 }
 
-fn between(from: Option<EpochMillis>, to: Option<EpochMillis>) -> Option<String> {
-    let millis = u64::try_from(to?.0.checked_sub(from?.0)?).ok()?;
-    Some(duration(Duration::from_millis(millis)))
+/// The length of a period in parentheses, if its start is known.
+fn length(from: Option<EpochMillis>, to: EpochMillis) -> String {
+    let millis = from.and_then(|from| u64::try_from(to.0.checked_sub(from.0)?).ok());
+    millis.map_or_else(String::new, |millis| {
+        format!(" ({})", duration(Duration::from_millis(millis)))
+    })
 }

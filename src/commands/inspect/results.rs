@@ -44,8 +44,7 @@ fn swim_lanes(timeline: &Timeline) -> SwimLanes {
     });
     let all = ("All buckets".into(), timeline.scores.clone());
     SwimLanes {
-        from: timeline.from,
-        column_millis: timeline.column_millis,
+        columns: timeline.columns,
         lanes: [all].into_iter().chain(influencers).collect(),
     }
 }

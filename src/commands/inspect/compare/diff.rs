@@ -15,6 +15,9 @@ const SETS: &str = "groups influencers indices indexes custom_rules actions cond
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
     pub(crate) section: &'static str,
+    /// Of the section on the page.
+    #[serde(skip)]
+    pub(crate) heading: &'static str,
     /// Names joined by dots.
     pub(crate) what: String,
     /// The value in the first archive, `null` if missing. For a list without order: the items that only the first contains.
@@ -23,11 +26,17 @@ pub(crate) struct Difference {
 }
 
 /// The differences between two values of a section; missing values are `null`.
-pub(super) fn differences(section: &'static str, first: &Value, second: &Value) -> Vec<Difference> {
+pub(super) fn differences(
+    section: &'static str,
+    heading: &'static str,
+    first: &Value,
+    second: &Value,
+) -> Vec<Difference> {
     let mut differences = Vec::new();
     compare("", first, second, &mut |path, first, second| {
         differences.push(Difference {
             section,
+            heading,
             what: path.strip_prefix('.').unwrap_or_default().to_owned(),
             first,
             second,
@@ -140,7 +149,7 @@ mod tests {
     use super::*;
 
     fn found(first: &Value, second: &Value) -> Vec<String> {
-        let differences = differences("job", first, second);
+        let differences = differences("job", "", first, second);
         let line = |d: &Difference| format!("{}: {} -> {}", d.what, d.first, d.second);
         differences.iter().map(line).collect()
     }
@@ -196,7 +205,7 @@ mod tests {
             clauses.collect()
         };
         let query = |from: u64| json!({"bool": {"filter": clauses(from)}});
-        let differences = differences("datafeed", &query(0), &query(1));
+        let differences = differences("datafeed", "", &query(0), &query(1));
         assert_eq!(differences.len(), 1);
         assert_eq!(differences[0].first, json!([{"term": {"host": 0, "boost": 1}}]));
         assert_eq!(differences[0].second, json!([{"term": {"boost": 1, "host": 60_000}}]));

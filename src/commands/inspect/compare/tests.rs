@@ -112,6 +112,7 @@ fn sizes_have_units_and_times_of_events_are_dates() {
         let what = what.to_owned();
         let cells = row(&Difference {
             section,
+            heading: "",
             what,
             first,
             second,

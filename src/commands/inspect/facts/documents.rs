@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::json::for_each_member;
-use crate::report::Histogram;
+use crate::report::{Histogram, TimeColumns};
 use crate::util::timestamp::EpochMillis;
 use crate::values::JOB_USER;
 
@@ -54,13 +55,14 @@ impl TimeCells {
         ((at - self.origin) / self.width) as usize
     }
 
-    pub(super) fn start(&self, cell: usize) -> EpochMillis {
-        EpochMillis(i64::try_from(self.origin + self.width * cell as i128).unwrap_or(i64::MIN))
-    }
-
-    /// In milliseconds.
-    pub(super) fn width(&self) -> u64 {
-        u64::try_from(self.width).unwrap_or(u64::MAX)
+    /// These cells as columns of a plot.
+    pub(super) fn columns(&self, cells: &RangeInclusive<usize>) -> TimeColumns {
+        let from = self.origin + self.width * *cells.start() as i128;
+        TimeColumns {
+            from: EpochMillis(i64::try_from(from).unwrap_or(i64::MIN)),
+            column_millis: u64::try_from(self.width).unwrap_or(u64::MAX),
+            number: cells.clone().count(),
+        }
     }
 }
 
@@ -102,12 +104,11 @@ impl PartTimes {
 
     /// The cells from the first to the last one that is not empty. `None` if nothing was counted.
     pub(super) fn histogram(&self) -> Option<Histogram> {
-        let first = self.counts.iter().position(|count| *count > 0)?;
-        let last = self.counts.iter().rposition(|count| *count > 0)?;
+        let is_filled = |count: &u64| *count > 0;
+        let cells = self.counts.iter().position(is_filled)?..=self.counts.iter().rposition(is_filled)?;
         Some(Histogram {
-            from: self.cells.start(first),
-            column_millis: self.cells.width(),
-            counts: self.counts[first..=last].to_vec(),
+            columns: self.cells.columns(&cells),
+            counts: self.counts[cells].to_vec(),
         })
     }
 }
@@ -156,19 +157,12 @@ pub(crate) struct PatternFacts {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub(crate) struct Pattern {
-    pub(crate) kind: PatternKind,
+    /// `trend`, `seasonality` or `other`.
+    pub(crate) kind: &'static str,
     /// Length of a seasonality, such as `1d`.
     pub(crate) period: Option<String>,
     /// `weekdays` or `weekend`, if the seasonality is limited to them.
     pub(crate) days: Option<&'static str>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum PatternKind {
-    Trend,
-    Seasonality,
-    Other,
 }
 
 /// Number of annotations by author.
@@ -232,36 +226,37 @@ impl Patterns {
         }
     }
 
-    /// By detector, and the authors.
+    /// By detector, the most frequent pattern first, and the authors.
     pub(crate) fn into_facts(self) -> (Vec<PatternFacts>, AnnotationFacts) {
         let facts = |((detector, pattern), series)| PatternFacts {
             pattern,
             detector,
             series,
         };
-        (self.found.into_iter().map(facts).collect(), self.authors)
+        let mut patterns: Vec<PatternFacts> = self.found.into_iter().map(facts).collect();
+        patterns.sort_by_key(|facts| (facts.detector, Reverse(facts.series)));
+        (patterns, self.authors)
     }
 }
 
 impl Pattern {
     /// From the texts that autodetect writes (`CTimeSeriesTestForSeasonality`, `CTimeSeriesDecompositionDetail`).
     fn of(text: &str) -> Self {
-        let new = |kind, period, days| Self { kind, period, days };
-        let found = text.strip_prefix("Detected ").unwrap_or_default();
-        let seasonality = found.strip_prefix("seasonal component with period ");
+        let seasonality = text.strip_prefix("Detected seasonal component with period ");
         let seasonality = seasonality.unwrap_or_default();
         let (period, days) = seasonality.split_once(' ').unwrap_or((seasonality, ""));
         // A text of any other form could contain values of the data.
         let is_length = |byte: u8| byte.is_ascii_digit() || b"dhms".contains(&byte);
-        let is_seasonality = (1..=24).contains(&period.len()) && period.bytes().all(is_length);
-        let seasonality = |days| new(PatternKind::Seasonality, Some(period.to_owned()), days);
-        match days {
-            _ if found == "trend" => new(PatternKind::Trend, None, None),
-            "" if is_seasonality => seasonality(None),
-            "(weekdays)" if is_seasonality => seasonality(Some("weekdays")),
-            "(weekend)" if is_seasonality => seasonality(Some("weekend")),
-            _ => new(PatternKind::Other, None, None),
-        }
+        let is_period = (1..=24).contains(&period.len()) && period.bytes().all(is_length);
+        let (kind, days) = match days {
+            _ if text == "Detected trend" => ("trend", None),
+            "" if is_period => ("seasonality", None),
+            "(weekdays)" if is_period => ("seasonality", Some("weekdays")),
+            "(weekend)" if is_period => ("seasonality", Some("weekend")),
+            _ => ("other", None),
+        };
+        let period = (kind == "seasonality").then(|| period.to_owned());
+        Self { kind, period, days }
     }
 }
 
@@ -409,7 +404,7 @@ mod tests {
         let times = of([1_704_067_212_000]);
         let columns = times.histogram().unwrap();
         assert_eq!(
-            (columns.from.0, columns.column_millis, columns.counts),
+            (columns.columns.from.0, columns.columns.column_millis, columns.counts),
             (1_704_067_212_000, 1, vec![1])
         );
         assert_eq!(
@@ -431,8 +426,8 @@ mod tests {
     fn histogram_does_not_depend_on_document_order() {
         let moments = (0..1000).map(|n| (n * 7919) % 100_003 * 1000);
         let times = of(moments.clone());
-        let columns = times.histogram().unwrap();
-        for (index, count) in columns.counts.iter().enumerate() {
+        let Histogram { columns, counts } = times.histogram().unwrap();
+        for (index, count) in counts.iter().enumerate() {
             let from = columns.from.0 + index as i64 * columns.column_millis as i64;
             let expected = moments
                 .clone()
@@ -440,7 +435,7 @@ mod tests {
                 .count();
             assert_eq!(*count, expected as u64, "column {index}");
         }
-        assert_eq!(columns.counts.iter().sum::<u64>(), 1000);
+        assert_eq!(counts.iter().sum::<u64>(), 1000);
     }
 
     #[test]
@@ -489,11 +484,11 @@ mod tests {
         assert_eq!(
             found.collect::<Vec<_>>(),
             [
-                (PatternKind::Trend, None, None, 1),
-                (PatternKind::Seasonality, period("12h30m"), Some("weekdays"), 1),
-                (PatternKind::Seasonality, period("1d"), None, 2),
-                (PatternKind::Seasonality, period("1d"), Some("weekend"), 1),
-                (PatternKind::Other, None, None, 1),
+                ("seasonality", period("1d"), None, 2),
+                ("other", None, None, 1),
+                ("seasonality", period("12h30m"), Some("weekdays"), 1),
+                ("seasonality", period("1d"), Some("weekend"), 1),
+                ("trend", None, None, 1),
             ]
         );
         assert_eq!((authors.by_job, authors.by_users), (8, 2));

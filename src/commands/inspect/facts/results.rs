@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::documents::{CELLS, TimeCells, merged, time_of};
 use crate::job::{JobConfig, ResultType};
+use crate::report::TimeColumns;
 use crate::util::format::truncated;
 use crate::util::timestamp::EpochMillis;
 
@@ -51,9 +52,8 @@ pub(crate) struct RecordFacts {
 /// The highest scores in columns of equal width, rounded down. `None` where there are none.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Timeline {
-    /// Start of the first column.
-    pub(crate) from: EpochMillis,
-    pub(crate) column_millis: u64,
+    #[serde(flatten)]
+    pub(crate) columns: TimeColumns,
     /// Scores of the buckets.
     pub(crate) scores: Vec<Option<u8>>,
     /// Those with the highest scores, the highest first.
@@ -198,14 +198,13 @@ impl Timeline {
         buckets.cells.resize(CELLS, None);
         let lanes = || once(&buckets.cells).chain(influencers.iter().map(|influencer| &influencer.scores));
         let has_score = |cell: &usize| lanes().any(|lane| lane[*cell].is_some());
-        let (first, last) = ((0..CELLS).find(has_score)?, (0..CELLS).rfind(has_score)?);
+        let kept = (0..CELLS).find(has_score)?..=(0..CELLS).rfind(has_score)?;
         for influencer in &mut influencers {
-            influencer.scores = influencer.scores[first..=last].to_vec();
+            influencer.scores = influencer.scores[kept.clone()].to_vec();
         }
         Some(Self {
-            from: cells.start(first),
-            column_millis: cells.width(),
-            scores: buckets.cells[first..=last].to_vec(),
+            columns: cells.columns(&kept),
+            scores: buckets.cells[kept].to_vec(),
             influencers,
         })
     }
@@ -281,7 +280,10 @@ mod tests {
         let timeline = facts(&[bucket(0, 2.99), bucket(1, 75.0), bucket(3, 0.0)], false)
             .timeline
             .unwrap();
-        assert_eq!((timeline.from.0, timeline.column_millis), (START, HOUR as u64));
+        assert_eq!(
+            (timeline.columns.from.0, timeline.columns.column_millis),
+            (START, HOUR as u64)
+        );
         assert_eq!(timeline.scores, [Some(2), Some(75), None, Some(0)]);
     }
 
@@ -289,7 +291,10 @@ mod tests {
     fn columns_are_multiples_of_a_bucket_with_the_highest_score() {
         let buckets: Vec<Value> = (0..200).map(|number| bucket(number, (number % 100) as f64)).collect();
         let timeline = facts(&buckets, false).timeline.unwrap();
-        assert_eq!((timeline.from.0, timeline.column_millis), (START, 4 * HOUR as u64));
+        assert_eq!(
+            (timeline.columns.from.0, timeline.columns.column_millis),
+            (START, 4 * HOUR as u64)
+        );
         let expected: Vec<Option<u8>> = (0..50).map(|column| Some((column * 4 + 3) % 100)).collect();
         assert_eq!(timeline.scores, expected);
     }

@@ -6,12 +6,13 @@ use crate::archive::{Contents, EntrySummary, Finding, Limits, Manifest, Part, Ru
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
     self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, InputFacts, Message,
-    PARTS, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report, ResultCollector,
+    PARTS, PartFacts, Pattern, PatternFacts, REPORT_VERSION, Report, ResultCollector,
 };
 use crate::commands::inspect::values::{UnreadableFacts, ValueCollector};
 use crate::job::{JobConfig, Snapshot};
-use crate::report::Histogram;
+use crate::report::{Histogram, TimeColumns};
 use crate::util::timestamp::{EpochMillis, parse_date};
+use crate::values::ArchivePart;
 
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
@@ -46,7 +47,7 @@ pub(in crate::commands::inspect) fn full_with_values() -> Report {
     let mut values = gathered.into_facts(&Contents::default(), Limits::default());
     values.hashes.scopes = 7;
     values.unreadable.push(UnreadableFacts {
-        part: "model_state",
+        part: ArchivePart::ModelState,
         reason: "at a.b: unknown element `z`".to_owned(),
     });
     let text = "Load test by \u{1b}[2J<b>Bob</b>";
@@ -96,9 +97,9 @@ pub(in crate::commands::inspect) fn full() -> Report {
             out_of_order: Some(3),
         }),
         patterns: vec![
-            pattern(PatternKind::Seasonality, text("1d"), Some("weekdays")),
-            pattern(PatternKind::Trend, None, None),
-            pattern(PatternKind::Other, None, None),
+            pattern("seasonality", text("1d"), Some("weekdays")),
+            pattern("trend", None, None),
+            pattern("other", None, None),
         ],
         categories: Some(CategoriesFacts {
             more: false,
@@ -116,8 +117,11 @@ pub(in crate::commands::inspect) fn full() -> Report {
             indices: [("weblogs-2024.01".to_owned(), 300_000)].into(),
             mapping: true,
             histogram: Some(Histogram {
-                from: parse_date("2024-01-01").unwrap(),
-                column_millis: 67_108_864,
+                columns: TimeColumns {
+                    from: parse_date("2024-01-01").unwrap(),
+                    column_millis: 67_108_864,
+                    number: 5,
+                },
                 counts: vec![10, 20, 0, 80, 1],
             }),
         }),
@@ -286,7 +290,7 @@ fn results() -> ResultCollector {
     results
 }
 
-fn pattern(kind: PatternKind, period: Option<String>, days: Option<&'static str>) -> PatternFacts {
+fn pattern(kind: &'static str, period: Option<String>, days: Option<&'static str>) -> PatternFacts {
     PatternFacts {
         pattern: Pattern { kind, period, days },
         detector: Some(0),

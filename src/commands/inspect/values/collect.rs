@@ -7,8 +7,8 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, Sink, Write};
 use std::rc::Rc;
 
-use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::archive::{Contents, Limits, Part};
 use crate::job::JobConfig;
@@ -16,8 +16,8 @@ use crate::state::StateKind;
 use crate::state::hash::scope_hash;
 use crate::state::schema::{Change, StateRewriter, StateStream, ValueKind, ValueLocation, read_quantiles};
 use crate::values::{
-    ArchivePart, FieldRole, FieldRoles, ValueFormat, ValueSource, config_values, document_values, entry_values,
-    input_values,
+    ANNOTATION, ArchivePart, CATEGORY, FieldRole, FieldRoles, NOTIFICATION, RESULT, ValueFormat, ValueSource,
+    config_values, document_values, entry_values, input_values,
 };
 
 /// Maximum number of distinct hashes per kind.
@@ -52,7 +52,7 @@ pub(crate) struct HashFacts {
 /// A part whose form is not known, so that its values may be missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct UnreadableFacts {
-    pub(crate) part: &'static str,
+    pub(crate) part: ArchivePart,
     pub(crate) reason: String,
 }
 
@@ -66,7 +66,7 @@ const MAX_VALUE: usize = 512;
 /// Maximum bytes of a field name, longer than any in a mapping.
 const MAX_NAME: usize = 1024;
 /// Approximate memory of a value in addition to its text, in bytes.
-const OVERHEAD: usize = 112;
+const OVERHEAD: usize = 224;
 
 /// The values of a field or of one kind of text.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -80,7 +80,7 @@ pub(crate) struct FieldFacts {
     /// Whether there are more.
     pub(crate) more: bool,
     /// Distinct values by part.
-    pub(crate) parts: BTreeMap<&'static str, u64>,
+    pub(crate) parts: PartCounts,
     /// Distinct values by format.
     pub(crate) looks_like: Vec<FormatFacts>,
     /// Texts by the formats of the words in them.
@@ -97,22 +97,25 @@ pub(crate) struct FormatFacts {
 }
 
 /// A value, and how often it is in each part.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct ValueFacts {
+    #[serde(flatten)]
     pub(crate) value: StoredValue,
-    pub(crate) counts: PartCounts,
+    pub(crate) parts: PartCounts,
 }
 
 /// A value; a long one is truncated, and distinguished from others by its hash.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct StoredValue {
+    #[serde(rename = "value")]
     pub(crate) text: Box<str>,
-    hash: Option<u64>,
+    pub(crate) truncated: bool,
+    #[serde(skip)]
+    hash: u64,
 }
 
-/// How often a value is in each part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PartCounts([u32; ArchivePart::NAMES.len()]);
+/// Numbers by part, without those that are 0.
+pub(crate) type PartCounts = BTreeMap<ArchivePart, u64>;
 
 /// The values of one field.
 #[derive(Debug, Default)]
@@ -125,7 +128,7 @@ struct StoredField {
 /// The values of all fields, by kind and name.
 #[derive(Debug, Default)]
 struct ValueStore {
-    fields: HashMap<&'static str, HashMap<String, StoredField>>,
+    fields: HashMap<(&'static str, String), StoredField>,
     bytes: usize,
     /// Whether fields were dropped because a bound was reached.
     more_fields: bool,
@@ -153,23 +156,24 @@ impl ValueCollector {
 
     /// Reads a document. The decoded model state comes through [`StateSink`].
     pub(crate) fn document(&mut self, part: Part, id: Option<&str>, source: &[u8]) {
-        let part = match part {
-            Part::Inputs => ArchivePart::Inputs,
-            Part::Annotations => ArchivePart::Annotations,
-            Part::Notifications => ArchivePart::Notifications,
-            Part::Categories => ArchivePart::Categories,
-            Part::Results => ArchivePart::Results,
-            Part::State => return,
-        };
         let time_field = self.time_field.clone();
         let mut add = |source: ValueSource<'_>, part, text: &str| self.add(source, part, text);
-        let complete = match part {
-            ArchivePart::Inputs => input_values(id, source, &time_field, &mut add),
-            part => document_values(part, source, &mut add),
+        let document = match part {
+            Part::State => return,
+            Part::Inputs => None,
+            Part::Annotations => Some(&ANNOTATION),
+            Part::Notifications => Some(&NOTIFICATION),
+            Part::Categories => Some(&CATEGORY),
+            Part::Results => Some(&RESULT),
+        };
+        let complete = match document {
+            None => input_values(id, source, &time_field, &mut add),
+            Some(document) => document_values(document, source, &mut add),
         };
         if !complete {
+            let part = document.map_or(ArchivePart::Inputs, |document| document.part);
             let why = "a document is nested too deeply or contains a number that is too large";
-            self.add_unreadable(part.name(), why.to_owned());
+            self.add_unreadable(part, why.to_owned());
         }
     }
 
@@ -185,7 +189,7 @@ impl ValueCollector {
                 Change::Keep
             };
             if let Err(why) = read_quantiles(&quantiles.state, limits.state, visitor) {
-                self.add_unreadable("quantiles", why.to_string());
+                self.add_unreadable(ArchivePart::Quantiles, why.to_string());
             }
         }
         self.assign_to_fields(contents);
@@ -196,10 +200,12 @@ impl ValueCollector {
         self.hashes.scopes = self.scopes.len() as u64;
         self.hashes.words = self.words.len() as u64;
         let (roles, more_fields) = (self.roles, self.store.more_fields);
-        let fields = self.store.fields.into_iter();
-        let fields = fields.flat_map(|(kind, fields)| fields.into_iter().map(move |(name, field)| (kind, name, field)));
-        let fields = fields.filter(|(_, _, field)| !field.values.is_empty());
-        let fields = fields.map(|(kind, name, field)| FieldFacts::of(kind, name, field, &roles));
+        let fields = self
+            .store
+            .fields
+            .into_iter()
+            .filter(|(_, field)| !field.values.is_empty());
+        let fields = fields.map(|((kind, name), field)| FieldFacts::of(kind, name, field, &roles));
         let mut fields: Vec<FieldFacts> = fields.collect();
         // Fields that the job uses first, by their role; then other fields, then texts.
         fields.sort_by_cached_key(|field| {
@@ -271,7 +277,7 @@ impl ValueCollector {
         self.store.add(source, used, part, text);
     }
 
-    fn add_unreadable(&mut self, part: &'static str, reason: String) {
+    fn add_unreadable(&mut self, part: ArchivePart, reason: String) {
         let unreadable = UnreadableFacts { part, reason };
         if !self.unreadable.contains(&unreadable) {
             self.unreadable.push(unreadable);
@@ -312,7 +318,7 @@ impl StateSink {
 
     fn note(&self, why: &io::Error) {
         let mut values = self.values.borrow_mut();
-        values.add_unreadable(self.part.name(), why.to_string());
+        values.add_unreadable(self.part, why.to_string());
     }
 }
 
@@ -342,20 +348,12 @@ impl Drop for StateSink {
     }
 }
 
-impl Serialize for ValueFacts {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let counts = ArchivePart::NAMES.map(|(part, name)| (name, self.counts.of(part)));
-        let parts: BTreeMap<&str, u64> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
-        json!({"value": self.value.text, "truncated": self.value.is_truncated(), "parts": parts}).serialize(serializer)
-    }
-}
-
 /// Kind and name of a source, as in JSON documents.
-fn group<'a>(source: ValueSource<'a>) -> (&'static str, &'a str) {
+fn kind_and_name(source: ValueSource<'_>) -> (&'static str, String) {
     match source {
-        ValueSource::Field(name) => ("data", name),
-        ValueSource::Filter(id) => ("filter", id),
-        ValueSource::Text(label) => ("other", label),
+        ValueSource::Field(name) => ("data", name.to_owned()),
+        ValueSource::Filter(id) => ("filter", id.to_owned()),
+        ValueSource::Text(label) => ("other", label.to_owned()),
     }
 }
 
@@ -365,14 +363,13 @@ impl ValueStore {
         if text.is_empty() {
             return;
         }
-        let (kind, name) = group(source);
-        let has_all = self.fields.values().map(HashMap::len).sum::<usize>() >= MAX_FIELDS;
-        let fields = self.fields.entry(kind).or_default();
-        if !fields.contains_key(name) && (has_all || name.len() > MAX_NAME) {
+        let source = kind_and_name(source);
+        let has_room = self.fields.len() < MAX_FIELDS && source.1.len() <= MAX_NAME;
+        if !has_room && !self.fields.contains_key(&source) {
             self.more_fields = true;
             return;
         }
-        let field = fields.entry(name.to_owned()).or_default();
+        let field = self.fields.entry(source).or_default();
         let value = StoredValue::of(text);
         if !field.values.contains_key(&value) {
             let taken = value.text.len() + OVERHEAD;
@@ -383,19 +380,20 @@ impl ValueStore {
             }
             self.bytes += taken;
         }
-        field.values.entry(value).or_default().add(part);
+        *field.values.entry(value).or_default().entry(part).or_default() += 1;
     }
 
     /// Moves the values of one source to another, such as from a field to the multi-field of it that the job uses.
     fn merge(&mut self, from: ValueSource<'_>, into: ValueSource<'_>) {
-        let (kind, name) = group(from);
-        let Some(from) = self.fields.get_mut(kind).and_then(|fields| fields.remove(name)) else {
+        let Some(from) = self.fields.remove(&kind_and_name(from)) else {
             return;
         };
-        let (kind, name) = group(into);
-        let field = self.fields.entry(kind).or_default().entry(name.to_owned()).or_default();
-        for (value, counts) in from.values {
-            field.values.entry(value).or_default().join(counts);
+        let field = self.fields.entry(kind_and_name(into)).or_default();
+        for (value, parts) in from.values {
+            let merged = field.values.entry(value).or_default();
+            for (part, count) in parts {
+                *merged.entry(part).or_default() += count;
+            }
         }
         field.more |= from.more || field.values.len() > MAX_VALUES;
     }
@@ -408,49 +406,31 @@ impl StoredValue {
             end -= 1;
         }
         // Without a random seed, since the values of two archives are compared.
-        let hash = (end < text.len()).then(|| BuildHasherDefault::<DefaultHasher>::default().hash_one(text));
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&text[end..]);
+        let truncated = end < text.len();
         let text = text[..end].into();
-        Self { text, hash }
-    }
-
-    pub(crate) fn is_truncated(&self) -> bool {
-        self.hash.is_some()
+        Self { text, truncated, hash }
     }
 }
 
-impl PartCounts {
-    fn add(&mut self, part: ArchivePart) {
-        let count = &mut self.0[part as usize];
-        *count = count.saturating_add(1);
-    }
-
-    fn join(&mut self, other: Self) {
-        for (count, more) in self.0.iter_mut().zip(other.0) {
-            *count = count.saturating_add(more);
-        }
-    }
-
-    pub(crate) fn of(self, part: ArchivePart) -> u64 {
-        self.0[part as usize].into()
-    }
-
-    pub(crate) fn total(self) -> u64 {
-        self.0.iter().map(|count| u64::from(*count)).sum()
+impl ValueFacts {
+    pub(crate) fn total(&self) -> u64 {
+        self.parts.values().sum()
     }
 }
 
 impl FieldFacts {
     fn of(kind: &'static str, name: String, StoredField { values, more }: StoredField, roles: &FieldRoles) -> Self {
         let values = values.into_iter();
-        let mut values: Vec<ValueFacts> = values.map(|(value, counts)| ValueFacts { value, counts }).collect();
+        let mut values: Vec<ValueFacts> = values.map(|(value, parts)| ValueFacts { value, parts }).collect();
         values.sort_by(|a, b| {
-            let key = |value: &ValueFacts| Reverse((value.counts.of(ArchivePart::Inputs), value.counts.total()));
+            let key = |value: &ValueFacts| Reverse((value.parts.get(&ArchivePart::Inputs).copied(), value.total()));
             key(a).cmp(&key(b)).then_with(|| a.value.text.cmp(&b.value.text))
         });
-        let parts = ArchivePart::NAMES.into_iter().filter_map(|(part, name)| {
-            let distinct = values.iter().filter(|value| value.counts.of(part) > 0).count() as u64;
-            (distinct > 0).then_some((name, distinct))
-        });
+        let mut parts = PartCounts::new();
+        for part in values.iter().flat_map(|value| value.parts.keys()) {
+            *parts.entry(*part).or_default() += 1;
+        }
         let (mut looks_like, mut contains) = (BTreeMap::new(), BTreeMap::new());
         for ValueFacts { value, .. } in &values {
             let format = ValueFormat::of(&value.text, &name);
@@ -466,7 +446,7 @@ impl FieldFacts {
             roles: roles.iter().map(|role| role.name()).collect(),
             distinct: values.len() as u64,
             more,
-            parts: parts.collect(),
+            parts,
             looks_like: ranked(looks_like),
             contains: ranked(contains),
             name,
@@ -495,12 +475,7 @@ mod tests {
     const HOST: ValueSource<'static> = ValueSource::Field("host");
 
     fn field<'a>(store: &'a ValueStore, source: ValueSource<'_>) -> &'a StoredField {
-        let (kind, name) = group(source);
-        store.fields.get(kind).unwrap().get(name).unwrap()
-    }
-
-    fn number_of_fields(store: &ValueStore) -> usize {
-        store.fields.values().map(HashMap::len).sum()
+        store.fields.get(&kind_and_name(source)).unwrap()
     }
 
     #[test]
@@ -516,11 +491,8 @@ mod tests {
         }
         let field = field(&store, HOST);
         assert_eq!((field.values.len(), field.more), (2, false));
-        let a = field.values[&StoredValue::of("a")];
-        assert_eq!(
-            (a.of(ArchivePart::Inputs), a.of(ArchivePart::ModelState), a.total()),
-            (2, 1, 3)
-        );
+        let a = &field.values[&StoredValue::of("a")];
+        assert_eq!(*a, [(ArchivePart::Inputs, 2), (ArchivePart::ModelState, 1)].into());
     }
 
     #[test]
@@ -537,7 +509,7 @@ mod tests {
         }
         let host = field(&store, HOST);
         assert_eq!((host.values.len(), host.more), (MAX_VALUES, true));
-        assert!(store.more_fields && number_of_fields(&store) == MAX_FIELDS);
+        assert!(store.more_fields && store.fields.len() == MAX_FIELDS);
         let mut store = ValueStore::default();
         store.add(
             ValueSource::Field(&"x".repeat(MAX_NAME + 1)),
@@ -545,7 +517,7 @@ mod tests {
             ArchivePart::Inputs,
             "0",
         );
-        assert!(store.more_fields && number_of_fields(&store) == 0);
+        assert!(store.more_fields && store.fields.is_empty());
     }
 
     #[test]
@@ -558,7 +530,7 @@ mod tests {
         let values = &field(&store, HOST).values;
         assert_eq!(values.len(), 2);
         let mut values = values.keys();
-        assert!(values.all(|value| value.is_truncated() && value.text.len() <= MAX_VALUE));
+        assert!(values.all(|value| value.truncated && value.text.len() <= MAX_VALUE));
     }
 
     #[test]
@@ -583,8 +555,8 @@ mod tests {
         store.add(keyword, true, ArchivePart::ModelState, "a");
         store.add(HOST, false, ArchivePart::Inputs, "a");
         store.merge(HOST, keyword);
-        let totals = field(&store, keyword).values.values().map(|counts| counts.total());
-        assert_eq!(totals.collect::<Vec<_>>(), [2]);
-        assert_eq!(number_of_fields(&store), 1);
+        let counts = &field(&store, keyword).values[&StoredValue::of("a")];
+        assert_eq!(counts.values().sum::<u64>(), 2);
+        assert_eq!((field(&store, keyword).values.len(), store.fields.len()), (1, 1));
     }
 }

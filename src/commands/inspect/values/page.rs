@@ -1,6 +1,9 @@
 //! The values as sections of a page.
 
+use serde_json::json;
+
 use super::collect::{FieldFacts, FormatFacts, HashFacts, ValueFacts, ValuesFacts};
+use crate::json::unquoted;
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Caution, Faint, Strong};
 use crate::report::{Block, Cell, Mark, Section, Table, Text};
@@ -55,10 +58,10 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
 }
 
 /// A part of the archive, as the pages name it.
-pub(crate) fn part_label(part: &str) -> String {
+pub(crate) fn part_label(part: ArchivePart) -> String {
     match part {
-        "inputs" => "input documents".to_owned(),
-        part => part.replace('_', " "),
+        ArchivePart::Inputs => "input documents".to_owned(),
+        part => unquoted(&json!(part)).replace('_', " "),
     }
 }
 
@@ -83,7 +86,7 @@ fn field_section(field: &FieldFacts) -> Section {
     let mut section = Section::new(Text::styled(Strong, &field.name).then(Faint, roles));
     section.fact("Values", number(field));
     let parts = field.parts.iter();
-    let parts = parts.map(|(part, values)| format!("{}: {}", part_label(part), count(*values)));
+    let parts = parts.map(|(part, values)| format!("{}: {}", part_label(*part), count(*values)));
     section.fact("Found in", parts.collect::<Vec<_>>().join(", "));
     for (label, formats) in [("Looks like", &field.looks_like), ("Contains", &field.contains)] {
         let format = |format: &FormatFacts| format!("{}: {}", format.what, count(format.values));
@@ -93,10 +96,10 @@ fn field_section(field: &FieldFacts) -> Section {
         [] | ["metric"] => OF_OTHERS,
         _ => SHOWN_AND_FOLDED,
     };
-    let in_inputs = field.parts.contains_key(ArchivePart::Inputs.name());
+    let in_inputs = field.parts.contains_key(&ArchivePart::Inputs);
     let times = |value: &ValueFacts| match in_inputs {
-        true => value.counts.of(ArchivePart::Inputs),
-        false => value.counts.total(),
+        true => value.parts.get(&ArchivePart::Inputs).copied().unwrap_or(0),
+        false => value.total(),
     };
     let largest = field.values.iter().map(times).max().unwrap_or(0);
     let rows = field.values.iter().take(shown + folded).map(|value| {
@@ -113,7 +116,7 @@ fn field_section(field: &FieldFacts) -> Section {
 }
 
 fn value_text(value: &ValueFacts) -> Text {
-    let rest = if value.value.is_truncated() { " (truncated)" } else { "" };
+    let rest = if value.value.truncated { " (truncated)" } else { "" };
     Text::from(&value.value.text).then(Faint, rest)
 }
 
