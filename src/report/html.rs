@@ -8,15 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::axis;
 use super::page::{
-    Block, Cell, Column, Histogram, Mark, Period, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text, TextStyle,
-    TimeColumns, documents, scaled, severity,
+    Block, Column, Histogram, Mark, Period, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text, TextStyle,
+    TimeColumns, documents, severity,
 };
 use crate::util::format::{count, escape};
 
 const STYLE: &str = include_str!("style.css");
-
-/// Length of the longest bar in a table.
-const BAR: u64 = 120;
 
 /// Where the bars of a histogram are within `histogram.html`, in pixels.
 const HEIGHT: f64 = 160.0;
@@ -117,7 +114,7 @@ fn table(table: &Table) -> String {
     html
 }
 
-fn rows(table: &Table, rows: &[Vec<Cell>]) -> String {
+fn rows(table: &Table, rows: &[Vec<Text>]) -> String {
     let class = |column: Column| match column {
         Column::Numbers => " class=\"number\"",
         Column::Flexible => " class=\"long\"",
@@ -129,31 +126,18 @@ fn rows(table: &Table, rows: &[Vec<Cell>]) -> String {
         format!("<th scope=\"col\"{class}>{title}</th>")
     });
     let titles = titles.collect::<String>();
-    let head = match table.has_titles() {
-        true => format!("<thead><tr>{titles}</tr></thead>\n"),
-        false => String::new(),
-    };
-    let cell = |((column, title), data): (&(Column, String), &Cell)| {
+    let cell = |((column, title), data): (&(Column, String), &Text)| {
         let title = match title.as_str() {
             "" => String::new(),
             // Narrow screens show it beside the value.
             title => format!(" data-title=\"{}\"", escape_html(title)),
         };
-        let data = match data {
-            Cell::Text(words) => text(words),
-            Cell::Bar(value, largest) => bar(scaled(*value, *largest, BAR)),
-        };
-        format!("<td{}{title}>{data}</td>", class(*column))
+        format!("<td{}{title}>{}</td>", class(*column), text(data))
     };
-    let cells = |row: &Vec<Cell>| table.columns.iter().zip(row).map(cell).collect::<String>();
+    let cells = |row: &Vec<Text>| table.columns.iter().zip(row).map(cell).collect::<String>();
     let rows: String = rows.iter().map(|row| format!("<tr>{}</tr>\n", cells(row))).collect();
-    format!("<div class=\"scroll\"><table>\n{head}<tbody>\n{rows}</tbody></table></div>\n")
-}
-
-/// A horizontal bar. Sizes are attributes, since the policy forbids inline styles.
-fn bar(length: u64) -> String {
-    let bar = format!("<rect class=\"plot\" width=\"{length}\" height=\"10\" rx=\"2\"/>");
-    format!("<svg class=\"bar\" width=\"{BAR}\" height=\"10\" aria-hidden=\"true\">{bar}</svg>")
+    let head = format!("<thead><tr>{titles}</tr></thead>");
+    format!("<div class=\"scroll\"><table>\n{head}\n<tbody>\n{rows}</tbody></table></div>\n")
 }
 
 /// An SVG plot with a label for screen readers.

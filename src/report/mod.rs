@@ -7,7 +7,7 @@ mod text;
 
 pub(crate) use html::render_html;
 pub(crate) use page::{
-    Block, Cell, Column, Histogram, Mark, Period, ReportPage, Section, SwimLanes, Table, Text, TextStyle, TimeColumns,
+    Block, Column, Histogram, Mark, Period, ReportPage, Section, SwimLanes, Table, Text, TextStyle, TimeColumns,
 };
 pub(crate) use text::{RenderOptions, render_text};
 

@@ -36,7 +36,7 @@ pub(crate) enum Block {
     /// The result of the whole page, on one line.
     Verdict(Mark),
     Paragraph(Text),
-    /// A title with preformatted lines, which HTML folds.
+    /// A title with preformatted lines, which HTML folds and text leaves out.
     Details(&'static str, String),
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Table {
     /// With their titles.
     pub(crate) columns: Vec<(Column, String)>,
     /// Rows may have fewer cells than there are columns.
-    pub(crate) rows: Vec<Vec<Cell>>,
+    pub(crate) rows: Vec<Vec<Text>>,
     /// `None` shows all rows.
     pub(super) shown: Option<usize>,
     /// Number of rows that are not in `rows`.
@@ -63,14 +63,6 @@ pub(crate) enum Column {
     Flexible,
     /// Aligned to the right.
     Numbers,
-}
-
-/// A cell of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Cell {
-    Text(Text),
-    /// A bar that compares a number with the largest of its column.
-    Bar(u64, u64),
 }
 
 /// Numbers of documents over time.
@@ -198,7 +190,7 @@ impl Section {
 }
 
 impl Table {
-    pub(crate) fn new(columns: &[(Column, &str)], rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
+    pub(crate) fn new(columns: &[(Column, &str)], rows: impl IntoIterator<Item = Vec<Text>>) -> Self {
         let columns = columns.iter().map(|(column, title)| (*column, (*title).to_owned()));
         Self {
             columns: columns.collect(),
@@ -218,16 +210,6 @@ impl Table {
         let more = self.rows.len().saturating_sub(shown) as u64 + self.more;
         let hint = if self.left_out.is_empty() { "" } else { "; " };
         (more > 0).then(|| format!("{} more{hint}{}", count(more), self.left_out))
-    }
-
-    pub(super) fn has_titles(&self) -> bool {
-        self.columns.iter().any(|(_, title)| !title.is_empty())
-    }
-}
-
-impl<T: Into<Text>> From<T> for Cell {
-    fn from(text: T) -> Self {
-        Self::Text(text.into())
     }
 }
 
@@ -362,10 +344,4 @@ impl<T: AsRef<str>> From<T> for Text {
 
 pub(super) fn documents(number: u64) -> String {
     amount(number, "document", "documents")
-}
-
-/// `value` scaled from `largest` to `steps`, rounded up so that only zero becomes zero.
-pub(super) fn scaled(value: u64, largest: u64, steps: u64) -> u64 {
-    let part = (u128::from(value) * u128::from(steps)).div_ceil(u128::from(largest.max(1)));
-    u64::try_from(part).unwrap_or(steps).min(steps)
 }

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::Column::{Flexible, Numbers, Words};
 use super::{
-    Block, Cell, Histogram, Period, RenderOptions, ReportPage, Section, Table, Text, TextStyle, TimeColumns,
-    render_html, render_text,
+    Block, Histogram, Period, RenderOptions, ReportPage, Section, Table, Text, TextStyle, TimeColumns, render_html,
+    render_text,
 };
 use crate::util::timestamp::EpochMillis;
 
@@ -37,7 +37,7 @@ fn at_width(width: usize, sheet: &ReportPage) -> String {
 }
 
 fn table(rows: usize) -> Table {
-    let row = |n: usize| vec![Cell::from(format!("row {n} {}", "x".repeat(60))), n.to_string().into()];
+    let row = |n: usize| vec![Text::from(format!("row {n} {}", "x".repeat(60))), n.to_string().into()];
     let table = Table::new(&[(Flexible, "name"), (Numbers, "n")], (0..rows).map(row));
     table.shortened(2, 1000, "see elsewhere")
 }
@@ -81,7 +81,7 @@ fn content_security_policy_permits_only_the_style_of_the_page() {
 fn comparison(heading: &str) -> ReportPage {
     let row = |name: &str, first: &str, second: &str| {
         let [first, second] = [(TextStyle::Removed, first), (TextStyle::Added, second)];
-        let cells = [first, second].map(|(style, text)| Cell::from(Text::styled(style, text)));
+        let cells = [first, second].map(|(style, text)| Text::styled(style, text));
         [vec![name.into()], cells.into()].concat()
     };
     let rows = [
@@ -98,23 +98,6 @@ fn rows_of_a_narrow_table_are_lists_with_complete_names_and_without_empty_cells(
         at_width(40, &comparison("after.tar.gz")),
         "Title\nSection\n  analysis_config.bucket_span\n    before.tar.gz: 15m\n    after.tar.gz: 30m\n  description\n    \
          before.tar.gz: of the web tier\n"
-    );
-}
-
-#[test]
-fn rows_without_a_first_cell_continue_the_list_of_the_row_before() {
-    let rows = [
-        ["authors", "2", "bob"],
-        ["", "", "a-value-that-is-longer-than-a-line"],
-        ["groups", "1", "web"],
-    ];
-    let rows = rows.map(|row| row.map(Cell::from).to_vec());
-    let columns = [(Words, ""), (Numbers, "Values"), (Flexible, "Examples")];
-    let page = sheet(|section| section.table(Table::new(&columns, rows.clone())));
-    assert_eq!(
-        at_width(30, &page),
-        "Title\nSection\n  authors\n    Values: 2\n    Examples:\n      bob\n      a-value-that-is-longer-t\n      \
-         han-a-line\n  groups\n    Values: 1\n    Examples: web\n"
     );
 }
 
@@ -200,10 +183,7 @@ fn details_are_folded_in_html_and_escaped() {
         document.contains("<details><summary>Query</summary>\n<pre>{\n  &quot;a&quot;: &quot;&lt;/pre&gt;\\u{1b}&quot;\n}</pre></details>"),
         "{document}"
     );
-    assert_eq!(
-        narrow(&page),
-        "Title\nSection\n  Query\n  {\n    \"a\": \"</pre>\\u{1b}\"\n  }\n"
-    );
+    assert_eq!(narrow(&page), "Title\nSection\n");
 }
 
 #[test]

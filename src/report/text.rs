@@ -6,8 +6,8 @@ use console::{Style, measure_text_width, truncate_str};
 
 use super::page::TextStyle::{Bad, Faint, Good, Plain, Plot, Strong};
 use super::page::{
-    Block, Cell, Column, Histogram, Mark, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text, TextStyle,
-    TimeColumns, scaled, severity,
+    Block, Column, Histogram, Mark, ReportPage, SEVERITIES, Section, SwimLanes, Table, Text, TextStyle, TimeColumns,
+    severity,
 };
 use crate::util::format::escape;
 
@@ -20,8 +20,6 @@ const NARROW: usize = 60;
 const TABLE_GAP: usize = 2;
 /// Minimum width of a flexible column.
 const MIN_COLUMN: usize = 12;
-/// Width of the longest bar in a table.
-const BAR: u64 = 16;
 /// Lines of a histogram.
 const HISTOGRAM_ROWS: usize = 4;
 
@@ -30,7 +28,6 @@ const VERTICAL_ASCII: [char; 4] = [' ', '.', ':', '#'];
 /// By severity: readable without color.
 const LANE: [&str; 5] = ["▁", "▂", "▄", "▆", "█"];
 const LANE_ASCII: [&str; 5] = [".", "-", "+", "*", "#"];
-const HORIZONTAL: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 /// What the output supports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,10 +105,8 @@ impl RenderOptions {
                 self.paragraph(&line.join(text.clone()))
             }
             Block::Paragraph(text) => self.paragraph(text),
-            Block::Details(title, text) => {
-                let lines = text.lines().map(|line| indented(Plain, line));
-                [indented(Faint, title)].into_iter().chain(lines).collect()
-            }
+            // Text would be too long with them.
+            Block::Details(..) => Vec::new(),
         }
     }
 
@@ -122,23 +117,16 @@ impl RenderOptions {
     /// Columns are as wide as their widest cell. Flexible ones are truncated if the line would be too long. If it still is,
     /// or if the page is narrow, each row becomes a list of facts.
     fn table(self, table: &Table) -> Vec<Text> {
-        let cell = |cell: &Cell| match cell {
-            Cell::Text(text) => text.clone(),
-            Cell::Bar(value, largest) => Text::styled(Plot, horizontal_bar(*value, *largest, BAR, self.unicode)),
-        };
         let shown = table.shown.unwrap_or(table.rows.len());
         let titles = table.columns.iter().map(|(_, title)| Text::styled(Faint, title));
-        let titles = table.has_titles().then(|| titles.collect());
-        let rows = table.rows.iter().take(shown).map(|row| row.iter().map(cell).collect());
-        let rows: Vec<Vec<Text>> = titles.into_iter().chain(rows).collect();
+        let rows = table.rows.iter().take(shown).cloned();
+        let rows: Vec<Vec<Text>> = [titles.collect()].into_iter().chain(rows).collect();
         let note = table.note(shown).map(|note| Text::styled(Faint, note));
         let note = note.iter().flat_map(|note| self.paragraph(note));
         let widths = widths(&table.columns, &rows, self.width.filter(|_| !self.is_narrow()));
         let width = INDENT + widths.iter().map(|width| width + TABLE_GAP).sum::<usize>() - TABLE_GAP;
         if self.width.is_some_and(|page| page < width) {
-            let is_continued = |_: &Vec<Cell>, next: &Vec<Cell>| next.first() == Some(&"".into());
-            let rows = table.rows.get(..shown).unwrap_or(&table.rows).chunk_by(is_continued);
-            let lists = rows.flat_map(|rows| self.rows_as_list(&table.columns, rows));
+            let lists = rows[1..].iter().flat_map(|row| self.row_as_list(&table.columns, row));
             return lists.chain(note).collect();
         }
         let line = |row: Vec<Text>| {
@@ -154,28 +142,18 @@ impl RenderOptions {
         rows.into_iter().map(line).chain(note).collect()
     }
 
-    /// The first cell of a row, and below it the others with their titles. Bars are left out. Rows without a first cell
-    /// continue the first one: they have further values of its cells.
-    fn rows_as_list(self, columns: &[(Column, String)], rows: &[Vec<Cell>]) -> Vec<Text> {
-        let mut lines = Vec::new();
-        let mut add = |indent, text: &Text| lines.extend(at_column(indent, Text::default(), self.wrap(text, indent)));
-        for (number, (_, name)) in columns.iter().enumerate() {
-            let texts = rows.iter().filter_map(|row| match row.get(number)? {
-                Cell::Text(text) if !text.is_empty() => Some(text),
-                _ => None,
-            });
-            let title = Text::styled(Faint, format!("{name}:"));
-            match texts.collect::<Vec<_>>()[..] {
-                [] => {}
-                [text] if number == 0 || name.is_empty() => add(INDENT, text),
-                [text] => add(2 * INDENT, &title.then(Plain, " ").join(text.clone())),
-                ref texts => {
-                    add(2 * INDENT, &title);
-                    texts.iter().for_each(|text| add(3 * INDENT, text));
-                }
-            }
-        }
-        lines
+    /// The first cell of a row, and below it the others with their titles.
+    fn row_as_list(self, columns: &[(Column, String)], row: &[Text]) -> Vec<Text> {
+        let cells = columns.iter().zip(row).enumerate();
+        let cells = cells.filter(|(_, (_, text))| !text.is_empty());
+        let lines = cells.flat_map(|(number, ((_, name), text))| {
+            let (indent, title) = match number {
+                0 => (INDENT, Text::default()),
+                _ => (2 * INDENT, Text::styled(Faint, format!("{name}: "))),
+            };
+            at_column(indent, Text::default(), self.wrap(&title.join(text.clone()), indent))
+        });
+        lines.collect()
     }
 
     /// The counts above, the time below. Adjacent columns are merged until all fit.
@@ -312,21 +290,11 @@ fn vertical_bars(counts: &[u64], rows: usize, unicode: bool) -> Vec<String> {
     let steps = levels.len() - 1;
     let highest = counts.iter().copied().max().unwrap_or(0);
     let row = |row: usize| {
-        let height = |count: &u64| scaled(*count, highest, (rows * steps) as u64) as usize;
-        let cell = |count| levels.get(height(count).saturating_sub(row * steps).min(steps));
+        let height = |count: &u64| (u128::from(*count) * (rows * steps) as u128).div_ceil(u128::from(highest.max(1)));
+        let cell = |count| levels.get((height(count) as usize).saturating_sub(row * steps).min(steps));
         counts.iter().filter_map(cell).collect()
     };
     (0..rows).rev().map(row).collect()
-}
-
-/// A bar of at most `columns`; only zero is empty.
-fn horizontal_bar(value: u64, largest: u64, columns: u64, unicode: bool) -> String {
-    let steps = if unicode { HORIZONTAL.len() } else { 1 };
-    let length = scaled(value, largest, columns * steps as u64) as usize;
-    let (full, rest) = (length / steps, length % steps);
-    let mut bar = if unicode { "█" } else { "#" }.repeat(full);
-    bar.extend(HORIZONTAL.get(rest).filter(|_| rest > 0));
-    bar
 }
 
 impl Text {
@@ -403,16 +371,6 @@ mod tests {
         assert_eq!(vertical_bars(&[u64::MAX, 1], 1, true), ["█▁"]);
         assert_eq!(vertical_bars(&[0, 0], 1, true), ["  "]);
         assert_eq!(vertical_bars(&[], 2, true), ["", ""]);
-    }
-
-    #[test]
-    fn bars_are_proportional() {
-        assert_eq!(horizontal_bar(80, 80, 4, true), "████");
-        assert_eq!(horizontal_bar(30, 80, 4, true), "█▌");
-        assert_eq!(horizontal_bar(1, u64::MAX, 4, true), "▏");
-        assert_eq!(horizontal_bar(1, 80, 4, false), "#");
-        assert_eq!(horizontal_bar(0, 0, 4, false), "");
-        assert_eq!(horizontal_bar(90, 80, 2, true), "██");
     }
 
     fn texts(lines: &[Text]) -> Vec<String> {

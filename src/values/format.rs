@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::util::format::is_among;
 use crate::util::timestamp::EpochMillis;
 
 /// The format of a value. Formats that may identify a person come first.
@@ -60,10 +61,8 @@ const USER_FIELDS: &str = "user login account owner author uid principal person 
 /// Words in the names of fields that contain machines.
 const HOST_FIELDS: &str = "host server node machine computer device domain instance";
 /// Top-level domains that make a value with only two labels a domain name.
-const TOP_LEVEL_DOMAINS: [&str; 24] = [
-    "com", "org", "net", "edu", "gov", "mil", "int", "info", "io", "de", "at", "ch", "fr", "uk", "eu", "nl", "it",
-    "es", "local", "lan", "internal", "corp", "example", "test",
-];
+const TOP_LEVEL_DOMAINS: &str = "com org net edu gov mil int info io de at ch fr uk eu nl it es local lan internal corp \
+    example test";
 
 impl ValueFormat {
     /// Returns the format of a field's value.
@@ -188,7 +187,7 @@ fn is_domain_name(value: &str) -> bool {
         && consists_of(last, u8::is_ascii_alphabetic, b"")
         && (labels.len() > 2
             || first.bytes().any(|b| b.is_ascii_digit() || b == b'-')
-            || TOP_LEVEL_DOMAINS.contains(&last.to_ascii_lowercase().as_str()))
+            || is_among(TOP_LEVEL_DOMAINS, &last.to_ascii_lowercase()))
 }
 
 /// Whether a value is a country code, two check digits and an account. Either the check digits are correct by ISO

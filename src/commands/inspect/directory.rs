@@ -15,7 +15,7 @@ use crate::commands::interrupt::{self, Signals};
 use crate::error::{Error, Result};
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Bad, Caution, Good};
-use crate::report::{Block, Cell, Mark, ReportPage, Section, Table, Text};
+use crate::report::{Block, Mark, ReportPage, Section, Table, Text};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
 use crate::util::timestamp::EpochMillis;
@@ -141,13 +141,7 @@ fn page(directory: &str, archives: &[ListedArchive]) -> ReportPage {
             None => Text::styled(Caution, "not checked"),
         };
         let snapshot = to_the_minute(archive.snapshot_created);
-        vec![
-            Cell::from(&archive.path),
-            job.into(),
-            snapshot.into(),
-            size.into(),
-            verified.into(),
-        ]
+        vec![Text::from(&archive.path), job, snapshot, size, verified]
     });
     let columns = [
         (Flexible, "Archive"),

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::facts::{FactCollector, Report};
 use super::options::{EscapingWriter, InspectOptions, is_standard_stream};
@@ -13,8 +13,10 @@ use crate::archive::{self, Archive, Contents, DocumentVisitor, Limits};
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
 use crate::util::atomic_file::FileError;
-use crate::util::format::{Table, bytes, count, escape};
+use crate::util::format::{Table, bytes, count, escape, is_among};
 
+/// Members of the document of `--list`.
+const ENTRY_LIST: &str = "version importable findings entries error hint exit";
 /// Number of digits of a checksum in the table.
 const SHORT_CHECKSUM: usize = 12;
 
@@ -98,18 +100,11 @@ fn stdin() -> Result<io::Stdin> {
     }
 }
 
-/// The document of `--list --json`: some members of the report.
-pub(super) fn entry_list(report: &Report) -> Value {
-    let mut list = json!({
-        "version": report.version,
-        "importable": report.importable,
-        "findings": report.findings,
-        "entries": report.entries,
-    });
-    for (name, value) in json!(report.failure).as_object().into_iter().flatten() {
-        list[name] = value.clone();
-    }
-    list
+/// The document of `--list --json`.
+pub(super) fn entry_list(report: &Report) -> Map<String, Value> {
+    let document = json!(report);
+    let members = document.as_object().cloned().unwrap_or_default().into_iter();
+    members.filter(|(name, _)| is_among(ENTRY_LIST, name)).collect()
 }
 
 /// A line for each entry: documents, bytes, the first digits of its SHA-256 checksum, name. If the lines do not fit, a list

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::facts::{CategoryFacts, PatternFacts, Report};
+use super::facts::{PatternFacts, Report};
 use super::results::results;
 use super::rules::describe_rule;
 use super::timeline::{messages, periods, to_the_minute};
@@ -16,7 +16,7 @@ use crate::job::{Detector, Snapshot};
 use crate::json::{indented, unquoted};
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Bad, Caution, Faint, Good, Plain};
-use crate::report::{Block, Cell, Mark, ReportPage, Section, Table, Text};
+use crate::report::{Block, Mark, ReportPage, Section, Table, Text};
 use crate::util::format::{amount, bytes, count, duration, format_size};
 use crate::util::timestamp::EpochMillis;
 
@@ -322,18 +322,14 @@ fn describe_pattern(facts: &PatternFacts) -> String {
 /// The categories with the most matches.
 fn categories(report: &Report) -> Option<Section> {
     let categories = report.categories.as_ref()?;
-    let matches = |category: &CategoryFacts| category.matches.unwrap_or(0);
-    let largest = categories.list.iter().map(matches).max()?;
     let rows = categories.list.iter().map(|category| {
-        let (id, value) = (count(category.id), matches(category));
-        let mut row = vec![id.into(), count(value).into(), Cell::Bar(value, largest)];
-        row.extend(category.example.as_ref().map(Cell::from));
-        row
+        let numbers = [category.id, category.matches.unwrap_or(0)].map(|number| Text::from(count(number)));
+        let example = category.example.as_ref().map(Text::from);
+        numbers.into_iter().chain(example).collect()
     });
     let examples = categories.list.iter().any(|category| category.example.is_some());
-    let mut columns = vec![(Numbers, "Category"), (Numbers, "Matches"), (Words, "")];
-    columns.extend(examples.then_some((Flexible, "Example")));
-    let table = Table::new(&columns, rows).shortened(SHOWN_CATEGORIES, 0, "");
+    let columns = [(Numbers, "Category"), (Numbers, "Matches"), (Flexible, "Example")];
+    let table = Table::new(&columns[..if examples { 3 } else { 2 }], rows).shortened(SHOWN_CATEGORIES, 0, "");
     let mut section = Section::of("Categories", Block::Table(table));
     if categories.more {
         section.paragraph(Text::styled(Faint, "Not all categories are listed."));
@@ -349,8 +345,8 @@ fn parts(report: &Report) -> Option<Section> {
     let mut section = Section::new("Contents");
     let rows = report.parts.iter().map(|part| {
         let style = if part.documents == 0 { Faint } else { Plain };
-        let [documents, size] = [count(part.documents), bytes(part.bytes)].map(|text| Text::styled(style, text).into());
-        let [first, last] = [part.first, part.last].map(|time| to_the_minute(time).into());
+        let [documents, size] = [count(part.documents), bytes(part.bytes)].map(|text| Text::styled(style, text));
+        let [first, last] = [part.first, part.last].map(to_the_minute);
         vec![part.heading.into(), documents, size, first, last]
     });
     let [documents, size] = [(Numbers, "Documents"), (Numbers, "Size")];
@@ -384,10 +380,10 @@ fn inputs(report: &Report) -> Option<Section> {
     if let [(index, _)] = indices.as_slice() {
         section.fact("Source index", index);
     } else {
-        let largest = inputs.indices.values().sum();
-        let row = |(index, value): (_, &u64)| vec![Cell::from(index), count(*value).into(), Cell::Bar(*value, largest)];
-        let rows = indices.into_iter().map(row);
-        let columns = [(Flexible, "Source index"), (Numbers, "Documents"), (Words, "")];
+        let rows = indices
+            .into_iter()
+            .map(|(index, number)| vec![Text::from(index), count(*number).into()]);
+        let columns = [(Flexible, "Source index"), (Numbers, "Documents")];
         section.table(Table::new(&columns, rows).shortened(SHOWN_INDICES, 0, ""));
     }
     section.fact("Mapping", if inputs.mapping { "included" } else { "not included" });

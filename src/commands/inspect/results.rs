@@ -3,14 +3,12 @@
 use super::facts::{RecordFacts, Report, Timeline};
 use super::timeline::to_the_minute;
 use crate::report::Column::{Flexible, Numbers, Words};
-use crate::report::{Block, Cell, Section, SwimLanes, Table, Text};
+use crate::report::{Block, Section, SwimLanes, Table, Text};
 use crate::util::format::count;
 
-/// Number of significant digits of a number.
-const DIGITS: i32 = 4;
 /// Larger and smaller numbers are in scientific notation.
 const LARGE: f64 = 1e9;
-const SMALL: f64 = 1e-4;
+const SMALL: f64 = 0.01;
 
 pub(super) fn results(report: &Report) -> Option<Section> {
     let results = report.results.as_ref()?;
@@ -59,20 +57,13 @@ fn records(records: &[RecordFacts]) -> Table {
         };
         let [typical, actual] = [&record.typical, &record.actual].map(|numbers| {
             let numbers: Vec<String> = numbers.iter().map(|number| figure(*number)).collect();
-            Cell::from(Text::from(numbers.join(", ")).or_none())
+            Text::from(numbers.join(", ")).or_none()
         });
         let (time, score) = (to_the_minute(record.time), format!("{:.1}", record.score));
         let values = record.values.iter().map(|(field, value)| format!("{field}: {value}"));
-        let values: Vec<String> = values.collect();
+        let values = values.collect::<Vec<_>>().join(", ");
         let detector = Text::from(detector).or_none();
-        vec![
-            time.into(),
-            score.into(),
-            detector.into(),
-            actual,
-            typical,
-            values.join(", ").into(),
-        ]
+        vec![time, score.into(), detector, actual, typical, values.into()]
     });
     let columns = [
         (Words, "Time"),
@@ -85,19 +76,14 @@ fn records(records: &[RecordFacts]) -> Table {
     Table::new(&columns[..if has_values { 6 } else { 5 }], rows)
 }
 
-/// A number with a few significant digits: `12.5`, `1035`, `1.24e12`.
+/// A number with a few digits: `12.5`, `1034.567`, `1.24e12`.
 fn figure(number: f64) -> String {
     let size = number.abs();
     if size != 0.0 && !(SMALL..LARGE).contains(&size) {
         return format!("{number:.2e}");
     }
-    let before_point = if size < 1.0 { 1 } else { size.log10() as i32 + 1 };
-    let decimals = (DIGITS - before_point).max(0) as usize;
-    let text = format!("{number:.decimals$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
+    let text = format!("{number:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -105,14 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_a_few_significant_digits() {
+    fn numbers_have_a_few_digits() {
         for (number, text) in [
             (0.0, "0"),
             (12.5, "12.5"),
-            (1_034.567, "1035"),
+            (1_034.5678, "1034.568"),
             (-0.12345, "-0.123"),
             (99.0, "99"),
-            (123_456.7, "123457"),
+            (123_456.7, "123456.7"),
             (1.2e300, "1.20e300"),
             (-4.5e-9, "-4.50e-9"),
             (100.0, "100"),

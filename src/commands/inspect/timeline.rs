@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::facts::{Message, Report};
 use crate::report::Column::{Flexible, Words};
-use crate::report::{Block, Cell, Period, Section, Table, Text};
+use crate::report::{Block, Period, Section, Table, Text};
 use crate::util::format::truncated;
 use crate::util::timestamp::EpochMillis;
 use crate::values::JOB_USER;
@@ -48,8 +48,7 @@ pub(super) fn messages(report: &Report) -> Vec<Section> {
             } else {
                 &message.origin
             };
-            let time = to_the_minute(message.time);
-            vec![time.into(), origin.into(), Cell::from(&message.text)]
+            vec![to_the_minute(message.time), origin.into(), Text::from(&message.text)]
         });
         let more = part.documents.saturating_sub(messages.len() as u64);
         let left_out = if more > 0 { "not listed" } else { "" };

@@ -26,13 +26,8 @@ pub(crate) struct Difference {
 }
 
 /// The differences between two values of a section; missing values are `null`.
-pub(super) fn differences(
-    section: &'static str,
-    heading: &'static str,
-    first: &Value,
-    second: &Value,
-) -> Vec<Difference> {
-    let mut differences = Vec::new();
+pub(super) fn differences(section: &'static str, heading: &'static str, values: [&Value; 2]) -> Vec<Difference> {
+    let (mut differences, [first, second]) = (Vec::new(), values);
     compare("", first, second, &mut |path, first, second| {
         differences.push(Difference {
             section,
@@ -149,7 +144,7 @@ mod tests {
     use super::*;
 
     fn found(first: &Value, second: &Value) -> Vec<String> {
-        let differences = differences("job", "", first, second);
+        let differences = differences("job", "", [first, second]);
         let line = |d: &Difference| format!("{}: {} -> {}", d.what, d.first, d.second);
         differences.iter().map(line).collect()
     }
@@ -205,7 +200,7 @@ mod tests {
             clauses.collect()
         };
         let query = |from: u64| json!({"bool": {"filter": clauses(from)}});
-        let differences = differences("datafeed", "", &query(0), &query(1));
+        let differences = differences("datafeed", "", [&query(0), &query(1)]);
         assert_eq!(differences.len(), 1);
         assert_eq!(differences[0].first, json!([{"term": {"host": 0, "boost": 1}}]));
         assert_eq!(differences[0].second, json!([{"term": {"boost": 1, "host": 60_000}}]));

@@ -18,7 +18,7 @@ use crate::job::GENERATED;
 use crate::json::unquoted;
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Added, Bad, Caution, Faint, Good, Removed};
-use crate::report::{Block, Cell, Column, Mark, ReportPage, Section, Table, Text};
+use crate::report::{Block, Column, Mark, ReportPage, Section, Table, Text};
 use crate::util::format::{amount, bytes, count, truncated};
 use crate::util::timestamp::EpochMillis;
 use crate::values::ArchivePart;
@@ -88,7 +88,8 @@ pub(super) fn compare(first: &Inspection, second: &Inspection) -> Comparison {
     let both = [first, second];
     let [a, b] = both.map(sections);
     let sections = a.into_iter().zip(b);
-    let differences = sections.flat_map(|((section, heading, a), (.., b))| diff::differences(section, heading, &a, &b));
+    let differences =
+        sections.flat_map(|((section, heading, a), (.., b))| diff::differences(section, heading, [&a, &b]));
     let mut differences: Vec<Difference> = differences.collect();
     let [a, b] = both.map(|inspection| inspection.report.values.as_ref());
     let values = a.zip(b).map(|(a, b)| compare_values(a, b));
@@ -300,10 +301,7 @@ fn summary(comparison: &Comparison, names: &[String; 2]) -> Section {
         ("Job", archives.map(|archive| known(&archive.job_id))),
         ("Snapshot", archives.map(|archive| known(&archive.snapshot_id))),
     ];
-    let rows = rows.map(|(label, [first, second])| {
-        let label = Text::styled(Faint, label);
-        vec![label.into(), first.into(), second.into()]
-    });
+    let rows = rows.map(|(label, [first, second])| vec![Text::styled(Faint, label), first.into(), second.into()]);
     section.table(Table::new(&columns(names), rows));
     if comparison.values.is_none() {
         let hint = "To compare the values of the data as well, use --values.";
@@ -312,15 +310,14 @@ fn summary(comparison: &Comparison, names: &[String; 2]) -> Section {
     section
 }
 
-fn row(difference: &Difference) -> Vec<Cell> {
+fn row(difference: &Difference) -> Vec<Text> {
     let texts = |exact| [&difference.first, &difference.second].map(|value| value_text(difference, value, exact));
     let [first, second] = texts(false);
     // Different values can be equal when they are rounded.
     let [first, second] = if first == second { texts(true) } else { [first, second] };
-    let [first, second] = [first.or_style(Removed), second.or_style(Added)];
     let what = difference.what.as_str();
     let what = if what.is_empty() { "(everything)" } else { what };
-    vec![what.into(), first.into(), second.into()]
+    vec![what.into(), first.or_style(Removed), second.or_style(Added)]
 }
 
 /// The value of an option, or the items that only one of the archives contains.
@@ -361,9 +358,9 @@ fn values_section(fields: &[FieldDifference], names: &[String; 2]) -> Section {
     let mut section = Section::new(TITLE);
     let rows = fields.iter().flat_map(|field| {
         field.parts.iter().map(|part| {
-            let mut row: Vec<Cell> = vec![Cell::from(&field.field), part_label(part.part).into()];
-            row.extend([part.first, part.second, part.added, part.removed].map(|number| Cell::from(count(number))));
-            row
+            let names = [&field.field, &part_label(part.part)].map(Text::from);
+            let numbers = [part.first, part.second, part.added, part.removed].map(count);
+            names.into_iter().chain(numbers.map(Text::from)).collect()
         })
     });
     let numbers = [&names[0], &names[1], "Added", "Removed"].map(|title| (Numbers, title));

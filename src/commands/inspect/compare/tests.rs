@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::commands::inspect::tests::examples::full;
 use crate::commands::inspect::values::ValueCollector;
 use crate::job::{Filter, JobConfig};
 use crate::report::TextStyle::{Added, Faint, Removed};
-use crate::report::{Cell, RenderOptions, Text, render_html, render_text};
+use crate::report::{RenderOptions, Text, render_html, render_text};
 
 fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Report)) -> Inspection {
     let config = JobConfig::parse(config.as_bytes()).unwrap();
@@ -97,6 +97,25 @@ fn an_archive_equals_itself() {
 }
 
 #[test]
+fn results_are_compared_by_type() {
+    let with_records = |number: u64| {
+        before(move |report| {
+            let types = &mut report.results.as_mut().unwrap().types;
+            types.insert("record", number);
+        })
+    };
+    let comparison = compare(&with_records(11), &with_records(12));
+    let [difference] = &comparison.differences[..] else {
+        panic!("{:?}", comparison.differences)
+    };
+    assert_eq!(
+        (difference.section, difference.what.as_str()),
+        ("parts", "results_by_type.record")
+    );
+    assert_eq!([&difference.first, &difference.second], [11, 12]);
+}
+
+#[test]
 fn comparison_page_matches_the_snapshot() {
     let look = RenderOptions {
         color: false,
@@ -119,10 +138,7 @@ fn sizes_have_units_and_times_of_events_are_dates() {
         });
         cells.into_iter().skip(1).collect::<Vec<_>>()
     };
-    let expected = |[first, second]: [&str; 2]| {
-        let [first, second] = [Text::styled(Removed, first), Text::styled(Added, second)];
-        [first, second].map(Cell::from).to_vec()
-    };
+    let expected = |[first, second]: [&str; 2]| vec![Text::styled(Removed, first), Text::styled(Added, second)];
     for (section, what, values, texts) in [
         (
             "parts",
@@ -157,9 +173,9 @@ fn sizes_have_units_and_times_of_events_are_dates() {
     ] {
         assert_eq!(cells(section, what, values), expected(texts), "{what}");
     }
-    let none = Cell::from(Text::styled(Faint, "-"));
+    let none = Text::styled(Faint, "-");
     let cells = cells("filters", "quiet.items", [json!([]), json!(["a"])]);
-    assert_eq!(cells, [none, Cell::from(Text::styled(Added, "a"))]);
+    assert_eq!(cells, [none, Text::styled(Added, "a")]);
 }
 
 #[test]

@@ -50,6 +50,25 @@ fn lines_fit_a_narrow_terminal() {
 }
 
 #[test]
+fn results_fit_a_wide_terminal() {
+    let wide = RenderOptions {
+        width: Some(120),
+        ..TERMINAL
+    };
+    for (name, report) in [
+        ("wide_results", full()),
+        ("wide_results_with_values", full_with_values()),
+    ] {
+        let page = text(&report, wide);
+        let widest = page.lines().map(console::measure_text_width).max();
+        assert!(widest > Some(80) && widest <= Some(120), "{page}");
+        let (_, section) = page.split_once("\nResults\n").unwrap();
+        let (section, _) = section.split_once("\nContents\n").unwrap();
+        insta::assert_snapshot!(name, section);
+    }
+}
+
+#[test]
 fn values_page_is_printed() {
     let report = full_with_values();
     let values = report.values.as_ref().unwrap();

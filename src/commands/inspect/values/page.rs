@@ -5,15 +5,14 @@ use serde_json::json;
 use super::collect::{FieldFacts, FormatFacts, HashFacts, ValueFacts, ValuesFacts};
 use crate::json::unquoted;
 use crate::report::Column::{Flexible, Numbers, Words};
-use crate::report::TextStyle::{Caution, Faint, Strong};
-use crate::report::{Block, Cell, Mark, Section, Table, Text};
+use crate::report::TextStyle::{Caution, Faint};
+use crate::report::{Block, Mark, Section, Table, Text};
 use crate::util::format::count;
 use crate::values::ArchivePart;
 
-/// Number of values per field in the text, and of further values that HTML folds: more would make the page slow to open.
-const SHOWN_AND_FOLDED: (usize, usize) = (8, 1000);
-/// The same for fields that do not split the data.
-const OF_OTHERS: (usize, usize) = (3, 50);
+/// Number of values per field in the text, and in HTML, which folds the others: more would make the page slow to open.
+const SHOWN: usize = 8;
+const MAX_ROWS: usize = 200;
 /// Number of values shown per kind of text.
 const SHOWN_OF_TEXTS: usize = 4;
 
@@ -23,7 +22,8 @@ pub(crate) fn sections(values: &ValuesFacts) -> Vec<Section> {
     let mut sections = vec![overview(values, &fields)];
     sections.extend(fields.iter().map(|field| field_section(field)));
     sections.extend((!texts.is_empty()).then(|| texts_section(&texts)));
-    sections.extend(hashes_section(values.hashes, values.pseudonymized));
+    // In a pseudonymized archive, they are hashes of tokens.
+    sections.extend(hashes_section(values.hashes).filter(|_| !values.pseudonymized));
     sections
 }
 
@@ -34,8 +34,9 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
     }
     let rows = fields.iter().map(|field| {
         let roles = Text::styled(Faint, field.roles.join(", ")).or_none();
-        let (number, formats) = (number(field), Text::from(formats(field)).or_none());
-        vec![Cell::from(&field.name), number.into(), formats.into(), roles.into()]
+        let formats: Vec<&str> = field.looks_like.iter().map(|format| format.what).collect();
+        let formats = Text::from(formats.join(", ")).or_none();
+        vec![Text::from(&field.name), number(field).into(), formats, roles]
     });
     let [field, formats] = [(Flexible, "Field"), (Flexible, "Looks like")];
     let columns = [field, (Numbers, "Values"), formats, (Words, "Used as")];
@@ -70,21 +71,8 @@ fn number(field: &FieldFacts) -> String {
     format!("{more}{}", count(field.distinct))
 }
 
-/// The most frequent format, and whether there are others.
-fn formats(field: &FieldFacts) -> String {
-    match field.looks_like.as_slice() {
-        [] => String::new(),
-        [only] => only.what.to_owned(),
-        [first, second] => format!("{} or {}", first.what, second.what),
-        [first, ..] => format!("{} and others", first.what),
-    }
-}
-
 fn field_section(field: &FieldFacts) -> Section {
-    let roles = field.roles.join(", ");
-    let roles = if roles.is_empty() { roles } else { format!(" ({roles})") };
-    let mut section = Section::new(Text::styled(Strong, &field.name).then(Faint, roles));
-    section.fact("Values", number(field));
+    let mut section = Section::new(&field.name);
     let parts = field.parts.iter();
     let parts = parts.map(|(part, values)| format!("{}: {}", part_label(*part), count(*values)));
     section.fact("Found in", parts.collect::<Vec<_>>().join(", "));
@@ -92,26 +80,17 @@ fn field_section(field: &FieldFacts) -> Section {
         let format = |format: &FormatFacts| format!("{}: {}", format.what, count(format.values));
         section.fact(label, formats.iter().map(format).collect::<Vec<_>>().join(", "));
     }
-    let (shown, folded) = match field.roles.as_slice() {
-        [] | ["metric"] => OF_OTHERS,
-        _ => SHOWN_AND_FOLDED,
-    };
     let in_inputs = field.parts.contains_key(&ArchivePart::Inputs);
     let times = |value: &ValueFacts| match in_inputs {
         true => value.parts.get(&ArchivePart::Inputs).copied().unwrap_or(0),
         false => value.total(),
     };
-    let largest = field.values.iter().map(times).max().unwrap_or(0);
-    let rows = field.values.iter().take(shown + folded).map(|value| {
-        let (text, value) = (value_text(value), times(value));
-        // Without repeated values, all bars would have the same length.
-        let bar = (largest > 1).then_some(Cell::Bar(value, largest));
-        vec![text.into(), count(value).into(), bar.unwrap_or("".into())]
-    });
+    let rows = field.values.iter().take(MAX_ROWS);
+    let rows = rows.map(|value| vec![value_text(value), count(times(value)).into()]);
     let times = if in_inputs { "Input documents" } else { "Count" };
-    let table = Table::new(&[(Flexible, "Most frequent"), (Numbers, times), (Words, "")], rows);
-    let more = field.values.len().saturating_sub(shown + folded) as u64;
-    section.table(table.shortened(shown, more, "list all with --json"));
+    let table = Table::new(&[(Flexible, "Most frequent"), (Numbers, times)], rows);
+    let more = field.values.len().saturating_sub(MAX_ROWS) as u64;
+    section.table(table.shortened(SHOWN, more, "list all with --json"));
     section
 }
 
@@ -122,26 +101,22 @@ fn value_text(value: &ValueFacts) -> Text {
 
 /// Texts: names of users, texts that they wrote, texts in the configuration.
 fn texts_section(texts: &[&FieldFacts]) -> Section {
-    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    let mut section = Section::new("Users, texts, configuration");
     for field in texts {
         let name = match field.kind {
             "filter" => format!("items of filter {}", field.name),
             _ => field.name.clone(),
         };
-        let mut head = [name, number(field)];
         let hidden = field.values.len().saturating_sub(SHOWN_OF_TEXTS) as u64;
         let more = Text::styled(Faint, format!("{} more; list all with --json", count(hidden)));
         let values = field.values.iter().take(SHOWN_OF_TEXTS).map(value_text);
-        for text in values.chain((hidden > 0).then_some(more)) {
-            let [name, number] = std::mem::take(&mut head);
-            rows.push(vec![name.into(), number.into(), text.into()]);
-        }
+        let lines = values.chain((hidden > 0).then_some(more));
+        section.facts(format!("{name} ({})", number(field)), lines);
     }
-    let columns = [(Words, ""), (Numbers, "Values"), (Flexible, "Examples")];
-    Section::of("Users, texts, configuration", Block::Table(Table::new(&columns, rows)))
+    section
 }
 
-fn hashes_section(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
+fn hashes_section(hashes: HashFacts) -> Option<Section> {
     let [scopes, words, rules] = [hashes.scopes, hashes.words, hashes.rule_checksums];
     let numbers = [
         (scopes, "hashes of names and values in the quantiles"),
@@ -152,10 +127,8 @@ fn hashes_section(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
     let numbers = numbers.map(|(number, what)| format!("{} {what}", count(number)));
     let numbers: Vec<String> = numbers.collect();
     let more = if hashes.more { ", and more" } else { "" };
-    let of_tokens = "The archive is pseudonymized: these are hashes of tokens.";
-    let of_values = "They are not salted: anyone can check whether a guessed value is among them. Pseudonymized archives \
-                     do not contain them.";
-    let meaning = if pseudonymized { of_tokens } else { of_values };
+    let meaning = "They are not salted: anyone can check whether a guessed value is among them. Pseudonymized archives do \
+                   not contain them.";
     let text = format!("The archive contains {}{more}. {meaning}", numbers.join(", "));
     (!numbers.is_empty()).then(|| Section::note("Hashes of values", text))
 }
