@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::config::{DATAFEED, GENERATED, JobConfig};
 use super::error::{Error, members};
 use super::id::{DatafeedId, IndexPattern, JobId};
-use crate::json::{Edit, ObjectMember, RawObject, edit_members, raw};
+use crate::json::{Edit, Kind, RawObject, edit_members, raw};
 
 /// Members that belong to other requests: the path contains the job ID, and the datafeed is created separately.
 const ELSEWHERE: [&str; 2] = ["job_id", DATAFEED];
@@ -168,17 +168,17 @@ impl Renamer {
         }
         // Whether the name before a value is `job_id`.
         let (mut named, mut renamed) = (false, false);
-        let edited = edit_members(source, &mut |member| {
-            Ok(match member {
-                ObjectMember::Name { name, .. } => {
-                    named = name == "job_id";
+        let edited = edit_members(source, &mut |leaf| {
+            Ok(match leaf.kind {
+                Kind::Name => {
+                    named = leaf.text == "job_id";
                     Edit::Keep
                 }
-                ObjectMember::Value(leaf) if named && leaf.quoted && leaf.text == self.from.as_str() => {
+                Kind::Text if named && leaf.text == self.from.as_str() => {
                     renamed = true;
                     Edit::Text(self.to.to_string())
                 }
-                ObjectMember::Value(_) => Edit::Keep,
+                _ => Edit::Keep,
             })
         });
         match edited.map_err(|cause| Error::config("document", cause))? {

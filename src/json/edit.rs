@@ -11,14 +11,25 @@ use super::tokenizer::{Error, Kind, Token, Tokenizer};
 #[derive(Debug)]
 pub struct Editor<W: Write> {
     out: W,
+    /// Output that may still be left out.
+    buffer: Vec<u8>,
     /// For each enclosing container, whether something was written into it.
     filled: Vec<bool>,
-    /// A name that is held back, with the bytes before it.
-    name: Option<(Vec<u8>, Vec<u8>)>,
+    /// The place before the name whose value comes next.
+    member: Option<Mark>,
     /// The number of open containers within one that is left out.
     skipping: usize,
-    /// Output that may still be discarded, with the value of `filled` when it began.
-    held: Vec<(Vec<u8>, Vec<bool>)>,
+    /// The places where output is held back.
+    held: Vec<Mark>,
+}
+
+/// A place in the output.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// The position in the buffer.
+    position: usize,
+    /// Whether something was written into the container before.
+    filled: bool,
 }
 
 impl<W: Write> Editor<W> {
@@ -26,8 +37,9 @@ impl<W: Write> Editor<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
+            buffer: Vec::new(),
             filled: Vec::new(),
-            name: None,
+            member: None,
             skipping: 0,
             held: Vec::new(),
         }
@@ -40,16 +52,11 @@ impl<W: Write> Editor<W> {
             self.skipping -= usize::from(token.kind.ends());
             return Ok(());
         }
-        match token.kind {
-            Kind::Name => {
-                self.name = Some((token.lead.to_vec(), token.raw.to_vec()));
-                return Ok(());
-            }
-            Kind::EndObject | Kind::EndArray => {
-                self.filled.pop();
-                self.write(token.lead)?;
-            }
-            _ => self.begin(token)?,
+        if token.kind.ends() {
+            self.filled.pop();
+            self.buffer.extend_from_slice(token.lead);
+        } else {
+            self.begin(token);
         }
         if token.kind.begins() {
             self.filled.push(false);
@@ -57,44 +64,30 @@ impl<W: Write> Editor<W> {
         self.write(token.raw)
     }
 
-    /// Writes a different name.
-    pub fn rename(&mut self, token: &Token<'_>, name: &str) {
-        self.name = Some((token.lead.to_vec(), quoted(name).into_bytes()));
-    }
-
-    /// Writes a different string. The value must not be a container.
-    pub fn replace(&mut self, token: &Token<'_>, text: &str) -> io::Result<()> {
-        self.replace_json(token, &quoted(text))
-    }
-
-    /// Writes different JSON. The value must not be a container.
-    pub fn replace_json(&mut self, token: &Token<'_>, json: &str) -> io::Result<()> {
-        self.begin(token)?;
+    /// Writes different JSON instead of a name, or of a value that is not a container.
+    pub fn replace(&mut self, token: &Token<'_>, json: &str) -> io::Result<()> {
+        self.begin(token);
         self.write(json.as_bytes())
     }
 
     /// Leaves out this value and the name before it. A container is left out to its end.
     pub fn leave_out(&mut self, token: &Token<'_>) {
-        self.name = None;
+        if let Some(member) = self.member.take() {
+            self.undo(member);
+        }
         self.skipping = usize::from(token.kind.begins());
     }
 
-    /// Writes the bytes before this value and its name, but not the value itself.
-    pub fn begin(&mut self, token: &Token<'_>) -> io::Result<()> {
-        let name = self.name.take();
-        let lead = name.as_ref().map_or(token.lead, |(lead, _)| lead);
-        let is_first = (self.filled.last_mut()).is_some_and(|filled| !std::mem::replace(filled, true));
-        if is_first && lead.contains(&b',') {
-            // Everything before it was left out.
-            let lead: Vec<u8> = lead.iter().copied().filter(|byte| *byte != b',').collect();
-            self.write(&lead)?;
-        } else {
-            self.write(lead)?;
+    /// Writes the bytes before this name or value. Leaves out a comma if everything before it was left out.
+    pub fn begin(&mut self, token: &Token<'_>) {
+        let is_value_of_member = self.member.take().is_some();
+        if token.kind == Kind::Name {
+            self.member = Some(self.mark());
         }
-        match name {
-            Some((_, name)) => self.write(&name).and_then(|()| self.write(token.lead)),
-            None => Ok(()),
-        }
+        let filled = self.filled.last_mut().filter(|_| !is_value_of_member);
+        let is_first = filled.is_some_and(|filled| !std::mem::replace(filled, true));
+        let lead = token.lead.iter().filter(|byte| !is_first || **byte != b',');
+        self.buffer.extend(lead);
     }
 
     /// Whether the next token belongs to a value that is left out. Such tokens may only be passed to
@@ -106,20 +99,21 @@ impl<W: Write> Editor<W> {
     /// Holds back all output until [`release`](Self::release) or [`discard`](Self::discard). Must be called before a
     /// member's name or an array's element.
     pub fn hold(&mut self) {
-        self.held.push((Vec::new(), self.filled.clone()));
+        self.held.push(self.mark());
     }
 
     /// Writes this JSON, then the output that was held back last.
     pub fn release(&mut self, json: &str) -> io::Result<()> {
-        let held = self.held.pop();
-        self.write(json.as_bytes())?;
-        held.map_or(Ok(()), |(bytes, _)| self.write(&bytes))
+        if let Some(Mark { position, .. }) = self.held.pop() {
+            self.buffer.splice(position..position, json.bytes());
+        }
+        self.write(b"")
     }
 
     /// Discards the output that was held back last. Must be called after the member or element has ended.
     pub fn discard(&mut self) {
-        if let Some((_, filled)) = self.held.pop() {
-            self.filled = filled;
+        if let Some(mark) = self.held.pop() {
+            self.undo(mark);
         }
     }
 
@@ -129,29 +123,42 @@ impl<W: Write> Editor<W> {
         Ok(self.out)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self.held.last_mut() {
-            Some((held, _)) => {
-                held.extend_from_slice(bytes);
-                Ok(())
-            }
-            None => self.out.write_all(bytes),
+    fn mark(&self) -> Mark {
+        Mark {
+            position: self.buffer.len(),
+            filled: self.filled.last().copied().unwrap_or_default(),
         }
+    }
+
+    fn undo(&mut self, mark: Mark) {
+        self.buffer.truncate(mark.position);
+        if let Some(filled) = self.filled.last_mut() {
+            *filled = mark.filled;
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        if self.member.is_none() && self.held.is_empty() {
+            self.out.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
     }
 }
 
-/// A value that is not a container.
+/// A name, or a value that is not a container.
 #[derive(Clone, Debug)]
 pub struct Leaf<'a> {
-    /// Names joined by dots. Items of a list have the path of the list.
+    /// Names joined by dots, including the name itself. Items of a list have the path of the list.
     pub path: &'a str,
-    /// The decoded string; a number, a Boolean or `null` as written.
+    /// [`Kind::Name`], [`Kind::Text`] or [`Kind::Literal`].
+    pub kind: Kind,
+    /// The decoded name or string; a number, a Boolean or `null` as written.
     pub text: Cow<'a, str>,
-    /// Whether it is a string.
-    pub quoted: bool,
 }
 
-/// What to do with a value.
+/// What to do with a name or a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// Keep it.
@@ -160,40 +167,26 @@ pub enum Edit {
     Text(String),
     /// Replace it with this JSON.
     Json(String),
-    /// Leave it out, with the name before it.
+    /// Leave out the member, or the element of an array.
     LeaveOut,
 }
 
-/// A part of a document.
-#[derive(Clone, Copy, Debug)]
-pub enum ObjectMember<'a> {
-    /// The name of a member.
-    Name {
-        /// The path including the name, joined by dots.
-        path: &'a str,
-        /// The name.
-        name: &'a str,
-    },
-    /// A value that is not a container.
-    Value(&'a Leaf<'a>),
-}
-
-/// Returns the document with the edits of the visitor.
+/// Returns the document with the edits of the visitor, which receives the values.
 ///
 /// # Errors
 /// The bytes are not JSON, or the visitor failed.
 pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
-    edit_members(source, &mut |member| match member {
-        ObjectMember::Name { .. } => Ok(Edit::Keep),
-        ObjectMember::Value(leaf) => visit(leaf),
+    edit_members(source, &mut |leaf| match leaf.kind {
+        Kind::Name => Ok(Edit::Keep),
+        _ => visit(leaf),
     })
 }
 
-/// Also passes the names of members: [`Edit::Text`] renames a member, [`Edit::LeaveOut`] removes it.
+/// Also passes the names of members.
 ///
 /// # Errors
 /// The same as for [`edit_leaves`].
-pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(ObjectMember<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
+pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
     let mut path = Path::default();
     let mut editor = Editor::new(Vec::with_capacity(source.len()));
     // Whether the next value belongs to a member that is left out.
@@ -201,31 +194,23 @@ pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(ObjectMember<'_>) -> io
     let rest = Tokenizer::whole::<io::Error>(source, &mut |token| {
         let text = token.text()?;
         path.enter(token.kind, &text);
-        let is_name = token.kind == Kind::Name;
         let edit = if std::mem::take(&mut leave_out) {
             Edit::LeaveOut
         } else if editor.skipping() || token.kind.begins() || token.kind.ends() {
             Edit::Keep
-        } else if is_name {
-            visit(ObjectMember::Name {
-                path: &path.names,
-                name: &text,
-            })?
         } else {
-            let quoted = token.kind == Kind::Text;
-            visit(ObjectMember::Value(&Leaf {
+            visit(&Leaf {
                 path: &path.names,
+                kind: token.kind,
                 text,
-                quoted,
-            }))?
+            })?
         };
         match edit {
             Edit::Keep => return editor.keep(&token),
-            Edit::LeaveOut if is_name => leave_out = true,
+            Edit::LeaveOut if token.kind == Kind::Name => leave_out = true,
             Edit::LeaveOut => editor.leave_out(&token),
-            Edit::Text(name) if is_name => editor.rename(&token, &name),
-            Edit::Text(text) => editor.replace(&token, &text)?,
-            Edit::Json(json) => editor.replace_json(&token, &json)?,
+            Edit::Text(text) => editor.replace(&token, &quoted(&text))?,
+            Edit::Json(json) => editor.replace(&token, &json)?,
         }
         Ok(())
     })?;
@@ -237,15 +222,11 @@ pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(ObjectMember<'_>) -> io
 pub fn for_each_leaf(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>)) -> bool {
     let mut path = Path::default();
     let read = Tokenizer::whole::<Error>(source, &mut |token| {
-        let text = token.text()?;
-        path.enter(token.kind, &text);
-        let quoted = token.kind == Kind::Text;
-        if quoted || (token.kind == Kind::Literal && text != "null") {
-            visit(&Leaf {
-                path: &path.names,
-                text,
-                quoted,
-            });
+        let (kind, text) = (token.kind, token.text()?);
+        path.enter(kind, &text);
+        if kind == Kind::Text || (kind == Kind::Literal && text != "null") {
+            let path = &path.names;
+            visit(&Leaf { path, kind, text });
         }
         Ok(())
     });
@@ -297,7 +278,7 @@ mod tests {
             br#"{"a": {"b": ["x", 1, {"c": null}], "e.f": 2.50}, "g": "\u00e4\n", "h": {}, "i": [[7]], "j": true}"#;
         let mut found = Vec::new();
         let same = edit_leaves(source, &mut |leaf| {
-            found.push(format!("{}={}{}", leaf.path, leaf.text, u8::from(leaf.quoted)));
+            found.push(format!("{}={}{}", leaf.path, leaf.text, u8::from(leaf.kind == Kind::Text)));
             Ok(Edit::Keep)
         });
         assert_eq!(same.unwrap(), source);
@@ -332,10 +313,10 @@ mod tests {
         let source =
             br#"{"a": {"b": [{"c": 1}], "d": 2}, "e": [ {"f": "x", "g": {"h": 1}} ], "a.b": null, "i": [[3]]}"#;
         let without = |unwanted: &[&str]| {
-            let made = edit_members(source, &mut |member| {
-                Ok(match member {
-                    ObjectMember::Name { path, .. } if unwanted.contains(&path) => Edit::LeaveOut,
-                    _ => Edit::Keep,
+            let made = edit_members(source, &mut |leaf| {
+                Ok(match leaf.kind == Kind::Name && unwanted.contains(&leaf.path) {
+                    true => Edit::LeaveOut,
+                    false => Edit::Keep,
                 })
             });
             String::from_utf8(made.unwrap()).unwrap()
@@ -353,7 +334,7 @@ mod tests {
         let source = br#"{ "a" : [ "x" , 1.0 ], "b":{"c":"y"} , "d": "z" }"#;
         let changed = edit_leaves(source, &mut |leaf| {
             Ok(match leaf.path {
-                "a" if leaf.quoted => Edit::Text("\"".to_owned()),
+                "a" if leaf.kind == Kind::Text => Edit::Text("\"".to_owned()),
                 "b.c" => Edit::Json("[1]".to_owned()),
                 "d" => Edit::LeaveOut,
                 _ => Edit::Keep,
@@ -369,11 +350,11 @@ mod tests {
     #[test]
     fn members_are_renamed() {
         let source = br#"{ "a" : { "x\u0041" : [ {"x": 1} ] , "b": 2 }, "x":3 }"#;
-        let changed = edit_members(source, &mut |member| {
-            Ok(match member {
-                ObjectMember::Name { path: "a.xA", .. } => Edit::Text("new\"".to_owned()),
-                ObjectMember::Name { name: "x", .. } => Edit::Text("y".to_owned()),
-                ObjectMember::Value(leaf) if leaf.path == "a.b" => Edit::LeaveOut,
+        let changed = edit_members(source, &mut |leaf| {
+            Ok(match (leaf.kind, leaf.path) {
+                (Kind::Name, "a.xA") => Edit::Text("new\"".to_owned()),
+                (Kind::Name, _) if leaf.text == "x" => Edit::Text("y".to_owned()),
+                (Kind::Literal, "a.b") => Edit::LeaveOut,
                 _ => Edit::Keep,
             })
         });

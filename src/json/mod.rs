@@ -9,7 +9,7 @@ mod indent;
 mod object;
 mod tokenizer;
 
-pub use edit::{Edit, Editor, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
+pub use edit::{Edit, Editor, Leaf, edit_leaves, edit_members, for_each_leaf};
 pub(crate) use edit::{Path, is_within};
 pub(crate) use indent::indented;
 pub use object::{Object, check_members, quoted, without_value};

@@ -88,8 +88,8 @@ proptest! {
 fn strings_are_replaced_in_place() {
     let text = r#"{ "a" : "x" ,"a":["x" , 1.10,{}],"b":"y"}"#;
     let out = edited(text, 4, |editor, token| match token.raw {
-        b"\"x\"" => editor.replace(token, "\"z\""),
-        b"1.10" => editor.replace_json(token, "[1]"),
+        b"\"x\"" => editor.replace(token, &quoted("\"z\"")),
+        b"1.10" => editor.replace(token, "[1]"),
         _ => editor.keep(token),
     });
     assert_eq!(out.unwrap(), r#"{ "a" : "\"z\"" ,"a":["\"z\"" , [1],{}],"b":"y"}"#);

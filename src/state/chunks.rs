@@ -10,11 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::{GzDecoder, GzEncoder};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-use crate::json::{self, without_value};
+use crate::json::{self, Object, without_value};
 
-/// Base64 characters decoded at a time; a multiple of four.
+/// The maximum number of base64 characters that are decoded at a time.
 const STEP: usize = 4096;
 
 /// Decodes the documents of one kind, given in numeric order, and writes the result to a sink. Memory use is constant.
@@ -50,17 +51,20 @@ impl<W: Write> ChunkDecoder<W> {
             return Err(malformed("it follows the document with `eos`"));
         }
         let text = std::str::from_utf8(source).map_err(|cause| malformed(&format!("not UTF-8: {cause}")))?;
-        let mut json = serde_json::Deserializer::from_str(text);
+        let unreadable = |cause| malformed(&format!("not a state document: {}", without_value(&cause)));
+        let Object(document) = serde_json::from_str::<Object<Document<'_>>>(text).map_err(unreadable)?;
+        let chunks = document.compressed.get();
+        // The chunks are a slice of the text, so the distance is their position.
+        let before = &text[..chunks.as_ptr() as usize - text.as_ptr() as usize];
+        if before.contains(',') {
+            return Err(malformed("`eos` is before `compressed`, which Elasticsearch cannot restore"));
+        }
         let mut failed = None;
-        let document = Document(Chunks {
-            decoder: &mut self.decoder,
-            failed: &mut failed,
-        });
-        let read = json.deserialize_map(document).and_then(|eos| json.end().map(|()| eos));
-        match (failed, read) {
-            (Some(cause), _) => Err(cause.into()),
-            (None, Ok(eos)) => Ok(eos),
-            (None, Err(cause)) => Err(malformed(&format!("not a state document: {}", without_value(&cause)))),
+        let visitor = Chunks(&mut self.decoder, &mut failed);
+        let read = serde_json::Deserializer::from_str(chunks).deserialize_seq(visitor);
+        match failed {
+            Some(cause) => Err(cause.into()),
+            None => read.map(|()| document.eos).map_err(unreadable),
         }
     }
 
@@ -83,60 +87,22 @@ fn malformed(why: &str) -> Cause {
     Cause::Malformed(why.to_owned())
 }
 
-/// Returns whether the document contains `eos: true`.
-struct Document<'a, W: Write>(Chunks<'a, W>);
-
-impl<'de, W: Write> Visitor<'de> for Document<'_, W> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with `compressed` followed by `eos`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
-        let (mut chunks, mut eos) = (Some(self.0), None);
-        while let Some(key) = members.next_key::<Cow<'de, str>>()? {
-            match (key.as_ref(), chunks.take()) {
-                ("compressed", None) => return Err(A::Error::duplicate_field("compressed")),
-                ("compressed", _) if eos.is_some() => {
-                    return Err(A::Error::custom(
-                        "`eos` is before `compressed`, which Elasticsearch cannot restore",
-                    ));
-                }
-                ("compressed", Some(chunks)) => members.next_value_seed(chunks)?,
-                ("eos", _) if eos.is_some() => return Err(A::Error::duplicate_field("eos")),
-                ("eos", unread) => {
-                    eos = Some(members.next_value::<bool>()?);
-                    chunks = unread;
-                }
-                (other, _) => return Err(A::Error::unknown_field(other, &["compressed", "eos"])),
-            }
-        }
-        match chunks {
-            Some(_) => Err(A::Error::missing_field("compressed")),
-            None => Ok(eos.unwrap_or(false)),
-        }
-    }
-}
-
-/// Decodes the strings as they are read.
-struct Chunks<'a, W: Write> {
-    decoder: &'a mut TextDecoder<W>,
-    /// An error of the decoder, which does not fit into serde's errors.
-    failed: &'a mut Option<io::Error>,
+/// A document, with its chunks as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<'a> {
+    #[serde(borrow)]
+    compressed: &'a RawValue,
+    #[serde(default)]
+    eos: bool,
 }
 
 /// A string, borrowed if it has no escapes.
 #[derive(Deserialize)]
 struct Chunk<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de, W: Write> DeserializeSeed<'de> for Chunks<'_, W> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
+/// Decodes the strings as they are read. An error of the decoder is stored, since it does not fit into serde's errors.
+struct Chunks<'a, W: Write>(&'a mut TextDecoder<W>, &'a mut Option<io::Error>);
 
 impl<'de, W: Write> Visitor<'de> for Chunks<'_, W> {
     type Value = ();
@@ -147,8 +113,8 @@ impl<'de, W: Write> Visitor<'de> for Chunks<'_, W> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut chunks: A) -> Result<(), A::Error> {
         while let Some(Chunk(text)) = chunks.next_element()? {
-            if let Err(cause) = self.decoder.push(text.as_bytes()) {
-                *self.failed = Some(cause);
+            if let Err(cause) = self.0.push(text.as_bytes()) {
+                *self.1 = Some(cause);
                 return Err(A::Error::custom("the chunk cannot be decoded"));
             }
         }
@@ -164,13 +130,17 @@ pub(crate) struct TextDecoder<W: Write> {
     padded: bool,
 }
 
-/// A sink with a limit. Its errors are kept separate from errors in the state.
+/// A sink with a limit.
 struct Bounded<W> {
     sink: W,
     taken: u64,
     limit: u64,
-    failed: Option<io::Error>,
 }
+
+/// An error of the sink, which the decoder returns like an error in the state.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct SinkError(io::Error);
 
 impl<W: Write> TextDecoder<W> {
     pub(crate) fn new(sink: W, max_bytes: u64) -> Self {
@@ -178,7 +148,6 @@ impl<W: Write> TextDecoder<W> {
             sink,
             taken: 0,
             limit: max_bytes,
-            failed: None,
         };
         Self {
             gzip: GzDecoder::new(bounded),
@@ -188,64 +157,42 @@ impl<W: Write> TextDecoder<W> {
     }
 
     pub(crate) fn push(&mut self, text: &[u8]) -> io::Result<()> {
-        let mut text = text;
-        if !self.carried.is_empty() {
-            let (head, rest) = text.split_at(text.len().min(4 - self.carried.len()));
-            self.carried.extend_from_slice(head);
-            if self.carried.len() < 4 {
-                return Ok(());
+        for part in text.chunks(STEP) {
+            self.carried.extend_from_slice(part);
+            let complete = self.carried.len() / 4 * 4;
+            let groups = &self.carried[..complete];
+            if self.padded && complete > 0 {
+                return Err(undecodable("more base64 follows its padding"));
             }
-            let group = std::mem::take(&mut self.carried);
-            self.groups(&group)?;
-            text = rest;
-        }
-        let (whole, incomplete) = text.split_at(text.len() / 4 * 4);
-        for groups in whole.chunks(STEP) {
-            self.groups(groups)?;
-        }
-        self.carried.extend_from_slice(incomplete);
-        Ok(())
-    }
-
-    /// Decodes complete groups of four characters.
-    fn groups(&mut self, groups: &[u8]) -> io::Result<()> {
-        if self.padded {
-            return Err(undecodable("more base64 follows its padding"));
-        }
-        self.padded = groups.ends_with(b"=");
-        let mut bytes = [0; STEP / 4 * 3];
-        let decoded = STANDARD.decode_slice(groups, &mut bytes);
-        let n = decoded.map_err(|_| undecodable("invalid base64"))?;
-        let mut rest = &bytes[..n];
-        while !rest.is_empty() {
-            match self.gzip.write(rest) {
-                Ok(0) => return Err(undecodable("bytes follow the end of the compressed state")),
-                Ok(n) => rest = &rest[n..],
-                Err(cause) => return Err(self.failure(&cause)),
-            }
+            self.padded |= groups.ends_with(b"=");
+            let mut bytes = [0; (STEP / 4 + 1) * 3];
+            let decoded = STANDARD.decode_slice(groups, &mut bytes);
+            let n = decoded.map_err(|_| undecodable("invalid base64"))?;
+            self.carried.drain(..complete);
+            self.gzip.write_all(&bytes[..n]).map_err(failure)?;
         }
         Ok(())
     }
 
     /// Returns the number of decoded bytes and the sink.
-    pub(crate) fn finish(mut self) -> io::Result<(u64, W)> {
+    pub(crate) fn finish(self) -> io::Result<(u64, W)> {
         if !self.carried.is_empty() {
             return Err(undecodable("the base64 text ends inside a group of four"));
         }
-        if let Err(cause) = self.gzip.try_finish() {
-            return Err(self.failure(&cause));
-        }
-        let bounded = self.gzip.finish()?;
+        let bounded = self.gzip.finish().map_err(failure)?;
         Ok((bounded.taken, bounded.sink))
     }
+}
 
-    /// Determines why writing compressed bytes failed: the sink, the limit or the state.
-    fn failure(&mut self, cause: &io::Error) -> io::Error {
-        let failed = self.gzip.get_mut().failed.take();
-        failed.unwrap_or_else(|| match cause.kind() {
+/// Determines why writing compressed bytes failed: the sink, the limit or the state.
+fn failure(cause: io::Error) -> io::Error {
+    match cause.downcast::<SinkError>() {
+        Ok(SinkError(cause)) => cause,
+        Err(cause) => match cause.kind() {
             io::ErrorKind::UnexpectedEof => undecodable("the compressed state is truncated"),
+            io::ErrorKind::WriteZero => undecodable("bytes follow the end of the compressed state"),
             _ => undecodable(&format!("the compressed state is damaged: {cause}")),
-        })
+        },
     }
 }
 
@@ -259,12 +206,9 @@ impl<W: Write> Write for Bounded<W> {
             true => Err(io::Error::other(Cause::TooLarge(self.limit))),
             false => self.sink.write(bytes),
         };
-        self.taken += *written.as_ref().unwrap_or(&0) as u64;
-        written.map_err(|cause| {
-            let kind = cause.kind();
-            self.failed = Some(cause);
-            kind.into()
-        })
+        let n = written.map_err(|cause| io::Error::other(SinkError(cause)))?;
+        self.taken += n as u64;
+        Ok(n)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -397,19 +341,14 @@ pub enum Cause {
     #[error("the state has an unknown form: {0}")]
     Unknown(String),
     /// The decoded state could not be written.
-    #[error("the decoded state cannot be written: {why}")]
-    Sink {
-        /// The kind of the sink's error.
-        kind: io::ErrorKind,
-        /// The sink's message.
-        why: String,
-    },
+    #[error("the decoded state cannot be written: {0}")]
+    Sink(String),
 }
 
 impl Error {
     /// Whether the state itself is damaged (exit code 4).
     pub fn is_damage(&self) -> bool {
-        !matches!(self.cause, Cause::Unknown(_) | Cause::Sink { .. })
+        !matches!(self.cause, Cause::Unknown(_) | Cause::Sink(_))
     }
 
     /// The next step for the user.
@@ -439,10 +378,7 @@ impl From<io::Error> for Cause {
         let undecodable = |error: json::Error| Self::Undecodable(error.to_string());
         let known = cause.downcast::<Self>();
         let known = known.or_else(|cause| cause.downcast().map(undecodable));
-        known.unwrap_or_else(|cause| Self::Sink {
-            kind: cause.kind(),
-            why: cause.to_string(),
-        })
+        known.unwrap_or_else(|cause| Self::Sink(cause.to_string()))
     }
 }
 

@@ -7,7 +7,7 @@ use self::Content::{
 };
 use super::location::ArchivePart;
 use crate::job::GENERATED;
-use crate::json::{Leaf, for_each_leaf, is_within};
+use crate::json::{Kind, Leaf, for_each_leaf, is_within};
 
 /// The user that autodetect writes annotations as. No other user can have this name.
 pub(crate) const JOB_USER: &str = "_xpack";
@@ -262,7 +262,7 @@ impl NamedFields {
 
     /// Receives the members of a document in order. In a list of objects, each object has its own names, before the values.
     pub(crate) fn note(&mut self, leaf: &Leaf<'_>) {
-        if leaf.quoted && leaf.path.ends_with("_field_name") {
+        if leaf.kind == Kind::Text && leaf.path.ends_with("_field_name") {
             self.by_path.insert(leaf.path.to_owned(), leaf.text.to_string());
             self.all.insert(leaf.text.to_string());
         }

@@ -9,7 +9,7 @@ use super::documents::{
 use super::location::{ArchivePart, ValueSource};
 use crate::archive::{Contents, EntryKind};
 use crate::job::JobConfig;
-use crate::json::{Leaf, for_each_leaf};
+use crate::json::{Kind, Leaf, for_each_leaf};
 
 /// Receives a value with its source.
 type Visit<'v> = dyn FnMut(ValueSource<'_>, ArchivePart, &str) + 'v;
@@ -23,7 +23,7 @@ pub(super) const CLUSTER_NAME: &str = "cluster name";
 pub(crate) fn config_values(config: &JobConfig, visit: &mut Visit<'_>) {
     for_each_leaf(config.text.get().as_bytes(), &mut |leaf| {
         // Numbers and Booleans are not meaningful on their own.
-        if leaf.quoted {
+        if leaf.kind == Kind::Text {
             member_values(&CONFIGURATION, leaf, visit);
         }
     });
@@ -44,7 +44,7 @@ pub(crate) fn input_values(id: Option<&str>, source: &[u8], time_field: &str, vi
 
 /// Returns a number in its shortest form, as autodetect reads it.
 fn as_autodetect_reads<'a>(leaf: &'a Leaf<'_>) -> Cow<'a, str> {
-    let is_float = !leaf.quoted && leaf.text.contains(['.', 'e', 'E']);
+    let is_float = leaf.kind == Kind::Literal && leaf.text.contains(['.', 'e', 'E']);
     match leaf.text.parse::<f64>() {
         Ok(number) if is_float && number.is_finite() => Cow::Owned(number.to_string()),
         _ => Cow::Borrowed(&leaf.text),
@@ -73,7 +73,7 @@ pub(crate) fn document_values(document: &DocumentKind, source: &[u8], visit: &mu
             path if document.has(path) => member_values(document, leaf, visit),
             // The value is also stored under the name of the field.
             path if named.contains(path) => {}
-            path if part == ArchivePart::Results && leaf.quoted => visit(ValueSource::Field(path), part, text),
+            path if part == ArchivePart::Results && leaf.kind == Kind::Text => visit(ValueSource::Field(path), part, text),
             _ if !matches!(part, ArchivePart::Categories | ArchivePart::Results) => {
                 visit(ValueSource::Text(UNKNOWN), part, text);
             }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode;
 
-use crate::json::{Kind, Path, Token, Tokenizer, unicode_escape};
+use crate::json::{Leaf, Path, Token, Tokenizer, unicode_escape};
 
 /// The minimum number of base64 characters that are decoded: six bytes.
 const MIN_BASE64_CHARACTERS: usize = 8;
@@ -95,15 +95,6 @@ fn base64(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
     })
 }
 
-/// A name or a value.
-pub(super) struct JsonItem<'a> {
-    /// Names joined by dots, including the name itself. Items of a list have the path of the list.
-    pub(super) path: &'a str,
-    pub(super) kind: Kind,
-    /// The decoded string, or a literal as written.
-    pub(super) text: &'a [u8],
-}
-
 /// The names and values of one JSON text.
 #[derive(Default)]
 pub(super) struct JsonItems {
@@ -112,7 +103,7 @@ pub(super) struct JsonItems {
 }
 
 /// Receives each name and value.
-type Visit<'v> = &'v mut dyn FnMut(&JsonItem<'_>) -> io::Result<()>;
+type Visit<'v> = &'v mut dyn FnMut(&Leaf<'_>) -> io::Result<()>;
 
 impl JsonItems {
     /// Reads the next bytes.
@@ -136,10 +127,10 @@ fn follow(path: &mut Path, token: &Token<'_>, visit: Visit<'_>) -> io::Result<()
     if token.kind.begins() || token.kind.ends() {
         return Ok(());
     }
-    visit(&JsonItem {
+    visit(&Leaf {
         path: &path.names,
         kind: token.kind,
-        text: text.as_bytes(),
+        text,
     })
 }
 

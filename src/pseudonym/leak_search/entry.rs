@@ -2,17 +2,17 @@
 
 use std::io::{self, Write};
 
-use super::encodings::{JsonItem, JsonItems};
+use super::encodings::JsonItems;
 use super::matcher::{FoundHashes, LeakMatcher, TextLocation};
 use crate::archive::EntryKind;
-use crate::json::Kind;
+use crate::json::{Kind, Leaf};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::TextDecoder;
 use crate::state::schema::StateStream;
 use crate::util::process;
 
 /// The start of base64-encoded gzip.
-const GZIP: &[u8] = b"H4sI";
+const GZIP: &str = "H4sI";
 
 /// Ends a search early.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +35,8 @@ pub(super) struct EntrySearch<'s> {
 impl<'s> EntrySearch<'s> {
     /// Starts with the name of the entry.
     pub(super) fn new(matcher: &'s LeakMatcher<'s>, name: &str) -> Result<Self> {
-        let (path, kind, text) = ("", Kind::Name, name.as_bytes());
-        if matcher.contains_value(TextLocation::Other, &JsonItem { path, kind, text }) {
+        let (path, kind, text) = ("", Kind::Name, name.into());
+        if matcher.contains_value(TextLocation::Other, &Leaf { path, kind, text }) {
             return Err(Error::leak("the name of an entry"));
         }
         Ok(Self {
@@ -100,31 +100,31 @@ impl<'s> EntrySearch<'s> {
         read.map_err(|cause| self.error(&cause))
     }
 
-    fn item(&mut self, item: &JsonItem<'_>) -> io::Result<()> {
+    fn item(&mut self, item: &Leaf<'_>) -> io::Result<()> {
         let is_text = item.kind == Kind::Text;
         match self.kind {
             Some(EntryKind::State) if is_text && self.is_action() && item.path.ends_with("._id") => {
-                self.enter_state(&String::from_utf8_lossy(item.text))?;
+                self.enter_state(&item.text)?;
             }
             Some(EntryKind::State) if is_text && item.path == "compressed" => {
-                return self.state.as_mut().map_or(Ok(()), |(_, state)| state.push(item.text));
+                return self.state.as_mut().map_or(Ok(()), |(_, state)| state.push(item.text.as_bytes()));
             }
             Some(EntryKind::Snapshot) if is_text && item.text.starts_with(GZIP) => {
                 let mut decoder = self.decoder(StateStream::Quantiles);
-                decoder.push(item.text)?;
+                decoder.push(item.text.as_bytes())?;
                 self.hashes = decoder.finish()?.1.finish()?;
                 return Ok(());
             }
             // Uncompressed quantiles.
-            Some(EntryKind::Snapshot) if is_text && item.text.starts_with(b"[") => {
+            Some(EntryKind::Snapshot) if is_text && item.text.starts_with('[') => {
                 let mut search = self.state_search(StateStream::Quantiles);
-                search.write_all(item.text)?;
+                search.write_all(item.text.as_bytes())?;
                 self.hashes = search.finish()?;
             }
             _ => {}
         }
         let is_result = matches!(self.kind, Some(EntryKind::Results { .. }));
-        if is_result && self.is_action() && self.matcher.hashes_value(&String::from_utf8_lossy(item.text)) {
+        if is_result && self.is_action() && self.matcher.hashes_value(&item.text) {
             return Err(io::Error::other(Leak));
         }
         let place = match self.is_action() {
@@ -176,7 +176,7 @@ impl<'s> EntrySearch<'s> {
     }
 }
 
-fn check(matcher: &LeakMatcher<'_>, place: TextLocation, item: &JsonItem<'_>) -> io::Result<()> {
+fn check(matcher: &LeakMatcher<'_>, place: TextLocation, item: &Leaf<'_>) -> io::Result<()> {
     match matcher.contains_value(place, item) {
         true => Err(io::Error::other(Leak)),
         false => Ok(()),
@@ -198,9 +198,9 @@ impl StateSearch<'_> {
         Ok(self.hashes)
     }
 
-    fn element(&mut self, item: &JsonItem<'_>) -> io::Result<()> {
+    fn element(&mut self, item: &Leaf<'_>) -> io::Result<()> {
         if item.kind == Kind::Text {
-            self.hashes.note(self.stream, item.path, item.text);
+            self.hashes.note(self.stream, item.path, &item.text);
         }
         check(self.matcher, TextLocation::State(self.stream), item)
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::encodings::{self, JsonItem};
+use super::encodings;
 use crate::archive::{ENDINGS, EntryKind};
 use crate::job::{Detector, JobConfig};
-use crate::json::Kind;
+use crate::json::{Kind, Leaf};
 use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
 use crate::pseudonym::rewrite::Rewriter;
 use crate::pseudonym::tokens::{MIN_BYTES, PrefixIndex};
@@ -153,13 +153,14 @@ impl<'a> LeakMatcher<'a> {
     }
 
     /// Whether a name or value in JSON is or contains a replaced value.
-    pub(super) fn contains_value(&self, place: TextLocation, item: &JsonItem<'_>) -> bool {
-        self.is_value(place, item, item.text)
-            || self.contains(place, item, item.text)
-            || self.decoded_contains(place, item, item.text, MAX_ENCODINGS)
+    pub(super) fn contains_value(&self, place: TextLocation, item: &Leaf<'_>) -> bool {
+        let text = item.text.as_bytes();
+        self.is_value(place, item, text)
+            || self.contains(place, item, text)
+            || self.decoded_contains(place, item, text, MAX_ENCODINGS)
     }
 
-    fn decoded_contains(&self, place: TextLocation, item: &JsonItem<'_>, text: &[u8], encodings: usize) -> bool {
+    fn decoded_contains(&self, place: TextLocation, item: &Leaf<'_>, text: &[u8], encodings: usize) -> bool {
         encodings > 0
             && encodings::decoded(text, &mut |text, whole| {
                 (whole && text.len() >= MIN_WHOLE_CHARACTERS && self.is_value(place, item, text))
@@ -169,13 +170,12 @@ impl<'a> LeakMatcher<'a> {
     }
 
     /// Whether the complete text is a value and is unlikely to be another text by chance.
-    fn is_value(&self, place: TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
+    fn is_value(&self, place: TextLocation, item: &Leaf<'_>, text: &[u8]) -> bool {
         let is_value = |text: &[u8]| self.values.get(text).filter(|value| !value.word);
         let Some(value) = is_value(text) else {
             // Values separated by commas.
             return item.path == "model_plot_config.terms"
-                && item.text.contains(&b',')
-                && (item.text.split(|byte| *byte == b',')).any(|term| is_value(term.trim_ascii()).is_some());
+                && (item.text.split(',')).any(|term| is_value(term.trim().as_bytes()).is_some());
         };
         let name = item.path.rsplit('.').next().unwrap_or_default();
         let category = self.categories && text.iter().all(u8::is_ascii_digit);
@@ -198,7 +198,7 @@ impl<'a> LeakMatcher<'a> {
         }
     }
 
-    fn contains(&self, place: TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
+    fn contains(&self, place: TextLocation, item: &Leaf<'_>, text: &[u8]) -> bool {
         let is_input = place == TextLocation::Input;
         let data = is_input && item.kind != Kind::Name;
         if data && self.fields.content(item.path) == Content::Kept {
@@ -212,7 +212,7 @@ impl<'a> LeakMatcher<'a> {
     }
 
     /// Whether an occurrence of a message word counts here. Other texts may contain the same words.
-    fn counts(&self, place: TextLocation, item: &JsonItem<'_>, value: ReplacedValue) -> bool {
+    fn counts(&self, place: TextLocation, item: &Leaf<'_>, value: ReplacedValue) -> bool {
         use Content::{Message, OtherValue, Text};
         if !value.word {
             return true;
@@ -253,8 +253,8 @@ pub(super) struct FoundHashes(BTreeMap<u64, (StateStream, bool)>);
 
 impl FoundHashes {
     /// Adds a text of a state that may be a hash.
-    pub(super) fn note(&mut self, stream: StateStream, path: &str, text: &[u8]) {
-        if let Some(hash) = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()) {
+    pub(super) fn note(&mut self, stream: StateStream, path: &str, text: &str) {
+        if let Ok(hash) = text.parse() {
             let only = HASH_PATHS.contains(&path);
             self.0.entry(hash).or_insert((stream, only)).1 |= only;
         }

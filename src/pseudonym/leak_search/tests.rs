@@ -9,12 +9,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use super::encodings::JsonItem;
 use super::entry::EntrySearch;
 use super::matcher::TextLocation;
 use super::*;
 use crate::job::{InputMappings, JobConfig};
-use crate::json::Kind;
+use crate::json::{Kind, Leaf};
 use crate::pseudonym::fields::ReplacedFields;
 use crate::pseudonym::hashes::TimeShiftRules;
 use crate::pseudonym::tokens::{KeyFile, TokenMap, TokenUse};
@@ -329,10 +328,10 @@ fn values_in_accepted_names_are_not_findings() {
     let values = ReplacedValues::new(rewriter.tokens.originals());
     let search = LeakMatcher::new(&values, &rewriter, &config, names);
     let contains_value = |place, text: &str| {
-        let item = JsonItem {
+        let item = Leaf {
             path: "a",
             kind: Kind::Text,
-            text: text.as_bytes(),
+            text: text.into(),
         };
         search.contains_value(place, &item)
     };

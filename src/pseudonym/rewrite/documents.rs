@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::rewriter::{Rewriter, replaced};
 use crate::archive::Part;
 use crate::job::JobConfig;
-use crate::json::{Edit, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
+use crate::json::{Edit, Kind, Leaf, edit_leaves, edit_members, for_each_leaf};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::hash::values_id;
 use crate::state::schema::scaled;
@@ -33,12 +33,12 @@ const DETECTOR_WORDS: &str = "by over partitionfield excludefrequent usenull tru
 impl Rewriter {
     /// Rewrites the configuration of the job and its datafeed.
     pub(crate) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
-        let edited = edit_members(config.text.get().as_bytes(), &mut |member| match member {
-            ObjectMember::Name { path, name } => {
-                let is_own = path.starts_with("custom_settings.") && !is_among(CUSTOM_SETTINGS, name);
-                Ok(self.edit_name(name, is_own))
+        let edited = edit_members(config.text.get().as_bytes(), &mut |leaf| match leaf.kind {
+            Kind::Name => {
+                let is_own = leaf.path.starts_with("custom_settings.") && !is_among(CUSTOM_SETTINGS, &leaf.text);
+                Ok(self.edit_name(leaf, is_own))
             }
-            ObjectMember::Value(leaf) => self.configuration_value(leaf, config),
+            _ => self.configuration_value(leaf, config),
         });
         edited.map_err(Error::of_edit)
     }
@@ -68,7 +68,7 @@ impl Rewriter {
     pub(crate) fn snapshot(&mut self, json: &RawValue, documents: Option<u64>, max_bytes: u64) -> Result<Vec<u8>> {
         let edited = edit_leaves(json.get().as_bytes(), &mut |leaf| match leaf.path {
             "snapshot_doc_count" => Ok(documents.map_or(Edit::Keep, |documents| Edit::Json(documents.to_string()))),
-            "quantiles.quantile_state" if leaf.quoted && !leaf.text.is_empty() => {
+            "quantiles.quantile_state" if leaf.kind == Kind::Text && !leaf.text.is_empty() => {
                 let quantiles = self.quantiles(&leaf.text, max_bytes).map_err(Error::from);
                 quantiles.map(Edit::Text).map_err(io::Error::other)
             }
@@ -145,7 +145,7 @@ impl Rewriter {
         let partitioned = NamedFields::of(source).field_of("partition_field_value").is_some();
         let longest = self.max_matching_length(source, partitioned)?;
         self.edit_document(source, &CATEGORY, &mut |rewriter, leaf, content| match leaf.path {
-            "max_matching_length" if !leaf.quoted => {
+            "max_matching_length" if leaf.kind == Kind::Literal => {
                 Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
             }
             _ => rewriter.edit(content, leaf),
@@ -160,12 +160,12 @@ impl Rewriter {
         edit: &mut dyn FnMut(&mut Self, &Leaf<'_>, Content<'_>) -> io::Result<Edit>,
     ) -> io::Result<Vec<u8>> {
         let mut named = NamedFields::of(source);
-        edit_members(source, &mut |member| match member {
-            ObjectMember::Name { path, name } => {
-                named.enter(path);
-                Ok(self.edit_name(name, !document.has(path) && !self.fields.is_known(path)))
+        edit_members(source, &mut |leaf| match leaf.kind {
+            Kind::Name => {
+                named.enter(leaf.path);
+                Ok(self.edit_name(leaf, !document.has(leaf.path) && !self.fields.is_known(leaf.path)))
             }
-            ObjectMember::Value(leaf) => {
+            _ => {
                 named.note(leaf);
                 let content = match document.content(leaf.path) {
                     Content::ValueOfNamedField => named

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::rewriter::{Rewriter, is_digits, replaced};
-use crate::json::{Edit, Leaf, ObjectMember, edit_members};
+use crate::json::{Edit, Kind, Leaf, edit_members};
 use crate::pseudonym::fields::ReplacedFields;
 use crate::values::Content;
 
@@ -15,18 +15,18 @@ impl Rewriter {
     /// Rewrites an input document, without the fields that only the datafeed's query reads.
     pub(super) fn input(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
         let fields = Arc::clone(&self.fields);
-        edit_members(source, &mut |member| match member {
-            ObjectMember::Name { path, .. } if fields.query_only.contains(path) => Ok(Edit::LeaveOut),
-            ObjectMember::Name { path, name } => Ok(self.edit_name(name, self.writing && !fields.is_known(path))),
-            ObjectMember::Value(leaf) => self.input_value(leaf, &fields),
+        edit_members(source, &mut |leaf| match leaf.kind {
+            Kind::Name if fields.query_only.contains(leaf.path) => Ok(Edit::LeaveOut),
+            Kind::Name => Ok(self.edit_name(leaf, self.writing && !fields.is_known(leaf.path))),
+            _ => self.input_value(leaf, &fields),
         })
     }
 
     fn input_value(&mut self, leaf: &Leaf<'_>, fields: &ReplacedFields) -> io::Result<Edit> {
-        let text = &*leaf.text;
+        let (text, is_text) = (&*leaf.text, leaf.kind == Kind::Text);
         match fields.content(leaf.path) {
             // These cannot contain a value.
-            _ if !leaf.quoted && matches!(text, "null" | "true" | "false") => Ok(Edit::Keep),
+            _ if !is_text && matches!(text, "null" | "true" | "false") => Ok(Edit::Keep),
             Content::PartOfValue(field) => {
                 self.note_irreplaceable(field, "some of them are objects");
                 Ok(Edit::Keep)
@@ -39,11 +39,11 @@ impl Rewriter {
                 None if self.is_indexed(field, text) => replaced(leaf, self.document_value(field, text)),
                 None => Ok(Edit::LeaveOut),
             },
-            Content::Untokenized if leaf.quoted => Ok(Edit::LeaveOut),
-            Content::Message if leaf.quoted && fields.messages.iter().any(|field| !self.is_indexed(field, text)) => {
+            Content::Untokenized if is_text => Ok(Edit::LeaveOut),
+            Content::Message if is_text && fields.messages.iter().any(|field| !self.is_indexed(field, text)) => {
                 Ok(Edit::LeaveOut)
             }
-            content if leaf.quoted => self.edit(content, leaf),
+            content if is_text => self.edit(content, leaf),
             Content::KeptText | Content::Text | Content::OtherValue if text.len() >= MIN_DISTINCTIVE_DIGITS => {
                 // A number that is a value in another field.
                 let token = self.tokens.replacement(text).filter(|token| is_digits(token));
@@ -70,8 +70,8 @@ impl Rewriter {
     }
 
     /// Returns another name for a member whose name is not known.
-    pub(super) fn edit_name(&self, name: &str, is_unknown: bool) -> Edit {
-        let renamed = is_unknown.then(|| self.renamed(name)).flatten();
+    pub(super) fn edit_name(&self, leaf: &Leaf<'_>, is_unknown: bool) -> Edit {
+        let renamed = is_unknown.then(|| self.renamed(&leaf.text)).flatten();
         renamed.map_or(Edit::Keep, Edit::Text)
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
-use crate::json::{Edit, Leaf};
+use crate::json::{Edit, Kind, Leaf};
 use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
 use crate::pseudonym::hashes::{Hashes, TimeShiftRules};
@@ -109,9 +109,9 @@ impl Rewriter {
 
     /// Returns the edit for a string in a document. Numbers stay.
     pub(super) fn edit(&mut self, content: Content<'_>, leaf: &Leaf<'_>) -> io::Result<Edit> {
-        match leaf.quoted {
-            true => replaced(leaf, self.text(content, &leaf.text)),
-            false => Ok(Edit::Keep),
+        match leaf.kind {
+            Kind::Text => replaced(leaf, self.text(content, &leaf.text)),
+            _ => Ok(Edit::Keep),
         }
     }
 
@@ -271,7 +271,7 @@ pub(super) fn replaced(leaf: &Leaf<'_>, text: Result<String>) -> io::Result<Edit
     let text = text.map_err(io::Error::other)?;
     Ok(match text == leaf.text {
         true => Edit::Keep,
-        false if !leaf.quoted && is_digits(&text) => Edit::Json(text),
+        false if leaf.kind == Kind::Literal && is_digits(&text) => Edit::Json(text),
         false => Edit::Text(text),
     })
 }

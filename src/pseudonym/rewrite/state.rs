@@ -18,13 +18,11 @@ impl Visitor for &mut Rewriter {
         if process::fail_if_cancelled().is_err() {
             return Change::Refuse("a value that was not collected because the run was interrupted");
         }
-        // An unused entry of the registry is named `-`.
-        if text.is_empty() || (location.registered && text == "-") {
+        if text.is_empty() {
             return Change::Keep;
         }
         let fields = Arc::clone(&self.fields);
         let content = match (location.kind, location.field) {
-            (ValueKind::FieldName | ValueKind::FieldNames, _) => return Change::Keep,
             (ValueKind::RuleChecksums, _) => {
                 return match self.time_shifts.have_no_scope(location.detector, text) {
                     true => Change::Keep,

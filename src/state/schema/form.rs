@@ -1,8 +1,8 @@
 //! The form of the state: the elements of each level, and their permitted contents.
 
 use self::Rule::{
-    BaseLength, Category, CommonToken, Constant, Counted, Detector, Entry, FieldName, InfluencerNumber, Level,
-    LongestLength, Number, Numbers, OneInfluencer, Size, Text,
+    BaseLength, Category, CommonToken, Constant, Deferred, Detector, Entry, FieldName, InfluencerNumber, Level, Number,
+    Numbers, OneInfluencer, Text,
 };
 use super::value::{self, ModelKind, ValueKind};
 
@@ -21,9 +21,7 @@ pub(super) enum Rule {
     Category(Elements),
     /// A level for one influencer. Siblings with the same name are for the next influencers.
     OneInfluencer(Elements),
-    /// A level that starts with the number of its entries.
-    Counted(Elements),
-    /// An entry of such a level. It is dropped if its key is dropped.
+    /// An entry of a level that starts with their number. It is dropped if its key is dropped.
     Entry(Elements),
     /// One text of numbers, or a nested level.
     NumbersOr(Elements),
@@ -39,20 +37,21 @@ pub(super) enum Rule {
     Cue,
     /// The function of a detector.
     Function,
+    /// Names of fields and a function: the description of a normalizer.
+    FieldNames,
     /// The name of a field in a detector's key, with the setter that stores it.
     FieldName(fn(&mut value::Detector, String)),
     /// The number of the influencer that the following items belong to.
     InfluencerNumber,
-    /// The number of entries that follow in this level.
-    Size,
+    /// A number that depends on what follows in this level: the number of entries, or the length of a category's
+    /// longest message.
+    Deferred,
     /// A text that is passed to the visitor.
     Text(ValueKind),
     /// The name of a person.
     Person,
     /// The name of an attribute.
     Attribute,
-    /// The length of the longest message of a category.
-    LongestLength,
     /// The length of the first message of a category.
     BaseLength,
     /// A token that all messages of a category contain.
@@ -64,7 +63,7 @@ impl Rule {
     pub(super) fn elements(self) -> Option<Elements> {
         match self {
             Level(elements) | Detector(elements) | Category(elements) | OneInfluencer(elements) => Some(elements),
-            Counted(elements) | Entry(elements) | Self::NumbersOr(elements) => Some(elements),
+            Entry(elements) | Self::NumbersOr(elements) => Some(elements),
             _ => None,
         }
     }
@@ -201,7 +200,7 @@ const EXAMPLES: Rule = Level(&[("b", Number), ("c", Text(ValueKind::CategoryExam
 const CATEGORY: Rule = Category(&[
     ("a", Text(ValueKind::CategoryMessage)),
     ("b c e g h i j", Number),
-    ("d", LongestLength),
+    ("d", Deferred),
     ("f", CommonToken),
     ("k", BaseLength),
 ]);
@@ -210,7 +209,7 @@ const CATEGORY: Rule = Category(&[
 pub(super) const QUANTILES: Rule = Level(&[
     ("mlcue", Rule::Cue),
     ("mlkey", Constant("api")),
-    ("mlquantilesdescription", Text(ValueKind::FieldNames)),
+    ("mlquantilesdescription", Rule::FieldNames),
     ("mlversion", Constant("3")),
     ("time", Number),
     ("a", NORMALIZER),
@@ -218,9 +217,9 @@ pub(super) const QUANTILES: Rule = Level(&[
 
 const NORMALIZER: Rule = Level(&[("a b c f h i j", Number), ("d e", Numbers), ("g", LARGEST_SCORES)]);
 
-const LARGEST_SCORES: Rule = Counted(&[
+const LARGEST_SCORES: Rule = Level(&[
     ("a", Entry(&[("a", Text(ValueKind::ScopeHash)), ("b", Numbers)])),
-    ("d", Size),
+    ("d", Deferred),
 ]);
 
 /// Whether a text consists of numbers and the separators that autodetect uses.

@@ -41,7 +41,7 @@ pub struct StateRewriter<V, W: Write> {
 }
 
 const NO_NUMBER: &str = "a text that is not a number";
-const NO_LENGTH: &str = "a category whose lengths are not numbers or are repeated";
+const NO_FIELD: &str = "a value although the detector does not have such a field";
 
 /// An enclosing object.
 struct Frame {
@@ -205,29 +205,25 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             Rule::Function => keep_if(self.detector.set_function(number), "an unknown function"),
             Rule::FieldName(set) => {
                 set(&mut self.detector, text.to_owned());
-                self.field_name(text)
+                Change::Keep
             }
+            Rule::FieldNames => Change::Keep,
             Rule::InfluencerNumber => {
                 self.influencer = text.parse().ok();
                 keep_if(self.influencer.is_some(), NO_NUMBER)
             }
-            Rule::Size => match number {
+            Rule::Deferred => match number {
                 Some(number) if self.defer(token, number)? => return Ok(()),
                 _ => Change::Refuse(NO_NUMBER),
-            },
-            Rule::LongestLength => match number {
-                Some(number) if self.defer(token, number)? => return Ok(()),
-                _ => return Err(self.unknown(NO_LENGTH)),
             },
             Rule::BaseLength => match number.map(|before| self.category.take_base(before).to_string()) {
                 Some(new) if new != text => Change::Replace(new),
                 Some(_) => Change::Keep,
-                None => return Err(self.unknown(NO_LENGTH)),
+                None => Change::Refuse(NO_NUMBER),
             },
-            Rule::CommonToken if number.is_none() => return Err(self.unknown(NO_LENGTH)),
             Rule::CommonToken => {
                 self.category.common_tokens += 1;
-                Change::Keep
+                keep_if(number.is_some(), NO_NUMBER)
             }
             Rule::Person | Rule::Attribute => self.registered(matches!(rule, Rule::Person), text)?,
             Rule::Text(kind) => self.value(kind, text),
@@ -236,7 +232,7 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
         };
         match change {
             Change::Keep => self.editor.keep(token),
-            Change::Replace(text) => self.editor.replace(token, &text),
+            Change::Replace(text) => self.editor.replace(token, &quoted(&text)),
             Change::Drop if matches!(rule, Rule::Text(ValueKind::ScopeHash)) => {
                 self.drop_entry = true;
                 self.editor.keep(token)
@@ -255,50 +251,23 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             return Ok(false);
         };
         frame.deferred = Some((number, String::from_utf8_lossy(token.raw).into_owned()));
-        self.editor.begin(token)?;
+        self.editor.begin(token);
         self.editor.hold();
         Ok(true)
     }
 
-    /// Handles the name of a field in a detector's key.
-    fn field_name(&mut self, text: &str) -> Change {
-        if text.is_empty() {
-            return Change::Keep;
-        }
-        let location = ValueLocation {
-            kind: ValueKind::FieldName,
-            field: Some(text),
-            detector: None,
-            registered: false,
-        };
-        self.visitor.found(&location, text)
-    }
-
     /// Handles the name of a person or an attribute in its registry.
     fn registered(&mut self, is_person: bool, text: &str) -> io::Result<Change> {
-        let Detector { by, over, .. } = &self.detector;
-        let (field, kind) = match self.detector.model() {
+        Ok(match self.detector.model() {
             None => return Err(self.unknown("names before the detector's key")),
-            Some(ModelKind::Counting) => {
-                let is_unnamed = matches!(text, "" | "-" | "count");
-                return Ok(keep_if(is_unnamed, "a name where none is expected"));
-            }
-            Some(ModelKind::Population) if is_person => (over.as_str(), ValueKind::Over),
+            // An unused entry.
+            Some(_) if text == "-" => Change::Keep,
+            Some(ModelKind::Counting) => keep_if(matches!(text, "" | "count"), "a name where none is expected"),
             // Only population detectors have attributes.
-            Some(ModelKind::Individual) if !is_person => ("", ValueKind::By),
-            Some(ModelKind::Population | ModelKind::Individual) => (by.as_str(), ValueKind::By),
-        };
-        if field.is_empty() {
-            let otherwise = "a name although the detector does not have such a field";
-            return Ok(keep_if(matches!(text, "" | "-"), otherwise));
-        }
-        let location = ValueLocation {
-            kind,
-            field: Some(field),
-            detector: Some(&self.detector),
-            registered: true,
-        };
-        Ok(self.visitor.found(&location, text))
+            Some(ModelKind::Individual) if !is_person => keep_if(text.is_empty(), NO_FIELD),
+            Some(ModelKind::Population) if is_person => self.value(ValueKind::Over, text),
+            Some(ModelKind::Population | ModelKind::Individual) => self.value(ValueKind::By, text),
+        })
     }
 
     fn value(&mut self, kind: ValueKind, text: &str) -> Change {
@@ -315,6 +284,8 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
         let detector = (self.stream == StateStream::Model).then_some(&self.detector);
         let field = detector.and_then(|detector| match kind {
             ValueKind::Partition => Some(detector.partition.as_str()),
+            ValueKind::By => Some(detector.by.as_str()),
+            ValueKind::Over => Some(detector.over.as_str()),
             ValueKind::Counted | ValueKind::ValueHash => Some(detector.field.as_str()),
             ValueKind::Influencer => {
                 let field = self.influencer.and_then(|number| detector.influencers.get(number));
@@ -323,14 +294,12 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             _ => None,
         });
         if field == Some("") && kind != ValueKind::ValueHash {
-            let otherwise = "a value although the detector does not have such a field";
-            return keep_if(text.is_empty(), otherwise);
+            return keep_if(text.is_empty(), NO_FIELD);
         }
         let location = ValueLocation {
             kind,
             field: field.filter(|field| !field.is_empty()),
             detector,
-            registered: false,
         };
         let change = self.visitor.found(&location, text);
         if kind == ValueKind::CategoryMessage {

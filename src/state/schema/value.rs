@@ -3,10 +3,6 @@
 /// The kind of a text in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueKind {
-    /// The name of a field.
-    FieldName,
-    /// Names of fields and a function, separated by spaces: the description of a normalizer.
-    FieldNames,
     /// A value of the partition field.
     Partition,
     /// A value of the by field.
@@ -43,8 +39,6 @@ pub struct ValueLocation<'a> {
     pub field: Option<&'a str>,
     /// The detector that the text belongs to. `None` in quantiles and in the state of a categorizer.
     pub detector: Option<&'a Detector>,
-    /// Whether the text is in a registry of names, where `-` marks an unused entry.
-    pub registered: bool,
 }
 
 /// What to do with a text.

@@ -303,9 +303,7 @@ impl StateSink {
         };
         let (values, found) = (Rc::clone(values), Rc::clone(values));
         let visitor: Box<StateVisitor> = Box::new(move |location, text| {
-            if !(location.registered && text == "-") {
-                found.borrow_mut().state_value(part, location, text);
-            }
+            found.borrow_mut().state_value(part, location, text);
             Change::Keep
         });
         Self {
