@@ -220,17 +220,43 @@ pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Resul
 /// Passes each value that is not a container or `null` to `visit`. Returns false if the text is not valid JSON; the
 /// values before the error were passed.
 pub fn for_each_leaf(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>)) -> bool {
-    let mut path = Path::default();
-    let read = Tokenizer::whole::<Error>(source, &mut |token| {
-        let (kind, text) = (token.kind, token.text()?);
-        path.enter(kind, &text);
-        if kind == Kind::Text || (kind == Kind::Literal && text != "null") {
-            let path = &path.names;
-            visit(&Leaf { path, kind, text });
+    let mut reader = LeafReader::default();
+    let mut visit = |leaf: &Leaf<'_>| {
+        if leaf.kind == Kind::Text || (leaf.kind == Kind::Literal && leaf.text != "null") {
+            visit(leaf);
         }
-        Ok(())
-    });
-    read.is_ok()
+        Ok::<_, Error>(())
+    };
+    let read = reader.push(source, &mut visit);
+    read.and_then(|()| reader.finish(&mut visit)).is_ok()
+}
+
+/// Reads the names and values of one JSON text, given in pieces. A string that cannot be decoded is passed as written.
+#[derive(Debug, Default)]
+pub(crate) struct LeafReader {
+    tokens: Tokenizer,
+    path: Path,
+}
+
+impl LeafReader {
+    /// Passes the names and values that are complete with these bytes.
+    pub(crate) fn push<E: From<Error>>(
+        &mut self,
+        bytes: &[u8],
+        visit: &mut impl FnMut(&Leaf<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let path = &mut self.path;
+        self.tokens.push(bytes, &mut |token| path.visit_leaf(&token, visit))
+    }
+
+    /// Ends the text.
+    pub(crate) fn finish<E: From<Error>>(
+        mut self,
+        visit: &mut impl FnMut(&Leaf<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let rest = self.tokens.finish(&mut |token| self.path.visit_leaf(&token, visit));
+        rest.map(drop)
+    }
 }
 
 /// Whether a path is that of an object, or of something in it.
@@ -241,16 +267,32 @@ pub(crate) fn is_within(path: &str, object: &str) -> bool {
 
 /// The path of a token.
 #[derive(Debug, Default)]
-pub(crate) struct Path {
+struct Path {
     /// Names joined by dots. Items of a list have the path of the list.
-    pub(crate) names: String,
+    names: String,
     /// The length of the path outside each container.
     outside: Vec<usize>,
 }
 
 impl Path {
+    /// Follows a token, and passes it if it is a name or a value that is not a container.
+    fn visit_leaf<E>(
+        &mut self,
+        token: &Token<'_>,
+        visit: &mut impl FnMut(&Leaf<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (kind, text) = (token.kind, token.text());
+        let text = text.unwrap_or_else(|_| String::from_utf8_lossy(token.raw));
+        self.enter(kind, &text);
+        if kind.begins() || kind.ends() {
+            return Ok(());
+        }
+        let path = &self.names;
+        visit(&Leaf { path, kind, text })
+    }
+
     /// Follows a token; `text` is the decoded name.
-    pub(crate) fn enter(&mut self, kind: Kind, text: &str) {
+    fn enter(&mut self, kind: Kind, text: &str) {
         match kind {
             Kind::BeginObject | Kind::BeginArray => self.outside.push(self.names.len()),
             // The path continues where this container began.

@@ -57,7 +57,7 @@ pub(crate) fn for_each_member<'a>(
         }
 
         fn visit_map<A: MapAccess<'a>>(mut self, mut members: A) -> Result<(), A::Error> {
-            while let Some(Name(name)) = members.next_key()? {
+            while let Some(CowStr(name)) = members.next_key()? {
                 if (self.0)(&name) {
                     (self.1)(name, members.next_value()?);
                 } else {
@@ -201,7 +201,7 @@ impl<'de> Visitor<'de> for Unique {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique, A::Error> {
         let mut names = BTreeSet::new();
-        while let Some(Name(name)) = members.next_key()? {
+        while let Some(CowStr(name)) = members.next_key()? {
             members.next_value::<Unique>()?;
             if !names.insert(name) {
                 return Err(A::Error::custom("an object has a duplicate member"));
@@ -211,10 +211,10 @@ impl<'de> Visitor<'de> for Unique {
     }
 }
 
-/// The name of a member, borrowed if it has no escapes.
+/// A name or a string, borrowed if it has no escapes.
 #[derive(PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct CowStr<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Returns a string as JSON.
 pub fn quoted(text: &str) -> String {

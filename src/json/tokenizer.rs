@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::object::CowStr;
+
 /// Maximum size of a token in bytes. The longest string of a state has one number per series.
 const MAX_TOKEN_BYTES: usize = 128 << 20;
 const DEEPEST: usize = 10_000;
-/// Maximum number of consumed bytes before the waiting ones in the buffer.
-const SLACK: usize = 256 << 10;
 
 /// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,18 +106,9 @@ impl Token<'_> {
         if !matches!(self.kind, Kind::Name | Kind::Text) {
             return Ok(String::from_utf8_lossy(self.raw));
         }
-        let read = match self.raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")) {
-            Some(inner) if !inner.contains(&b'\\') => {
-                let text = std::str::from_utf8(inner).ok().map(Cow::Borrowed);
-                text.filter(|text| !text.bytes().any(|byte| byte < b' '))
-            }
-            _ => {
-                let text = serde_json::from_slice(self.raw);
-                let text = text.or_else(|_| serde_json::from_slice(&replace_lone_surrogates(self.raw)));
-                text.ok().map(Cow::Owned)
-            }
-        };
-        read.ok_or(Error {
+        let read = serde_json::from_slice(self.raw).map(|CowStr(text)| text);
+        let read = read.or_else(|_| serde_json::from_slice(&replace_lone_surrogates(self.raw)).map(Cow::Owned));
+        read.map_err(|_| Error {
             at: 0,
             why: "a string that cannot be read",
         })
@@ -197,10 +188,8 @@ impl Tokenizer {
         tokens.finish(sink)
     }
 
+    /// Removes the bytes of tokens that were passed on. What remains is an incomplete token.
     fn forget_old(&mut self) {
-        if self.begin < SLACK && self.begin < self.buffer.len() {
-            return;
-        }
         self.buffer.drain(..self.begin);
         self.gone += self.begin as u64;
         self.at -= self.begin;

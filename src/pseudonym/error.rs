@@ -37,15 +37,6 @@ impl Error {
         Self::refused(message, EXPORT_WITHOUT_FIELD)
     }
 
-    pub(super) fn unsupported_normalizer(fields: &[&str]) -> Self {
-        let message = format!(
-            "the normalizers of {} are not supported, only `lowercase` is: tokens would not match the values that the job \
-             knows",
-            fields.join(", ")
-        );
-        Self::refused(message, EXPORT_WITHOUT_FIELD)
-    }
-
     pub(super) fn normalizer_contains_value(index: &str) -> Self {
         let message = format!("a normalizer in the archived settings of index {index} contains a replaced value");
         let hint = "select other fields with --fields, or export without --include-inputs";
@@ -96,11 +87,5 @@ impl Error {
             let message = format!("a document cannot be read: {cause}");
             Self::failed(message, "list all findings with `esml-state inspect --verify ARCHIVE`")
         })
-    }
-
-    /// Converts an error of editing a part that was parsed when the archive was checked. If it is not JSON, the file
-    /// was changed.
-    pub(super) fn of_checked_edit(cause: io::Error) -> Self {
-        cause.downcast::<Self>().unwrap_or_else(|_| Self::unknown_value())
     }
 }

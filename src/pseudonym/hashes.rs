@@ -52,11 +52,10 @@ pub(crate) struct HashCounts {
 impl Hashes {
     /// Finds the values of the hashes among all texts in the map. A value that matches a hash is replaced from then on.
     pub(crate) fn find_preimages(&mut self, tokens: &mut TokenMap, fields: &ReplacedFields) -> Result<()> {
-        let mut found = Vec::new();
         let mut compare = |hash: u64, names: [&str; 2], values: [Option<u32>; 2]| {
             if self.scope_hashes.contains(&hash) {
                 let names = names.map(str::to_owned);
-                found.push((hash, HashPreimage { names, values }));
+                self.preimages.entry(hash).or_insert(HashPreimage { names, values });
             }
         };
         // The empty text comes first and is tried with every other text, regardless of the limit.
@@ -93,14 +92,13 @@ impl Hashes {
                 compare(hash, [partition, person], [Some(*first), Some(*second)]);
             }
         }
-        for (hash, preimage) in found {
-            for (field, id) in preimage.names.iter().zip(preimage.values) {
+        for HashPreimage { names, values } in self.preimages.values() {
+            for (field, id) in names.iter().zip(values) {
                 if let Some(id) = id.filter(|_| fields.names.contains(field)) {
                     let text = tokens.entry(id).0.to_owned();
                     tokens.note(&text, TokenUse::Value)?;
                 }
             }
-            self.preimages.entry(hash).or_insert(preimage);
         }
         Ok(())
     }

@@ -107,7 +107,6 @@ impl Pseudonymizer {
         // Only now is it known whether the datafeed contains values.
         let has_inputs = self.archive.contents.count(Part::Inputs) > 0;
         self.datafeed = datafeed::decide(&self.config, &self.rewriter, has_inputs)?;
-        self.rewriter.datafeed_names.clone_from(&self.datafeed.names);
         self.json_entry(EntryKind::InputMapping, None)?;
         let names = self.names();
         let holds_value = |name: &&str| self.rewriter.tokens.contains_value(name);
@@ -192,7 +191,7 @@ impl Pseudonymizer {
                 rewriter.snapshot(&self.archive.snapshot.text, state_documents, self.max_state)?
             }
             (EntryKind::Config, _) => rewriter.configuration(config)?,
-            (EntryKind::InputMapping, Some(_)) => rewriter.mapping(&contents.mappings)?,
+            (EntryKind::InputMapping, Some(_)) => rewriter.mapping(&self.datafeed.names)?,
             (EntryKind::Filters, Some(text)) => rewriter.filters(text, config)?,
             (EntryKind::Calendars, Some(text)) => rewriter.calendars(text, config)?,
             (_, Some(text)) => text.get().as_bytes().to_vec(),

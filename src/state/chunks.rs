@@ -1,7 +1,6 @@
 //! Converts state documents, `{"compressed": [...], "eos": true}`, to decoded state and back, as a stream. The strings
 //! of all documents, in order, are the base64 text of one gzip member.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -13,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json::{self, Object, without_value};
+use crate::json::{self, CowStr, Object, without_value};
 
 /// The maximum number of base64 characters that are decoded at a time.
 const STEP: usize = 4096;
@@ -48,16 +47,16 @@ impl<W: Write> ChunkDecoder<W> {
 
     fn read(&mut self, source: &[u8]) -> Result<bool, Cause> {
         if self.eos {
-            return Err(malformed("it follows the document with `eos`"));
+            return Err(damaged("it follows the document with `eos`"));
         }
-        let text = std::str::from_utf8(source).map_err(|cause| malformed(&format!("not UTF-8: {cause}")))?;
-        let unreadable = |cause| malformed(&format!("not a state document: {}", without_value(&cause)));
+        let text = std::str::from_utf8(source).map_err(|cause| damaged(&format!("not UTF-8: {cause}")))?;
+        let unreadable = |cause| damaged(&format!("not a state document: {}", without_value(&cause)));
         let Object(document) = serde_json::from_str::<Object<Document<'_>>>(text).map_err(unreadable)?;
         let chunks = document.compressed.get();
         // The chunks are a slice of the text, so the distance is their position.
         let before = &text[..chunks.as_ptr() as usize - text.as_ptr() as usize];
         if before.contains(',') {
-            return Err(malformed("`eos` is before `compressed`, which Elasticsearch cannot restore"));
+            return Err(damaged("`eos` is before `compressed`, which Elasticsearch cannot restore"));
         }
         let mut failed = None;
         let visitor = Chunks(&mut self.decoder, &mut failed);
@@ -76,15 +75,15 @@ impl<W: Write> ChunkDecoder<W> {
     pub fn finish(self) -> Result<(u64, W), Error> {
         if !self.eos {
             let why = "the last state document does not have `eos`: the state is truncated";
-            return Err(malformed(why).of(&self.last_id));
+            return Err(damaged(why).of(&self.last_id));
         }
         let decoded = self.decoder.finish();
         decoded.map_err(|cause| Cause::from(cause).of(&self.last_id))
     }
 }
 
-fn malformed(why: &str) -> Cause {
-    Cause::Malformed(why.to_owned())
+fn damaged(why: &str) -> Cause {
+    Cause::Damaged(why.to_owned())
 }
 
 /// A document, with its chunks as written.
@@ -97,10 +96,6 @@ struct Document<'a> {
     eos: bool,
 }
 
-/// A string, borrowed if it has no escapes.
-#[derive(Deserialize)]
-struct Chunk<'a>(#[serde(borrow)] Cow<'a, str>);
-
 /// Decodes the strings as they are read. An error of the decoder is stored, since it does not fit into serde's errors.
 struct Chunks<'a, W: Write>(&'a mut TextDecoder<W>, &'a mut Option<io::Error>);
 
@@ -112,7 +107,7 @@ impl<'de, W: Write> Visitor<'de> for Chunks<'_, W> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut chunks: A) -> Result<(), A::Error> {
-        while let Some(Chunk(text)) = chunks.next_element()? {
+        while let Some(CowStr(text)) = chunks.next_element()? {
             if let Err(cause) = self.0.push(text.as_bytes()) {
                 *self.1 = Some(cause);
                 return Err(A::Error::custom("the chunk cannot be decoded"));
@@ -197,13 +192,16 @@ fn failure(cause: io::Error) -> io::Error {
 }
 
 fn undecodable(why: &str) -> io::Error {
-    io::Error::other(Cause::Undecodable(why.to_owned()))
+    io::Error::other(damaged(&format!("the state cannot be decoded: {why}")))
 }
 
 impl<W: Write> Write for Bounded<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match self.taken.saturating_add(bytes.len() as u64) > self.limit {
-            true => Err(io::Error::other(Cause::TooLarge(self.limit))),
+            true => {
+                let why = format!("the state decompresses to more than {} bytes", self.limit);
+                Err(io::Error::other(Cause::Damaged(why)))
+            }
             false => self.sink.write(bytes),
         };
         let n = written.map_err(|cause| io::Error::other(SinkError(cause)))?;
@@ -328,15 +326,10 @@ pub enum Cause {
     /// The ID is not `<job>_model_state_<snapshot>#n` or `<job>_categorizer_state#n`.
     #[error("not the ID of a state document of this job and snapshot")]
     ForeignId,
-    /// The document is not `{"compressed": [...], "eos": …}` in that order.
+    /// The document is not `{"compressed": [...], "eos": …}` in that order, the chunks are not base64 or not complete
+    /// gzip, or they decompress to more bytes than the limit.
     #[error("{0}")]
-    Malformed(String),
-    /// The chunks are not base64, or not complete gzip.
-    #[error("the state cannot be decoded: {0}")]
-    Undecodable(String),
-    /// It decompresses to more bytes than the limit.
-    #[error("the state decompresses to more than {0} bytes")]
-    TooLarge(u64),
+    Damaged(String),
     /// The form of the state is unknown, so the locations of its values are unknown too.
     #[error("the state has an unknown form: {0}")]
     Unknown(String),
@@ -375,7 +368,7 @@ impl Cause {
 /// Converts an error of the sink or of its decoder.
 impl From<io::Error> for Cause {
     fn from(cause: io::Error) -> Self {
-        let undecodable = |error: json::Error| Self::Undecodable(error.to_string());
+        let undecodable = |error: json::Error| damaged(&format!("the state cannot be decoded: {error}"));
         let known = cause.downcast::<Self>();
         let known = known.or_else(|cause| cause.downcast().map(undecodable));
         known.unwrap_or_else(|cause| Self::Sink(cause.to_string()))

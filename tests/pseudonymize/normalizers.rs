@@ -76,7 +76,7 @@ fn normalizer_other_than_lowercase_is_refused() {
     };
     run(&[])
         .expect(3)
-        .expect_stderr("the normalizers of host are not supported")
+        .expect_stderr("of its normalizers, only `lowercase` is supported")
         .expect_stderr("--fields");
     assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
     run(&["--fields", "status,clientip"]).expect(0);

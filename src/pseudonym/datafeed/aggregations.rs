@@ -29,11 +29,9 @@ pub(super) fn problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String> {
         problems: Vec::new(),
     };
     if let Some(aggregations) = config.datafeed().and_then(|feed| feed.aggregations.as_ref()) {
-        let names = texts::names(config);
-        if ValueMatcher::new(&rewriter.tokens, &names).is_in_texts(aggregations) {
-            let problem = format!("its aggregations: {}", texts::CONTAINS_VALUE);
-            check.problems.push(problem);
-        }
+        let matcher = ValueMatcher::new(&rewriter.tokens, &texts::names(config));
+        let problem = matcher.problem_in(aggregations);
+        check.problems.extend(problem.map(|why| format!("its aggregations: {why}")));
         check.all(aggregations);
     }
     check.problems

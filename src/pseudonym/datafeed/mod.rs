@@ -143,8 +143,7 @@ fn script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<(String, Stri
     let Some(feed) = config.datafeed() else {
         return Vec::new();
     };
-    let names = texts::names(config);
-    let matcher = ValueMatcher::new(&rewriter.tokens, &names);
+    let matcher = ValueMatcher::new(&rewriter.tokens, &texts::names(config));
     let runtime = feed.runtime_mappings.as_ref();
     let problem = |name: &str, field: &Value| match (field.get("target_index"), field.get("script")) {
         (Some(_), _) => {
@@ -165,8 +164,7 @@ fn script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<(String, Stri
 
 /// Returns the same for runtime fields of the archived mapping that the datafeed or the job reads, as sentences.
 fn mapped_script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String> {
-    let names = texts::names(config);
-    let matcher = ValueMatcher::new(&rewriter.tokens, &names);
+    let matcher = ValueMatcher::new(&rewriter.tokens, &texts::names(config));
     let mapping = rewriter.fields.mappings.to_json();
     let sources = mapping.as_object().into_iter().flat_map(Map::values);
     let runtime = sources.filter_map(|source| source.pointer("/mappings/runtime")?.as_object());

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::job::{InputMappings, JobConfig, needed_fields};
 use crate::json::nested_values;
 use crate::pseudonym::error::Result;
-use crate::pseudonym::tokens::{TokenMap, rewrite_text, unescaped};
+use crate::pseudonym::tokens::{TokenMap, unescaped, words};
 
 /// The reason why a part of the datafeed cannot stay.
 pub(super) const CONTAINS_VALUE: &str = "it contains a replaced value";
@@ -16,7 +16,7 @@ pub(super) const CONTAINS_VALUE: &str = "it contains a replaced value";
 pub(crate) struct ValueMatcher<'a> {
     tokens: &'a TokenMap,
     /// Names that contain a value, the longest first.
-    names: Vec<&'a str>,
+    names: Vec<String>,
 }
 
 /// Returns the names that the datafeed uses: of fields, aggregations and parameters.
@@ -82,13 +82,10 @@ pub(super) fn mentions_ids(query: &Value) -> bool {
 }
 
 impl<'a> ValueMatcher<'a> {
-    pub(crate) fn new(tokens: &'a TokenMap, names: &'a BTreeSet<String>) -> Self {
-        let mut matcher = Self {
-            tokens,
-            names: Vec::new(),
-        };
-        let names = names.iter().map(String::as_str);
-        matcher.names = names.filter(|name| matcher.is_known(name)).collect();
+    pub(crate) fn new(tokens: &'a TokenMap, names: &BTreeSet<String>) -> Self {
+        let mut matcher = Self { tokens, names: Vec::new() };
+        let known = names.iter().filter(|name| matcher.is_known(name));
+        matcher.names = known.cloned().collect();
         matcher.names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         matcher
     }
@@ -98,7 +95,7 @@ impl<'a> ValueMatcher<'a> {
         nested_values(query).any(|(name, value)| {
             name.is_some_and(|name| self.is_value(name))
                 || match value {
-                    Value::String(text) => self.is_value(text) || self.has_word(text),
+                    Value::String(text) => self.is_value(text) || words(text).any(|word| self.is_value(&text[word])),
                     Value::Number(number) => self.is_value(&number.to_string()),
                     _ => false,
                 }
@@ -117,7 +114,7 @@ impl<'a> ValueMatcher<'a> {
     }
 
     fn is_in_text(&self, text: &str) -> bool {
-        if self.names.contains(&text) {
+        if self.names.iter().any(|name| name == text) {
             return false;
         }
         let names = self.names.iter();
@@ -131,15 +128,6 @@ impl<'a> ValueMatcher<'a> {
 
     fn is_known(&self, text: &str) -> bool {
         self.tokens.replacement(text).is_some() || self.tokens.contains_value(text)
-    }
-
-    fn has_word(&self, text: &str) -> bool {
-        let mut found = false;
-        let read = rewrite_text::<()>(text, &mut |word| {
-            found |= self.is_value(word);
-            Ok(String::new())
-        });
-        read.is_ok() && found
     }
 }
 

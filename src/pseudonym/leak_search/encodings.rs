@@ -1,14 +1,12 @@
-//! Reads the texts of an entry: names and values of JSON as a stream, and their content in other encodings: escaped for
-//! JSON, a pattern or a URL, or base64.
+//! Decodes texts that are escaped for JSON, a pattern or a URL, or encoded as base64.
 
 use std::borrow::Cow;
-use std::io;
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode;
 
-use crate::json::{Leaf, Path, Token, Tokenizer, unicode_escape};
+use crate::json::unicode_escape;
 
 /// The minimum number of base64 characters that are decoded: six bytes.
 const MIN_BASE64_CHARACTERS: usize = 8;
@@ -92,45 +90,6 @@ fn base64(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
             let bytes = BASE64.decode(&run[begin..end]);
             bytes.is_ok_and(|bytes| found(&bytes, is_whole && begin == 0))
         })
-    })
-}
-
-/// The names and values of one JSON text.
-#[derive(Default)]
-pub(super) struct JsonItems {
-    tokens: Tokenizer,
-    path: Path,
-}
-
-/// Receives each name and value.
-type Visit<'v> = &'v mut dyn FnMut(&Leaf<'_>) -> io::Result<()>;
-
-impl JsonItems {
-    /// Reads the next bytes.
-    pub(super) fn push(&mut self, bytes: &[u8], visit: Visit<'_>) -> io::Result<()> {
-        let path = &mut self.path;
-        self.tokens.push(bytes, &mut |token| follow(path, &token, visit))
-    }
-
-    /// Ends the text.
-    pub(super) fn finish(self, visit: Visit<'_>) -> io::Result<()> {
-        let mut path = self.path;
-        let rest = self.tokens.finish(&mut |token| follow(&mut path, &token, visit));
-        rest.map(|_| ())
-    }
-}
-
-fn follow(path: &mut Path, token: &Token<'_>, visit: Visit<'_>) -> io::Result<()> {
-    // Invalid JSON strings are searched too.
-    let text = token.text().unwrap_or_else(|_| String::from_utf8_lossy(token.raw));
-    path.enter(token.kind, &text);
-    if token.kind.begins() || token.kind.ends() {
-        return Ok(());
-    }
-    visit(&Leaf {
-        path: &path.names,
-        kind: token.kind,
-        text,
     })
 }
 

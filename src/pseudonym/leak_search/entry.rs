@@ -2,22 +2,32 @@
 
 use std::io::{self, Write};
 
-use super::encodings::JsonItems;
 use super::matcher::{FoundHashes, LeakMatcher, TextLocation};
 use crate::archive::EntryKind;
-use crate::json::{Kind, Leaf};
+use crate::json::{Kind, Leaf, LeafReader};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::TextDecoder;
-use crate::state::schema::StateStream;
+use crate::state::schema::{StateStream, decode_quantiles};
 use crate::util::process;
 
-/// The start of base64-encoded gzip.
-const GZIP: &str = "H4sI";
+/// The start of quantiles: base64-encoded gzip, or uncompressed.
+const QUANTILES: [&str; 2] = ["H4sI", "["];
+
+/// The members of a result whose values are hashed for its ID, in this order.
+const VALUES_IN_ID: [&str; 4] = [
+    "by_field_value",
+    "over_field_value",
+    "partition_field_value",
+    "influencer_field_value",
+];
 
 /// Ends a search early.
 #[derive(Debug, thiserror::Error)]
 #[error("a replaced value")]
-struct Leak;
+struct Leak {
+    /// The state whose hash matches a value.
+    hash_of: Option<StateStream>,
+}
 
 /// An entry whose bytes arrive in pieces.
 pub(super) struct EntrySearch<'s> {
@@ -26,10 +36,11 @@ pub(super) struct EntrySearch<'s> {
     kind: Option<EntryKind>,
     /// The line, starting with 1; always 1 in an entry with a single JSON text.
     line: u64,
-    items: Option<JsonItems>,
+    items: Option<LeafReader>,
+    /// The ID of the result on this line, and the values in it.
+    result: (String, [String; VALUES_IN_ID.len()]),
     /// The common part of the IDs of the state documents that are being decoded, and their decoder.
     state: Option<(String, TextDecoder<StateSearch<'s>>)>,
-    hashes: FoundHashes,
 }
 
 impl<'s> EntrySearch<'s> {
@@ -45,8 +56,8 @@ impl<'s> EntrySearch<'s> {
             kind: EntryKind::of_path(name),
             line: 1,
             items: None,
+            result: Default::default(),
             state: None,
-            hashes: FoundHashes::default(),
         })
     }
 
@@ -66,14 +77,7 @@ impl<'s> EntrySearch<'s> {
 
     pub(super) fn finish(mut self) -> Result<()> {
         self.end_line()?;
-        self.leave_state().map_err(|cause| self.error(&cause))?;
-        let name = match self.hashes.leak(self.matcher)? {
-            None => return Ok(()),
-            Some(StateStream::Model) => "model state",
-            Some(StateStream::Categorizer) => "categorizer state",
-            Some(StateStream::Quantiles) => "quantiles",
-        };
-        Err(Error::leak(&format!("a hash in {}, {name}", self.name)))
+        self.leave_state().map_err(|cause| self.error(&cause))
     }
 
     /// Whether this line contains the ID of the following document.
@@ -96,42 +100,45 @@ impl<'s> EntrySearch<'s> {
         let Some(items) = self.items.take() else {
             return Ok(());
         };
-        let read = items.finish(&mut |item| self.item(item));
+        let mut read = items.finish(&mut |item| self.item(item));
+        if self.is_result() && !self.is_action() {
+            let (id, values) = std::mem::take(&mut self.result);
+            read = read.and_then(|()| leak_if(self.matcher.hashes_values_of(&id, &values)));
+        }
         read.map_err(|cause| self.error(&cause))
     }
 
+    fn is_result(&self) -> bool {
+        matches!(self.kind, Some(EntryKind::Results { .. }))
+    }
+
     fn item(&mut self, item: &Leaf<'_>) -> io::Result<()> {
-        let is_text = item.kind == Kind::Text;
-        match self.kind {
-            Some(EntryKind::State) if is_text && self.is_action() && item.path.ends_with("._id") => {
-                self.enter_state(&item.text)?;
-            }
-            Some(EntryKind::State) if is_text && item.path == "compressed" => {
+        let (matcher, is_action) = (self.matcher, self.is_action());
+        match self.kind.filter(|_| item.kind == Kind::Text) {
+            Some(EntryKind::State) if is_action && item.path.ends_with("._id") => self.enter_state(&item.text)?,
+            Some(EntryKind::State) if item.path == "compressed" => {
                 return self.state.as_mut().map_or(Ok(()), |(_, state)| state.push(item.text.as_bytes()));
             }
-            Some(EntryKind::Snapshot) if is_text && item.text.starts_with(GZIP) => {
-                let mut decoder = self.decoder(StateStream::Quantiles);
-                decoder.push(item.text.as_bytes())?;
-                self.hashes = decoder.finish()?.1.finish()?;
-                return Ok(());
+            Some(EntryKind::Snapshot) if QUANTILES.iter().any(|begin| item.text.starts_with(begin)) => {
+                let search = StateSearch::new(matcher, StateStream::Quantiles);
+                return decode_quantiles(&item.text, u64::MAX, search)?.finish();
             }
-            // Uncompressed quantiles.
-            Some(EntryKind::Snapshot) if is_text && item.text.starts_with('[') => {
-                let mut search = self.state_search(StateStream::Quantiles);
-                search.write_all(item.text.as_bytes())?;
-                self.hashes = search.finish()?;
+            Some(EntryKind::Results { .. }) if is_action && item.path.ends_with("._id") => {
+                leak_if(matcher.hashes_value(&item.text))?;
+                self.result.0 = item.text.to_string();
+            }
+            Some(EntryKind::Results { .. }) if !is_action => {
+                if let Some(place) = VALUES_IN_ID.iter().position(|path| *path == item.path) {
+                    self.result.1[place] = item.text.to_string();
+                }
             }
             _ => {}
         }
-        let is_result = matches!(self.kind, Some(EntryKind::Results { .. }));
-        if is_result && self.is_action() && self.matcher.hashes_value(&item.text) {
-            return Err(io::Error::other(Leak));
-        }
-        let place = match self.is_action() {
+        let place = match is_action {
             true => TextLocation::Other,
             false => TextLocation::of(self.kind),
         };
-        check(self.matcher, place, item)
+        leak_if(matcher.contains_value(place, item))
     }
 
     fn enter_state(&mut self, id: &str) -> io::Result<()> {
@@ -142,43 +149,36 @@ impl<'s> EntrySearch<'s> {
                 true => StateStream::Categorizer,
                 false => StateStream::Model,
             };
-            self.state = Some((base.to_owned(), self.decoder(stream)));
+            let search = StateSearch::new(self.matcher, stream);
+            self.state = Some((base.to_owned(), TextDecoder::new(search, u64::MAX)));
         }
         Ok(())
     }
 
     fn leave_state(&mut self) -> io::Result<()> {
-        if let Some((_, decoder)) = self.state.take() {
-            self.hashes = decoder.finish()?.1.finish()?;
-        }
-        Ok(())
-    }
-
-    fn decoder(&mut self, stream: StateStream) -> TextDecoder<StateSearch<'s>> {
-        TextDecoder::new(self.state_search(stream), u64::MAX)
-    }
-
-    fn state_search(&mut self, stream: StateStream) -> StateSearch<'s> {
-        StateSearch {
-            matcher: self.matcher,
-            stream,
-            items: JsonItems::default(),
-            hashes: std::mem::take(&mut self.hashes),
+        match self.state.take() {
+            Some((_, decoder)) => decoder.finish()?.1.finish(),
+            None => Ok(()),
         }
     }
 
     fn error(&self, cause: &io::Error) -> Error {
-        let place = format!("{}, line {}", self.name, self.line);
-        match cause.get_ref().is_some_and(|inner| inner.is::<Leak>()) {
-            true => Error::leak(&place),
-            false => Error::not_searchable(&place, &cause.to_string()),
-        }
+        let leak = cause.get_ref().and_then(|inner| inner.downcast_ref::<Leak>());
+        let Some(Leak { hash_of }) = leak else {
+            return Error::not_searchable(&format!("{}, line {}", self.name, self.line), &cause.to_string());
+        };
+        Error::leak(&match hash_of {
+            None => format!("{}, line {}", self.name, self.line),
+            Some(StateStream::Model) => format!("a hash in {}, model state", self.name),
+            Some(StateStream::Categorizer) => format!("a hash in {}, categorizer state", self.name),
+            Some(StateStream::Quantiles) => format!("a hash in {}, quantiles", self.name),
+        })
     }
 }
 
-fn check(matcher: &LeakMatcher<'_>, place: TextLocation, item: &Leaf<'_>) -> io::Result<()> {
-    match matcher.contains_value(place, item) {
-        true => Err(io::Error::other(Leak)),
+fn leak_if(found: bool) -> io::Result<()> {
+    match found {
+        true => Err(io::Error::other(Leak { hash_of: None })),
         false => Ok(()),
     }
 }
@@ -187,22 +187,35 @@ fn check(matcher: &LeakMatcher<'_>, place: TextLocation, item: &Leaf<'_>) -> io:
 struct StateSearch<'s> {
     matcher: &'s LeakMatcher<'s>,
     stream: StateStream,
-    items: JsonItems,
+    items: LeafReader,
     hashes: FoundHashes,
 }
 
-impl StateSearch<'_> {
-    fn finish(mut self) -> io::Result<FoundHashes> {
+impl<'s> StateSearch<'s> {
+    fn new(matcher: &'s LeakMatcher<'s>, stream: StateStream) -> Self {
+        Self {
+            matcher,
+            stream,
+            items: LeafReader::default(),
+            hashes: FoundHashes::default(),
+        }
+    }
+
+    fn finish(mut self) -> io::Result<()> {
         let items = std::mem::take(&mut self.items);
         items.finish(&mut |item| self.element(item))?;
-        Ok(self.hashes)
+        let hash_of = Some(self.stream);
+        match self.hashes.leak(self.matcher).map_err(io::Error::other)? {
+            true => Err(io::Error::other(Leak { hash_of })),
+            false => Ok(()),
+        }
     }
 
     fn element(&mut self, item: &Leaf<'_>) -> io::Result<()> {
         if item.kind == Kind::Text {
-            self.hashes.note(self.stream, item.path, &item.text);
+            self.hashes.note(item.path, &item.text);
         }
-        check(self.matcher, TextLocation::State(self.stream), item)
+        leak_if(self.matcher.contains_value(TextLocation::State(self.stream), item))
     }
 }
 

@@ -101,6 +101,12 @@ impl TextLocation {
     }
 }
 
+/// Returns the end of a result's ID: a hash and a length.
+fn hash_in(id: &str) -> Option<&str> {
+    let hash = id.rmatch_indices('_').nth(1);
+    hash.map(|(at, _)| &id[at + 1..])
+}
+
 /// Compares texts with the replaced values.
 pub(super) struct LeakMatcher<'a> {
     pub(super) values: &'a ReplacedValues<'a>,
@@ -112,6 +118,7 @@ pub(super) struct LeakMatcher<'a> {
     accepted: Vec<Vec<u8>>,
     /// Whether the job has categories, whose numbers stay.
     categories: bool,
+    values_by_token: &'a BTreeMap<String, String>,
     /// The ends of the IDs of results with one value.
     result_hashes: OnceLock<HashSet<String>>,
 }
@@ -137,6 +144,7 @@ impl<'a> LeakMatcher<'a> {
             vocabulary: vocabulary.map(<[u8]>::to_vec).collect(),
             accepted: accepted.map(<[u8]>::to_vec).collect(),
             categories: (detectors.iter().flat_map(Detector::fields)).any(|field| field == CATEGORY),
+            values_by_token: &rewriter.tokens.file.tokens,
             result_hashes: OnceLock::new(),
         }
     }
@@ -148,8 +156,14 @@ impl<'a> LeakMatcher<'a> {
             let values = self.values.all.keys().filter(|value| !is_category(value));
             until_cancelled(values).map(|value| values_id(value)).collect()
         });
-        let hash = id.rmatch_indices('_').nth(1);
-        hash.is_some_and(|(at, _)| hashes.contains(&id[at + 1..]))
+        hash_in(id).is_some_and(|hash| hashes.contains(hash))
+    }
+
+    /// Whether the ID of a result contains the hash of the values whose tokens are in the result.
+    pub(super) fn hashes_values_of(&self, id: &str, tokens: &[String]) -> bool {
+        let value = |token: &String| self.values_by_token.get(token).unwrap_or(token).clone();
+        let values: String = tokens.iter().map(value).collect();
+        values != tokens.concat() && hash_in(id) == Some(&values_id(&values))
     }
 
     /// Whether a name or value in JSON is or contains a replaced value.
@@ -247,66 +261,54 @@ const HASH_PATHS: [&str; 3] = [
     "detector.e.b.a.e.a.c.a.h.a.b",
 ];
 
-/// Numbers that may be hashes, with their stream, and whether there can only be a hash at that path.
+/// Numbers of a state that may be hashes, with whether there can only be a hash at that path.
 #[derive(Default)]
-pub(super) struct FoundHashes(BTreeMap<u64, (StateStream, bool)>);
+pub(super) struct FoundHashes(BTreeMap<u64, bool>);
 
 impl FoundHashes {
-    /// Adds a text of a state that may be a hash.
-    pub(super) fn note(&mut self, stream: StateStream, path: &str, text: &str) {
+    /// Adds a text that may be a hash.
+    pub(super) fn note(&mut self, path: &str, text: &str) {
         if let Ok(hash) = text.parse() {
-            let only = HASH_PATHS.contains(&path);
-            self.0.entry(hash).or_insert((stream, only)).1 |= only;
+            *self.0.entry(hash).or_default() |= HASH_PATHS.contains(&path);
         }
     }
 
-    /// Returns the stream whose hashes match a value, or match nothing in the new archive.
+    /// Whether a hash matches a value, or matches nothing in the new archive.
     ///
     /// # Errors
     /// A signal, since there may be many values and pairs.
-    pub(super) fn leak(&self, matcher: &LeakMatcher<'_>) -> Result<Option<StateStream>, Cancelled> {
-        let found = self.unexplained(matcher).or_else(|| self.of_values(matcher));
-        process::fail_if_cancelled().map(|()| found)
+    pub(super) fn leak(&self, matcher: &LeakMatcher<'_>) -> Result<bool, Cancelled> {
+        let mut hashes = self.0.iter().filter(|(_, only)| **only);
+        let is_leak = hashes.any(|(hash, _)| !matcher.token_hashes.contains(hash)) || self.match_value(matcher);
+        process::fail_if_cancelled().map(|()| is_leak)
     }
 
-    fn unexplained(&self, matcher: &LeakMatcher<'_>) -> Option<StateStream> {
-        let mut only = self.0.iter().filter(|(_, (_, only))| *only);
-        let strange = only.find(|(hash, _)| !matcher.token_hashes.contains(hash));
-        strange.map(|(_, (stream, _))| *stream)
-    }
-
-    fn of_values(&self, matcher: &LeakMatcher<'_>) -> Option<StateStream> {
-        let known = |hash: u64| self.0.get(&hash).map(|(stream, _)| *stream);
+    fn match_value(&self, matcher: &LeakMatcher<'_>) -> bool {
+        let is_found = |hash: u64| self.0.contains_key(&hash);
         let pairs = &matcher.fields.pairs;
         let persons = pairs.iter().map(|(_, person)| person);
         let persons = persons.chain(&matcher.fields.influencers);
         let persons: BTreeSet<&String> = persons.filter(|name| !name.is_empty() && *name != CATEGORY).collect();
         let texts: Vec<&str> = matcher.values.all.keys().copied().collect();
-        for text in until_cancelled(texts.iter()) {
-            let alone = persons.iter().map(|person| scope_hash(["", "", person, text]));
-            let in_partition = pairs.iter().flat_map(|(partition, person)| {
-                [
-                    scope_hash([partition, text, "", ""]),
-                    scope_hash([partition, text, person, ""]),
-                ]
-            });
+        let is_hashed = |text: &&str| {
             // Levels of scores contain the hashes of field names.
             let word = self.0.get(&value_hash(text));
-            let word = word.filter(|(_, only)| *only || !matcher.vocabulary.contains(text.as_bytes()));
-            let found = alone.chain(in_partition).find_map(known);
-            if let Some(stream) = found.or(word.map(|(stream, _)| *stream)) {
-                return Some(stream);
-            }
-        }
-        let mut pairs = pairs.iter().filter(|(partition, _)| !partition.is_empty());
-        pairs.find_map(|(partition, person)| {
-            let person = persons.get(person)?;
-            let both = texts.iter().flat_map(|first| {
-                let hash = scope_hash_of_partition(partition, first);
-                texts.iter().map(move |second| hash(person, second))
-            });
-            until_cancelled(both.take(MAX_TRIED_PAIRS)).find_map(known)
-        })
+            word.is_some_and(|only| *only || !matcher.vocabulary.contains(text.as_bytes()))
+                || persons.iter().any(|person| is_found(scope_hash(["", "", person, text])))
+                || pairs.iter().any(|(partition, person)| {
+                    let hash = scope_hash_of_partition(partition, text);
+                    is_found(hash("", "")) || is_found(hash(person, ""))
+                })
+        };
+        let mut partitioned = pairs.iter().filter(|(partition, _)| !partition.is_empty());
+        until_cancelled(texts.iter()).any(is_hashed)
+            || partitioned.any(|(partition, person)| {
+                let both = texts.iter().flat_map(|first| {
+                    let hash = scope_hash_of_partition(partition, first);
+                    texts.iter().map(move |second| hash(person, second))
+                });
+                persons.contains(person) && until_cancelled(both.take(MAX_TRIED_PAIRS)).any(is_found)
+            })
     }
 }
 
@@ -345,10 +347,8 @@ impl ReplacedValue {
 #[derive(Default)]
 pub(super) struct ReplacedValues<'a> {
     pub(super) all: HashMap<&'a str, ReplacedValue>,
-    /// Beginnings of values. The beginning of a very long value reveals as much as the complete value.
+    /// Beginnings of values. The beginning of a very long value reveals as much as the complete value, and is one too.
     beginnings: PrefixIndex,
-    /// Values that are longer than their indexed beginnings, by beginning.
-    longer: HashMap<&'a [u8], ReplacedValue>,
 }
 
 impl<'a> ReplacedValues<'a> {
@@ -364,9 +364,7 @@ impl<'a> ReplacedValues<'a> {
             replaced.all.insert(text, value);
             if value.is_distinctive() {
                 let beginning = replaced.beginnings.add(text);
-                if beginning.len() < text.len() {
-                    replaced.longer.insert(beginning.as_bytes(), value);
-                }
+                replaced.all.entry(beginning).or_insert(value);
             }
         }
         replaced
@@ -386,11 +384,8 @@ impl<'a> ReplacedValues<'a> {
         (0..text.len()).any(|at| {
             self.beginnings.lengths(&text[at..]).any(|length| {
                 let range = at..at + length;
-                let Some(found) = text.get(range.clone()) else {
-                    return false;
-                };
-                let whole = self.get(found).filter(|value| value.is_distinctive());
-                whole.or_else(|| self.longer.get(found).copied()).is_some_and(|value| {
+                let value = text.get(range.clone()).and_then(|found| self.get(found));
+                value.filter(|value| value.is_distinctive()).is_some_and(|value| {
                     let is_anywhere = value.has(MIN_UNBOUNDED_CHARACTERS) && !value.word;
                     (is_anywhere || is_bounded(text, &range, value.word)) && counts(range, value)
                 })

@@ -356,4 +356,26 @@ fn values_are_found_in_results_and_as_hashes_in_their_ids() {
         finds(name, &entry("0_0", &json!({"by_field_value": value})));
         finds(name, &entry("0_0", &json!({"influencer_field_values": ["x", value]})));
     }
+    // The tokens of two values, with the hash of the values.
+    let config = config();
+    let fields = ReplacedFields::of(&config, &config, InputMappings::default(), &[], None).unwrap();
+    let tokens = TokenMap::new(KeyFile::new().unwrap());
+    let mut rewriter = Rewriter::new(tokens, fields, TimeShiftRules::default(), false);
+    for value in [HOST, SHORT] {
+        rewriter.tokens.note(value, TokenUse::Value).unwrap();
+    }
+    rewriter.assign_tokens().unwrap();
+    let [host, short] = [HOST, SHORT].map(|value| rewriter.tokens.token(value).unwrap().to_owned());
+    let values = ReplacedValues::new(rewriter.tokens.originals());
+    let search = LeakMatcher::new(&values, &rewriter, &config, BTreeSet::new());
+    let members = json!({"by_field_value": short, "partition_field_value": host, "over_field_value": "kept"});
+    for (hashed, leak) in [
+        (format!("{SHORT}kept{HOST}"), true),
+        (format!("{short}kept{host}"), false),
+    ] {
+        let action = json!({"index": {"_id": format!("job_record_1700000000000_900_0_{}", values_id(&hashed))}});
+        let mut entry = EntrySearch::new(&search, name).unwrap();
+        let read = entry.push(format!("{action}\n{members}\n").as_bytes());
+        assert_eq!(read.is_err(), leak, "{hashed}");
+    }
 }

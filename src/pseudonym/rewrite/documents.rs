@@ -2,12 +2,15 @@
 
 use std::io;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::rewriter::{Rewriter, replaced};
 use crate::archive::Part;
 use crate::job::JobConfig;
-use crate::json::{Edit, Kind, Leaf, edit_leaves, edit_members, for_each_leaf};
+use crate::json::{
+    Edit, Kind, Leaf, edit_leaves, edit_members, for_each_leaf, replace_lone_surrogates, without_value,
+};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::hash::values_id;
 use crate::state::schema::scaled;
@@ -20,8 +23,9 @@ use crate::values::{
 /// Names of members that Kibana adds to custom settings.
 const CUSTOM_SETTINGS: &str =
     "created_by custom_urls job_tags managed security_app_display_name time_range url_name url_value";
-/// The parts before `-wizard` in `created_by` for jobs that Kibana created.
-const KIBANA_WIZARDS: &str = "single-metric multi-metric population advanced categorization rare geo";
+/// Values of `created_by` for jobs that Kibana created.
+const KIBANA_WIZARDS: &str = "single-metric-wizard multi-metric-wizard population-wizard advanced-wizard \
+                              categorization-wizard rare-wizard geo-wizard";
 /// The descriptions of snapshots that autodetect writes.
 const SNAPSHOT_DESCRIPTIONS: [&str; 2] = [
     "State persisted due to job close at ",
@@ -50,7 +54,7 @@ impl Rewriter {
         let content = match name {
             _ if path.starts_with("custom_settings.") => match (name, text) {
                 (_, "null" | "true" | "false") => Content::KeptText,
-                ("created_by", _) if is_wizard(text) => Content::Kept,
+                ("created_by", _) if is_among(KIBANA_WIZARDS, text) => Content::Kept,
                 ("time_range", _) if is_duration(text) => Content::Kept,
                 // Numbers are replaced too.
                 _ => return replaced(leaf, self.text(Content::FreeText, text)),
@@ -75,7 +79,7 @@ impl Rewriter {
             "description" if SNAPSHOT_DESCRIPTIONS.iter().any(|begin| leaf.text.starts_with(begin)) => Ok(Edit::Keep),
             path => self.edit(SNAPSHOT.content(path), leaf),
         });
-        edited.map_err(Error::of_checked_edit)
+        edited.map_err(Error::of_edit)
     }
 
     /// Rewrites calendars with their events. Other jobs are removed from them.
@@ -95,33 +99,50 @@ impl Rewriter {
     /// Rewrites a document of a part other than the state.
     pub(crate) fn document(&mut self, part: Part, source: &[u8]) -> Result<Vec<u8>> {
         let edited = match part {
-            Part::Annotations => self.annotation(source),
-            Part::Notifications => self.plain_document(source, &NOTIFICATION),
-            Part::Categories => self.category(source),
-            Part::Results => self.plain_document(source, &RESULT),
+            Part::Annotations => self.known_document(part, &ANNOTATION, source),
+            Part::Notifications => self.known_document(part, &NOTIFICATION, source),
+            Part::Categories => self.known_document(part, &CATEGORY, source),
+            Part::Results => self.known_document(part, &RESULT, source),
             Part::Inputs => self.input(source),
             Part::State => Ok(Vec::new()),
         };
         edited.map_err(Error::of_edit)
     }
 
-    fn annotation(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        let mut by_job = false;
-        for_each_leaf(source, &mut |leaf| {
-            by_job |= leaf.path == "create_username" && leaf.text == JOB_USER
-        });
-        self.edit_document(source, &ANNOTATION, &mut |rewriter, leaf, content| match leaf.path {
-            "create_username" | "modified_username" if leaf.text == JOB_USER => Ok(Edit::Keep),
-            // The annotation is about numbers.
-            "annotation" if by_job => rewriter.edit(Content::KeptText, leaf),
-            _ => rewriter.edit(content, leaf),
-        })
-    }
-
-    /// Rewrites a notification or a result.
-    fn plain_document(&mut self, source: &[u8], document: &DocumentKind) -> io::Result<Vec<u8>> {
-        self.edit_document(source, document, &mut |rewriter, leaf, content| {
-            rewriter.edit(content, leaf)
+    /// Rewrites a document whose members are known.
+    fn known_document(&mut self, part: Part, document: &DocumentKind, source: &[u8]) -> io::Result<Vec<u8>> {
+        let is_annotation = part == Part::Annotations;
+        let (mut named, mut by_job, mut longest) = (NamedFields::of(source), false, None);
+        if is_annotation {
+            for_each_leaf(source, &mut |leaf| {
+                by_job |= leaf.path == "create_username" && leaf.text == JOB_USER;
+            });
+        }
+        if part == Part::Categories {
+            longest = self.max_matching_length(source)?;
+        }
+        edit_members(source, &mut |leaf| {
+            if leaf.kind == Kind::Name {
+                named.enter(leaf.path);
+                return Ok(self.edit_name(leaf, !document.has(leaf.path) && !self.fields.is_known(leaf.path)));
+            }
+            named.note(leaf);
+            let content = match (leaf.path, document.content(leaf.path)) {
+                ("create_username" | "modified_username", _) if is_annotation && leaf.text == JOB_USER => Content::Kept,
+                // The annotation is about numbers.
+                ("annotation", _) if by_job => Content::KeptText,
+                (path, Content::ValueOfNamedField) => {
+                    let field = named.field_of(path);
+                    field.map_or(Content::ValueOfNamedField, Content::Value)
+                }
+                // The value is also stored under the name of the field.
+                (path, _) if named.contains(path) && !document.has(path) => Content::Value(path),
+                (_, content) => content,
+            };
+            match longest {
+                Some(length) if leaf.path == "max_matching_length" => Ok(Edit::Json(length.to_string())),
+                _ => self.edit(content, leaf),
+            }
         })
     }
 
@@ -140,80 +161,39 @@ impl Rewriter {
         }
     }
 
-    /// Rewrites the definition of a category.
-    fn category(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        let partitioned = NamedFields::of(source).field_of("partition_field_value").is_some();
-        let longest = self.max_matching_length(source, partitioned)?;
-        self.edit_document(source, &CATEGORY, &mut |rewriter, leaf, content| match leaf.path {
-            "max_matching_length" if leaf.kind == Kind::Literal => {
-                Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
-            }
-            _ => rewriter.edit(content, leaf),
-        })
-    }
-
-    /// Rewrites a document of this kind.
-    fn edit_document(
-        &mut self,
-        source: &[u8],
-        document: &DocumentKind,
-        edit: &mut dyn FnMut(&mut Self, &Leaf<'_>, Content<'_>) -> io::Result<Edit>,
-    ) -> io::Result<Vec<u8>> {
-        let mut named = NamedFields::of(source);
-        edit_members(source, &mut |leaf| match leaf.kind {
-            Kind::Name => {
-                named.enter(leaf.path);
-                Ok(self.edit_name(leaf, !document.has(leaf.path) && !self.fields.is_known(leaf.path)))
-            }
-            _ => {
-                named.note(leaf);
-                let content = match document.content(leaf.path) {
-                    Content::ValueOfNamedField => named
-                        .field_of(leaf.path)
-                        .map_or(Content::ValueOfNamedField, Content::Value),
-                    // The value is also stored under the name of the field.
-                    _ if named.contains(leaf.path) && !document.has(leaf.path) => Content::Value(leaf.path),
-                    content => content,
-                };
-                edit(self, leaf, content)
-            }
-        })
-    }
-
     /// Returns the length of the longest message that matches a category: the new length from the state, or, if the
     /// definition does not belong to that state, the old length increased in proportion to the examples.
-    fn max_matching_length(&mut self, source: &[u8], partitioned: bool) -> io::Result<Option<u64>> {
-        if !self.writing {
+    fn max_matching_length(&mut self, source: &[u8]) -> io::Result<Option<u64>> {
+        let category = serde_json::from_slice(&replace_lone_surrogates(source));
+        let category: CategoryDefinition = category.map_err(|cause| io::Error::other(without_value(&cause)))?;
+        let length = category.max_matching_length;
+        if !self.writing || length == 0 {
             return Ok(None);
         }
-        let (mut id, mut length, mut examples) = (None, 0, Vec::new());
-        edit_leaves(source, &mut |leaf| {
-            let number = || leaf.text.parse::<u64>();
-            let not_a_number = |_| io::Error::other(format!("`{}` is not a whole number", leaf.path));
-            match leaf.path {
-                "category_id" => id = Some(number().map_err(not_a_number)?),
-                "max_matching_length" => length = number().map_err(not_a_number)?,
-                "examples" => examples.push(leaf.text.clone().into_owned()),
-                _ => {}
-            }
-            Ok(Edit::Keep)
-        })?;
         // If categories belong to partitions, their numbers are not their positions in the state.
-        let place = id.filter(|_| !partitioned).and_then(|id| id.checked_sub(1));
+        let is_of_state = category.partition_field_name.is_none();
+        let place = category.category_id.checked_sub(1).filter(|_| is_of_state);
         match place.and_then(|place| self.category_lengths.get(usize::try_from(place).ok()?)) {
-            Some([before, after]) if *before == length && length > 0 => return Ok(Some(*after)),
+            Some([before, after]) if *before == length => return Ok(Some(*after)),
             _ => {}
         }
         let (mut old, mut new) = (0, 0);
-        for example in &examples {
+        for example in &category.examples {
             old += example.len() as u64;
             new += self.message(example).map_err(io::Error::other)?.len() as u64;
         }
-        if old == 0 || length == 0 {
-            return Ok(None);
-        }
-        Ok(Some(scaled(length, new, old)))
+        Ok((old > 0).then(|| scaled(length, new, old)))
     }
+}
+
+/// The members of a category definition that determine the length of its messages.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CategoryDefinition {
+    category_id: u64,
+    max_matching_length: u64,
+    examples: Vec<String>,
+    partition_field_name: Option<String>,
 }
 
 /// Returns the values of a result that are part of its ID.
@@ -226,11 +206,6 @@ fn values_in_id(source: &[u8]) -> String {
         }
     });
     values.concat()
-}
-
-fn is_wizard(text: &str) -> bool {
-    let kind = text.strip_suffix("-wizard");
-    kind.is_some_and(|kind| is_among(KIBANA_WIZARDS, kind))
 }
 
 /// Whether a text is `auto` or a duration such as `1h`.

@@ -67,7 +67,7 @@ impl Rewriter {
                 }
             }
         }
-        if patterns.is_empty() {
+        if patterns.0.is_empty() {
             return Ok(new);
         }
         patterns.sort();
@@ -98,56 +98,43 @@ impl Rewriter {
     }
 }
 
-/// The patterns of a filter, as autodetect interprets them: an asterisk at either end of an item matches any text. A
-/// value is compared with all patterns at once.
+/// The patterns of a filter, as autodetect interprets them: an asterisk at either end of an item matches any text. Each is
+/// a part of a value with its edges. A value is compared with all patterns at once.
 #[derive(Default)]
-struct Patterns {
-    beginnings: Vec<Vec<u8>>,
-    /// The endings in reverse.
-    endings: Vec<Vec<u8>>,
-    parts: Vec<Vec<u8>>,
-}
+struct Patterns(Vec<Vec<u8>>);
+
+/// Marks the beginning and the end of a value. It does not occur in UTF-8.
+const EDGE: &[u8] = &[0xff];
 
 impl Patterns {
     /// Adds an item; false if it is not a pattern.
     fn add(&mut self, filter: &str, item: &str) -> Result<bool> {
-        let (texts, text) = match (item.strip_prefix('*'), item.strip_suffix('*')) {
-            (Some(_), Some(_)) => (&mut self.parts, item.trim_matches('*').as_bytes().to_vec()),
-            (Some(ending), None) => (&mut self.endings, ending.bytes().rev().collect()),
-            (None, Some(beginning)) => (&mut self.beginnings, beginning.as_bytes().to_vec()),
+        let part = match (item.strip_prefix('*'), item.strip_suffix('*')) {
+            (Some(_), Some(_)) => item.trim_matches('*').into(),
+            (Some(ending), None) => [ending.as_bytes(), EDGE].concat(),
+            (None, Some(beginning)) => [EDGE, beginning.as_bytes()].concat(),
             (None, None) => return Ok(false),
         };
-        if text.len() > MAX_PATTERN_BYTES {
+        if part.len() > MAX_PATTERN_BYTES {
             return Err(Error::filter(format!(
                 "filter {filter} has a pattern of {} bytes, but the maximum is {MAX_PATTERN_BYTES}",
-                text.len()
+                part.len()
             )));
         }
-        texts.push(text);
+        self.0.push(part);
         Ok(true)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.beginnings.is_empty() && self.endings.is_empty() && self.parts.is_empty()
     }
 
     /// Sorts the patterns and removes those that begin with another one.
     fn sort(&mut self) {
-        for texts in [&mut self.beginnings, &mut self.endings, &mut self.parts] {
-            texts.sort_unstable();
-            texts.dedup_by(|text, shorter| text.starts_with(shorter));
-        }
+        self.0.sort_unstable();
+        self.0.dedup_by(|part, shorter| part.starts_with(shorter));
     }
 
     /// Whether a value matches a pattern. The patterns must be sorted.
     fn match_value(&self, value: &str) -> bool {
-        let value = value.as_bytes();
-        begins_with_any(value, &self.beginnings)
-            || (!self.endings.is_empty() && {
-                let backwards: Vec<u8> = value.iter().rev().take(MAX_PATTERN_BYTES).copied().collect();
-                begins_with_any(&backwards, &self.endings)
-            })
-            || (!self.parts.is_empty() && (0..=value.len()).any(|at| begins_with_any(&value[at..], &self.parts)))
+        let value = [EDGE, value.as_bytes(), EDGE].concat();
+        (0..value.len()).any(|at| begins_with_any(&value[at..], &self.0))
     }
 }
 
@@ -188,7 +175,7 @@ mod tests {
         }
         let mut patterns = Patterns::default();
         assert!(!patterns.add("f", "web-01").unwrap() && !patterns.add("f", "w*b").unwrap());
-        assert!(patterns.is_empty() && patterns.add("f", &"x*".repeat(1000)).is_err());
+        assert!(patterns.0.is_empty() && patterns.add("f", &"x*".repeat(1000)).is_err());
     }
 
     #[test]

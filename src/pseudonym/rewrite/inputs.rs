@@ -63,12 +63,6 @@ impl Rewriter {
         })
     }
 
-    fn note_irreplaceable(&mut self, field: &str, why: &str) {
-        if !self.irreplaceable.contains_key(field) {
-            self.irreplaceable.insert(field.to_owned(), why.to_owned());
-        }
-    }
-
     /// Returns another name for a member whose name is not known.
     pub(super) fn edit_name(&self, leaf: &Leaf<'_>, is_unknown: bool) -> Edit {
         let renamed = is_unknown.then(|| self.renamed(&leaf.text)).flatten();

@@ -1,12 +1,12 @@
 //! The mapping of the input documents: fields are mapped so that they accept tokens, and values in the mapping are
 //! replaced.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::rewriter::Rewriter;
-use crate::job::InputMappings;
 use crate::json::{nested_values, unquoted};
 use crate::pseudonym::datafeed::ValueMatcher;
 use crate::pseudonym::error::{Error, Result};
@@ -23,11 +23,11 @@ const LEFT_OUT: [&str; 4] = ["analyzer", "search_analyzer", "search_quote_analyz
 
 impl Rewriter {
     /// Rewrites the mappings and settings of the source indices, without the fields that only the datafeed's query
-    /// reads.
-    pub(crate) fn mapping(&mut self, mappings: &InputMappings) -> Result<Vec<u8>> {
+    /// reads. `names` are those that the datafeed uses, which may contain values.
+    pub(crate) fn mapping(&mut self, names: &BTreeSet<String>) -> Result<Vec<u8>> {
         let fields = Arc::clone(&self.fields);
         let query_only = &fields.query_only;
-        let mappings = mappings.without(&|path| query_only.contains(path), &query_only.runtime);
+        let mappings = fields.mappings.without(&|path| query_only.contains(path), &query_only.runtime);
         let mut sources = mappings.to_json();
         for (index, source) in sources.as_object_mut().into_iter().flatten() {
             if let Some(mappings) = source.get_mut("mappings").and_then(Value::as_object_mut) {
@@ -36,11 +36,11 @@ impl Rewriter {
                     self.properties(properties, "", &fields)?;
                 }
                 if let Some(Value::Object(runtime)) = mappings.get_mut("runtime") {
-                    self.leave_out_scripts(runtime);
+                    self.leave_out_scripts(runtime, names);
                 }
             }
             if let Some(Value::Object(settings)) = source.pointer_mut("/settings/index") {
-                self.analysis(settings, index)?;
+                self.analysis(settings, index, names)?;
             }
         }
         Ok(sources.to_string().into_bytes())
@@ -89,11 +89,10 @@ impl Rewriter {
             let Some(value) = definition.get_mut(constant) else {
                 continue;
             };
-            let (text, quoted) = match &*value {
-                Value::String(text) => (text.clone(), true),
-                Value::Number(number) => (number.to_string(), false),
-                _ => continue,
-            };
+            if !value.is_string() && !value.is_number() {
+                continue;
+            }
+            let (text, quoted) = (unquoted(value), value.is_string());
             let new = match content {
                 Content::Value(field) => self.document_value(field, &text)?,
                 Content::Message | Content::Text | Content::OtherValue if quoted => self.text(content, &text)?,
@@ -110,11 +109,11 @@ impl Rewriter {
     }
 
     /// Removes runtime fields whose scripts read or contain replaced values from a source's mapping.
-    fn leave_out_scripts(&mut self, runtime: &mut Map<String, Value>) {
+    fn leave_out_scripts(&mut self, runtime: &mut Map<String, Value>, names: &BTreeSet<String>) {
         if !self.writing {
             return;
         }
-        let matcher = ValueMatcher::new(&self.tokens, &self.datafeed_names);
+        let matcher = ValueMatcher::new(&self.tokens, names);
         let problem = |name: &str, field: &Value| self.fields.replaced_by_script(name, field.get("script"), None);
         let before = runtime.len();
         runtime.retain(|name, field| problem(name, field).is_none() && !matcher.is_in_texts(field));
@@ -127,12 +126,12 @@ impl Rewriter {
 
     /// Keeps only normalizers, which keywords need, and their filters. Refuses those that contain values, since
     /// keywords would be different without them.
-    fn analysis(&self, settings: &mut Map<String, Value>, index: &str) -> Result<()> {
+    fn analysis(&self, settings: &mut Map<String, Value>, index: &str, names: &BTreeSet<String>) -> Result<()> {
         let Some(analysis) = settings.get("analysis").and_then(normalizers) else {
             settings.shift_remove("analysis");
             return Ok(());
         };
-        if self.writing && ValueMatcher::new(&self.tokens, &self.datafeed_names).is_in_texts(&analysis) {
+        if self.writing && ValueMatcher::new(&self.tokens, names).is_in_texts(&analysis) {
             return Err(Error::normalizer_contains_value(index));
         }
         settings.insert("analysis".to_owned(), analysis);
@@ -216,14 +215,12 @@ fn insert_property(properties: &mut Map<String, Value>, name: &str, definition: 
 
 fn normalizers(analysis: &Value) -> Option<Value> {
     let normalizers = analysis.get("normalizer")?;
+    let used: Vec<&Value> = nested_values(normalizers).map(|(_, name)| name).collect();
     let mut kept = Map::from_iter([("normalizer".to_owned(), normalizers.clone())]);
     for section in ["filter", "char_filter"] {
-        let normalizers = normalizers.as_object()?.values();
-        let names = normalizers.filter_map(|normalizer| normalizer.get(section));
-        let names: Vec<&Value> = names.flat_map(nested_values).map(|(_, name)| name).collect();
-        let filters = analysis.get(section).and_then(Value::as_object);
-        let mut filters = filters.cloned().unwrap_or_default();
-        filters.retain(|name, _| names.iter().any(|known| *known == name));
+        let filters = analysis.get(section).and_then(Value::as_object).into_iter().flatten();
+        let filters = filters.filter(|(name, _)| used.iter().any(|used| *used == *name));
+        let filters: Map<_, _> = filters.map(|(name, filter)| (name.clone(), filter.clone())).collect();
         if !filters.is_empty() {
             kept.insert(section.to_owned(), filters.into());
         }

@@ -11,8 +11,11 @@ use crate::json::{Edit, Kind, Leaf};
 use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
 use crate::pseudonym::hashes::{Hashes, TimeShiftRules};
-use crate::pseudonym::tokens::{TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};
+use crate::pseudonym::tokens::{TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped, words};
 use crate::values::Content;
+
+const UNSUPPORTED_NORMALIZER: &str =
+    "of its normalizers, only `lowercase` is supported: tokens would not match the values that the job knows";
 
 /// Collects or replaces the values of an archive.
 pub(crate) struct Rewriter {
@@ -32,12 +35,8 @@ pub(crate) struct Rewriter {
     pub(super) last_value_hash: Option<u64>,
     /// The `max_matching_length` of each category in the state, before and after.
     pub(super) category_lengths: Vec<[u64; 2]>,
-    /// Fields with values that autodetect may read differently.
-    unrecognized: BTreeSet<String>,
     /// Fields whose values cannot be replaced in the input documents, with the reason.
-    pub(super) irreplaceable: BTreeMap<String, String>,
-    /// Names that the datafeed uses, which may contain values.
-    pub(crate) datafeed_names: BTreeSet<String>,
+    irreplaceable: BTreeMap<String, String>,
 }
 
 impl Rewriter {
@@ -54,9 +53,7 @@ impl Rewriter {
             notes: BTreeSet::new(),
             last_value_hash: None,
             category_lengths: Vec::new(),
-            unrecognized: BTreeSet::new(),
             irreplaceable: BTreeMap::new(),
-            datafeed_names: BTreeSet::new(),
         }
     }
 
@@ -78,13 +75,16 @@ impl Rewriter {
 
     /// Refuses fields if it cannot be determined how autodetect reads their values in input documents.
     pub(crate) fn refuse_irreplaceable(&self) -> Result<()> {
-        if let Some((field, why)) = self.irreplaceable.first_key_value() {
-            return Err(Error::irreplaceable_field(field, why));
+        match self.irreplaceable.first_key_value() {
+            Some((field, why)) => Err(Error::irreplaceable_field(field, why)),
+            None => Ok(()),
         }
-        let unrecognized: Vec<&str> = self.unrecognized.iter().map(String::as_str).collect();
-        match unrecognized.is_empty() {
-            true => Ok(()),
-            false => Err(Error::unsupported_normalizer(&unrecognized)),
+    }
+
+    /// Records that the values of a field cannot be replaced.
+    pub(super) fn note_irreplaceable(&mut self, field: &str, why: &str) {
+        if !self.irreplaceable.contains_key(field) {
+            self.irreplaceable.insert(field.to_owned(), why.to_owned());
         }
     }
 
@@ -142,7 +142,7 @@ impl Rewriter {
         let normalized = match self.fields.normalizers.normalized(field, text) {
             Some(normalized) => normalized,
             None => {
-                self.unrecognized.insert(field.to_owned());
+                self.note_irreplaceable(field, UNSUPPORTED_NORMALIZER);
                 Cow::Borrowed(text)
             }
         };
@@ -200,30 +200,18 @@ impl Rewriter {
 
     /// Returns `None` if a word has no token.
     fn words_and_values(&self, text: &str) -> Option<String> {
-        let mut words = Vec::new();
-        let mut note = |word: &str| {
-            // The word is a slice of the text, so the distance is its position.
-            let start = word.as_ptr() as usize - text.as_ptr() as usize;
-            words.push(start..start + word.len());
-            Ok::<_, ()>(String::new())
-        };
-        rewrite_text(text, &mut note).ok()?;
-        let around = |place: usize| {
-            let before = words.partition_point(|word| word.start < place);
-            words[..before].last().filter(|word| word.end > place)
-        };
+        // Whether each position is inside a word.
+        let mut inside = vec![false; text.len() + 1];
+        words(text).for_each(|word| inside[word.start + 1..word.end].fill(true));
         let token = |word: &str| self.tokens.token(word).map(str::to_owned).ok_or(());
         let with_tokens = |text: &str| rewrite_text(text, &mut |word| token(word)).ok();
         let (mut out, mut done, mut at) = (String::with_capacity(text.len()), 0, 0);
         while let Some((found, token)) = self.tokens.find_value(&text[at..]) {
             let (start, end) = (at + found.start, at + found.end);
-            // Values inside a word are not searched for again from each of its characters.
-            if let Some(word) = around(start) {
-                at = word.end;
-                continue;
-            }
-            if around(end).is_some() {
-                at = start + text[start..].chars().next().map_or(1, char::len_utf8);
+            if inside[start] || inside[end] {
+                // The word is not searched again from each of its characters.
+                let is_outside = |at: &usize| !inside[*at] && text.is_char_boundary(*at);
+                at = (start + 1..text.len()).find(is_outside).unwrap_or(text.len());
                 continue;
             }
             out.push_str(&with_tokens(&text[done..start])?);

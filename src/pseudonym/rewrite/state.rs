@@ -6,7 +6,7 @@ use super::rewriter::Rewriter;
 use crate::pseudonym::tokens::TokenUse;
 use crate::state;
 use crate::state::hash::value_hash;
-use crate::state::schema::{Change, Lengths, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
+use crate::state::schema::{Change, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
 use crate::util::process;
 use crate::values::Content;
 
@@ -51,10 +51,9 @@ impl Visitor for &mut Rewriter {
         }
     }
 
-    fn category(&mut self, before: &Lengths, after: &Lengths) {
+    fn category(&mut self, max_matching_lengths: [u64; 2]) {
         if self.writing {
-            let lengths = [before.max_matching(), after.max_matching()];
-            self.category_lengths.push(lengths);
+            self.category_lengths.push(max_matching_lengths);
         }
     }
 }

@@ -8,4 +8,5 @@ mod text;
 pub use key_file::{Key, KeyFile, KeyFileLock};
 pub use map::{TokenMap, TokenUse};
 pub(crate) use substring_index::{MIN_BYTES, PrefixIndex};
+pub(crate) use text::words;
 pub use text::{Revealer, rewrite_pattern, rewrite_text, unescaped};

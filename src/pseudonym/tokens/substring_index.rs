@@ -8,12 +8,10 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct SubstringIndex {
     beginnings: PrefixIndex,
-    /// Texts of which only the beginning is indexed, in order, by that beginning.
-    longer: HashMap<Box<str>, Vec<Long>>,
+    /// Texts of which only the beginning is indexed, in order, each with the index of the longest other text that is a
+    /// prefix of it.
+    longer: Vec<(Arc<str>, Option<usize>)>,
 }
-
-/// A long text, and the index of the longest other text with the same beginning that is a prefix of it.
-type Long = (Arc<str>, Option<usize>);
 
 /// A text that was found.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,25 +25,14 @@ impl SubstringIndex {
     /// Indexes these texts. A text that is too short is never found.
     pub(super) fn new<'a>(texts: impl Iterator<Item = &'a Arc<str>>) -> Self {
         let mut index = Self::default();
-        for text in texts {
-            let beginning = index.beginnings.add(text);
-            if beginning.len() < text.len() {
-                let longer = index.longer.entry(beginning.into()).or_default();
-                longer.push((Arc::clone(text), None));
-            }
-        }
-        for longer in index.longer.values_mut() {
-            longer.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            // The texts that are prefixes of the previous one, including itself.
-            let mut prefixes: Vec<usize> = Vec::new();
-            for number in 0..longer.len() {
-                while prefixes
-                    .pop_if(|prefix| !longer[number].0.starts_with(&*longer[*prefix].0))
-                    .is_some()
-                {}
-                longer[number].1 = prefixes.last().copied();
-                prefixes.push(number);
-            }
+        let mut longer: Vec<&Arc<str>> = texts.filter(|text| index.beginnings.add(text).len() < text.len()).collect();
+        longer.sort_unstable();
+        // The texts that are prefixes of the previous one, including itself.
+        let mut prefixes: Vec<usize> = Vec::new();
+        for (number, text) in longer.iter().enumerate() {
+            while prefixes.pop_if(|prefix| !text.starts_with(&**longer[*prefix])).is_some() {}
+            index.longer.push((Arc::clone(text), prefixes.last().copied()));
+            prefixes.push(number);
         }
         index
     }
@@ -59,7 +46,8 @@ impl SubstringIndex {
                 let Some(needle) = text.get(range.clone()) else {
                     continue;
                 };
-                let longer = self.longer.get(needle).and_then(|longer| longest(longer, text, at));
+                let is_beginning = length > MAX_BYTES - char::MAX_LEN_UTF8;
+                let longer = is_beginning.then(|| self.longest(text, at)).flatten();
                 let whole = known(needle).then_some(SubstringMatch { range, needle });
                 match (longer, whole) {
                     (Some(longer), Some(whole)) if longer.range.len() < longer.needle.len() => return Some(whole),
@@ -70,35 +58,35 @@ impl SubstringIndex {
         }
         None
     }
-}
 
-/// Returns the longest text that is completely found at this position, or, if there is none, the one with the longest
-/// common beginning. The compared range is the match, so that it is not compared again for the next one.
-fn longest<'a>(longer: &'a [Long], text: &str, at: usize) -> Option<SubstringMatch<'a>> {
-    let rest = &text[at..];
-    let after = longer.partition_point(|(needle, _)| **needle <= *rest);
-    let found = |number: usize| {
-        let (needle, _) = longer.get(number)?;
-        let range = at..at + common_bytes(needle, rest);
-        Some(SubstringMatch { range, needle })
-    };
-    let before = after.checked_sub(1);
-    let longest_before = before.and_then(found);
-    let common = longest_before.as_ref().map_or(0, |found| found.range.len());
-    // The previous text begins with every text that is completely found.
-    let mut whole = before;
-    while let Some(number) = whole {
-        let (needle, prefix) = &longer[number];
-        if needle.len() <= common {
-            let range = at..at + needle.len();
-            return Some(SubstringMatch { range, needle });
+    /// Of the texts that are longer than their indexed beginnings, returns the longest one that is completely found at
+    /// this position, or, if there is none, the one with the longest common beginning. The compared range is the match,
+    /// so that it is not compared again for the next one.
+    fn longest<'a>(&'a self, text: &'a str, at: usize) -> Option<SubstringMatch<'a>> {
+        let rest = &text[at..];
+        let after = self.longer.partition_point(|(needle, _)| **needle <= *rest);
+        let found = |number: usize| {
+            let (needle, _) = self.longer.get(number)?;
+            let range = at..at + common_bytes(needle, rest);
+            Some(SubstringMatch { range, needle })
+        };
+        let before = after.checked_sub(1);
+        let longest_before = before.and_then(found);
+        let common = longest_before.as_ref().map_or(0, |found| found.range.len());
+        // The previous text begins with every text that is completely found.
+        let mut whole = before;
+        while let Some(number) = whole {
+            let (needle, prefix) = &self.longer[number];
+            if needle.len() <= common {
+                let range = at..at + needle.len();
+                return Some(SubstringMatch { range, needle });
+            }
+            whole = *prefix;
         }
-        whole = *prefix;
+        let either = longest_before.into_iter().chain(found(after));
+        let longest = either.max_by_key(|found| found.range.len());
+        longest.filter(|found| found.range.len() >= char_boundary(found.needle, MAX_BYTES))
     }
-    longest_before
-        .into_iter()
-        .chain(found(after))
-        .max_by_key(|found| found.range.len())
 }
 
 /// Returns the length of the common beginning of two texts in bytes, for complete characters.

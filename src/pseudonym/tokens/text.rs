@@ -2,29 +2,41 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
+use std::ops::Range;
 
 use super::key_file::KeyFile;
 
 /// The size of the longest IPv6 address in bytes, followed by the period of a sentence.
 const MAX_ADDRESS_BYTES: usize = "0000:0000:0000:0000:0000:ffff:255.255.255.255...".len();
 
-/// Replaces each word. A word is an IPv6 address, or a sequence of letters, digits, `_`, `-` and `.` that begins and
-/// ends with a letter or digit, as autodetect splits messages.
+/// Iterates over the positions of words. A word is an IPv6 address, or a sequence of letters, digits, `_`, `-` and `.` that
+/// begins and ends with a letter or digit, as autodetect splits messages.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let begin = at + text[at..].find(|c: char| c.is_alphanumeric() || c == ':')?;
+            let rest = &text[begin..];
+            match ipv6(rest).or_else(|| plain(rest)) {
+                Some(length) => {
+                    at = begin + length;
+                    return Some(begin..at);
+                }
+                None => at = begin + 1,
+            }
+        }
+    })
+}
+
+/// Replaces each word.
 pub fn rewrite_text<E>(text: &str, word: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(begin) = rest.find(|c: char| c.is_alphanumeric() || c == ':') {
-        out.push_str(&rest[..begin]);
-        rest = &rest[begin..];
-        let Some(length) = ipv6(rest).or_else(|| plain(rest)) else {
-            out.push(':');
-            rest = &rest[1..];
-            continue;
-        };
-        out.push_str(&word(&rest[..length])?);
-        rest = &rest[length..];
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for Range { start, end } in words(text) {
+        out.push_str(&text[done..start]);
+        out.push_str(&word(&text[start..end])?);
+        done = end;
     }
-    out.push_str(rest);
+    out.push_str(&text[done..]);
     Ok(out)
 }
 

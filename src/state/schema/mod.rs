@@ -17,7 +17,7 @@ use base64::{engine::general_purpose::STANDARD, write::EncoderStringWriter};
 use flate2::{Compression, write::GzEncoder};
 
 pub use rewriter::{StateRewriter, StateStream};
-pub use value::{Change, Detector, Lengths, ValueKind, ValueLocation, Visitor, scaled};
+pub use value::{Change, Detector, ValueKind, ValueLocation, Visitor, scaled};
 
 use crate::state::chunks::{Cause, Error, TextDecoder};
 
@@ -33,11 +33,11 @@ pub fn read_quantiles<V: Visitor>(text: &str, max_bytes: u64, visitor: V) -> Res
 /// Returns the text with the changes of the visitor, compressed only if the original was.
 ///
 /// # Errors
-/// [`Cause::Undecodable`], [`Cause::TooLarge`], or [`Cause::Unknown`] for an unknown form.
+/// [`Cause::Damaged`], or [`Cause::Unknown`] for an unknown form.
 pub fn rewrite_quantiles<V: Visitor>(text: &str, max_bytes: u64, visitor: V) -> Result<String, Error> {
     if is_plain(text) {
         let (_, plain) = rewrite(text, max_bytes, visitor, Vec::new()).map_err(of_quantiles)?;
-        return String::from_utf8(plain).map_err(|cause| of_quantiles(Cause::Undecodable(cause.to_string())));
+        return String::from_utf8(plain).map_err(|cause| of_quantiles(Cause::Damaged(cause.to_string())));
     }
     let gzip = GzEncoder::new(EncoderStringWriter::new(&STANDARD), Compression::default());
     let (_, gzip) = rewrite(text, max_bytes, visitor, gzip).map_err(of_quantiles)?;
@@ -50,14 +50,18 @@ fn of_quantiles(cause: Cause) -> Error {
 }
 
 fn rewrite<V: Visitor, W: Write>(text: &str, max_bytes: u64, visitor: V, out: W) -> Result<(V, W), Cause> {
-    let mut rewriter = StateRewriter::new(StateStream::Quantiles, visitor, out);
+    let rewriter = StateRewriter::new(StateStream::Quantiles, visitor, out);
+    Ok(decode_quantiles(text, max_bytes, rewriter)?.finish()?)
+}
+
+/// Decodes a `quantile_state` and returns the sink.
+pub(crate) fn decode_quantiles<W: Write>(text: &str, max_bytes: u64, mut sink: W) -> io::Result<W> {
     if is_plain(text) {
-        rewriter.write_all(text.as_bytes())?;
-        return Ok(rewriter.finish()?);
+        return sink.write_all(text.as_bytes()).map(|()| sink);
     }
-    let mut decoder = TextDecoder::new(rewriter, max_bytes);
+    let mut decoder = TextDecoder::new(sink, max_bytes);
     decoder.push(text.as_bytes())?;
-    Ok(decoder.finish()?.1.finish()?)
+    Ok(decoder.finish()?.1)
 }
 
 /// Whether the text is uncompressed, as older versions of autodetect wrote it.

@@ -163,19 +163,18 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             return self.editor.keep(token);
         };
         if let Some((number, written)) = frame.deferred {
-            let [before, after] = self.category.lengths(number);
-            let is_category = matches!(frame.rule, Rule::Category(_));
-            let new = match is_category {
-                true => after.longest,
-                false => number.saturating_sub(std::mem::take(&mut self.dropped)),
+            let new = match frame.rule {
+                Rule::Category(_) => {
+                    let (longest, max_matching) = self.category.lengths(number);
+                    self.visitor.category(max_matching);
+                    longest
+                }
+                _ => number.saturating_sub(std::mem::take(&mut self.dropped)),
             };
             self.editor.release(&match new == number {
                 true => written,
                 false => quoted(&new.to_string()),
             })?;
-            if is_category {
-                self.visitor.category(&before, &after);
-            }
         }
         self.editor.keep(token)?;
         if !matches!(frame.rule, Rule::Entry(_)) {

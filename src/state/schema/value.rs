@@ -59,9 +59,9 @@ pub trait Visitor {
     /// Called for each text in the order of the state. The empty text is a value too.
     fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change;
 
-    /// Called at the end of each category, in the order of the state, with its lengths before and after its message was
-    /// replaced.
-    fn category(&mut self, _before: &Lengths, _after: &Lengths) {}
+    /// Called at the end of each category, in the order of the state, with the `max_matching_length` of its definition
+    /// before and after its message was replaced.
+    fn category(&mut self, _max_matching_lengths: [u64; 2]) {}
 }
 
 impl<F: FnMut(&ValueLocation<'_>, &str) -> Change> Visitor for F {
@@ -118,28 +118,6 @@ impl Detector {
     }
 }
 
-/// The lengths of a category.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lengths {
-    /// The length of the first message in bytes. State from before 7.9 does not contain it.
-    pub base: Option<u64>,
-    /// The length of the longest message in bytes.
-    pub longest: u64,
-    /// The number of distinct tokens that all messages contain.
-    pub common_tokens: u64,
-}
-
-impl Lengths {
-    /// Returns the `max_matching_length` of the category definition: `CTokenListCategory::maxMatchingStringLen`.
-    pub fn max_matching(&self) -> u64 {
-        let base = self.base.unwrap_or(self.longest).min(self.longest);
-        // Autodetect computes it as a double and truncates it.
-        let by_tokens = base as f64 * (self.common_tokens as f64 / 1.5).max(2.0);
-        let extended = (self.longest.saturating_mul(11) / 10).min(by_tokens as u64);
-        self.longest.max(extended)
-    }
-}
-
 /// A category whose members are being read.
 #[derive(Debug, Default)]
 pub(super) struct OpenCategory {
@@ -160,19 +138,23 @@ impl OpenCategory {
         after
     }
 
-    /// Returns the lengths before and after. The length of the longest message grows in proportion to that of the
-    /// first.
-    pub(super) fn lengths(&self, longest: u64) -> [Lengths; 2] {
+    /// Returns the new length of the longest message, which grows in proportion to the first one, and the
+    /// `max_matching_length` of the category's definition before and after.
+    pub(super) fn lengths(&self, longest: u64) -> (u64, [u64; 2]) {
         let (old, new) = self.base.unwrap_or(self.message);
-        let lengths = |base, longest| Lengths {
-            base,
-            longest,
-            common_tokens: self.common_tokens,
-        };
-        [
-            lengths(self.base.map(|(before, _)| before), longest),
-            lengths(self.base.map(|(_, after)| after), scaled(longest, new, old)),
-        ]
+        let new_longest = scaled(longest, new, old);
+        // State from before 7.9 does not contain the length of the first message.
+        let (base, new_base) = self.base.unwrap_or((longest, new_longest));
+        let max_matching = [(base, longest), (new_base, new_longest)];
+        (new_longest, max_matching.map(|(base, longest)| self.max_matching(base, longest)))
+    }
+
+    /// Computes `max_matching_length` like `CTokenListCategory::maxMatchingStringLen`.
+    fn max_matching(&self, base: u64, longest: u64) -> u64 {
+        // Autodetect computes it as a double and truncates it.
+        let by_tokens = base.min(longest) as f64 * (self.common_tokens as f64 / 1.5).max(2.0);
+        let extended = (longest.saturating_mul(11) / 10).min(by_tokens as u64);
+        longest.max(extended)
     }
 }
 
@@ -189,44 +171,45 @@ pub fn scaled(length: u64, new: u64, old: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn category(message: (u64, u64), longest: &str, base: Option<&str>, common_tokens: u64) -> [Lengths; 2] {
+    fn category(message: (u64, u64), base: Option<u64>, common_tokens: u64) -> OpenCategory {
         let mut category = OpenCategory {
             message,
             common_tokens,
             base: None,
         };
-        base.map(|base| category.take_base(base.parse().unwrap()));
-        category.lengths(longest.parse().unwrap())
+        base.map(|base| category.take_base(base));
+        category
     }
 
     #[test]
     fn category_lengths_match_the_message() {
         for (message, longest, base, wanted) in [
-            ((72, 181), "76", Some("72"), (Some(181), 192)),
-            ((72, 72), "76", Some("72"), (Some(72), 76)),
+            ((72, 181), 76, Some(72), (Some(181), 192)),
+            ((72, 72), 76, Some(72), (Some(72), 76)),
             // The filters removed 28 of 100 bytes.
-            ((72, 144), "150", Some("100"), (Some(200), 300)),
+            ((72, 144), 150, Some(100), (Some(200), 300)),
             // State from before 7.9 does not contain the length of the first message.
-            ((72, 181), "76", None, (None, 192)),
-            ((0, 0), "76", Some("40"), (Some(40), 76)),
-            ((1, 18), "18446744073709551615", Some("1"), (Some(18), u64::MAX)),
+            ((72, 181), 76, None, (None, 192)),
+            ((0, 0), 76, Some(40), (Some(40), 76)),
+            ((1, 18), u64::MAX, Some(1), (Some(18), u64::MAX)),
         ] {
-            let [_, after] = category(message, longest, base, 0);
-            assert_eq!((after.base, after.longest), wanted, "{message:?} {longest} {base:?}");
+            let category = category(message, base, 0);
+            let after = (category.base.map(|(_, after)| after), category.lengths(longest).0);
+            assert_eq!(after, wanted, "{message:?} {longest} {base:?}");
         }
     }
 
     #[test]
     fn max_matching_length_equals_that_of_autodetect() {
         for (base, longest, tokens, wanted) in [
-            (Some("72"), "72", 9, 79),
-            (Some("10"), "40", 2, 40),
-            (Some("30"), "58", 1, 60),
-            (Some("30"), "50", 1, 55),
-            (None, "100", 0, 110),
+            (Some(72), 72, 9, 79),
+            (Some(10), 40, 2, 40),
+            (Some(30), 58, 1, 60),
+            (Some(30), 50, 1, 55),
+            (None, 100, 0, 110),
         ] {
-            let [before, _] = category((1, 1), longest, base, tokens);
-            assert_eq!(before.max_matching(), wanted, "{base:?} {longest} {tokens}");
+            let (_, [before, _]) = category((1, 1), base, tokens).lengths(longest);
+            assert_eq!(before, wanted, "{base:?} {longest} {tokens}");
         }
     }
 }
