@@ -320,7 +320,12 @@ mod tests {
             br#"{"a": {"b": ["x", 1, {"c": null}], "e.f": 2.50}, "g": "\u00e4\n", "h": {}, "i": [[7]], "j": true}"#;
         let mut found = Vec::new();
         let same = edit_leaves(source, &mut |leaf| {
-            found.push(format!("{}={}{}", leaf.path, leaf.text, u8::from(leaf.kind == Kind::Text)));
+            found.push(format!(
+                "{}={}{}",
+                leaf.path,
+                leaf.text,
+                u8::from(leaf.kind == Kind::Text)
+            ));
             Ok(Edit::Keep)
         });
         assert_eq!(same.unwrap(), source);

@@ -56,7 +56,9 @@ impl<W: Write> ChunkDecoder<W> {
         // The chunks are a slice of the text, so the distance is their position.
         let before = &text[..chunks.as_ptr() as usize - text.as_ptr() as usize];
         if before.contains(',') {
-            return Err(damaged("`eos` is before `compressed`, which Elasticsearch cannot restore"));
+            return Err(damaged(
+                "`eos` is before `compressed`, which Elasticsearch cannot restore",
+            ));
         }
         let mut failed = None;
         let visitor = Chunks(&mut self.decoder, &mut failed);

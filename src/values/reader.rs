@@ -73,7 +73,9 @@ pub(crate) fn document_values(document: &DocumentKind, source: &[u8], visit: &mu
             path if document.has(path) => member_values(document, leaf, visit),
             // The value is also stored under the name of the field.
             path if named.contains(path) => {}
-            path if part == ArchivePart::Results && leaf.kind == Kind::Text => visit(ValueSource::Field(path), part, text),
+            path if part == ArchivePart::Results && leaf.kind == Kind::Text => {
+                visit(ValueSource::Field(path), part, text)
+            }
             _ if !matches!(part, ArchivePart::Categories | ArchivePart::Results) => {
                 visit(ValueSource::Text(UNKNOWN), part, text);
             }

@@ -31,7 +31,9 @@ pub(super) fn problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String> {
     if let Some(aggregations) = config.datafeed().and_then(|feed| feed.aggregations.as_ref()) {
         let matcher = ValueMatcher::new(&rewriter.tokens, &texts::names(config));
         let problem = matcher.problem_in(aggregations);
-        check.problems.extend(problem.map(|why| format!("its aggregations: {why}")));
+        check
+            .problems
+            .extend(problem.map(|why| format!("its aggregations: {why}")));
         check.all(aggregations);
     }
     check.problems

@@ -83,7 +83,10 @@ pub(super) fn mentions_ids(query: &Value) -> bool {
 
 impl<'a> ValueMatcher<'a> {
     pub(crate) fn new(tokens: &'a TokenMap, names: &BTreeSet<String>) -> Self {
-        let mut matcher = Self { tokens, names: Vec::new() };
+        let mut matcher = Self {
+            tokens,
+            names: Vec::new(),
+        };
         let known = names.iter().filter(|name| matcher.is_known(name));
         matcher.names = known.cloned().collect();
         matcher.names.sort_by_key(|name| std::cmp::Reverse(name.len()));

@@ -117,7 +117,10 @@ impl<'s> EntrySearch<'s> {
         match self.kind.filter(|_| item.kind == Kind::Text) {
             Some(EntryKind::State) if is_action && item.path.ends_with("._id") => self.enter_state(&item.text)?,
             Some(EntryKind::State) if item.path == "compressed" => {
-                return self.state.as_mut().map_or(Ok(()), |(_, state)| state.push(item.text.as_bytes()));
+                return self
+                    .state
+                    .as_mut()
+                    .map_or(Ok(()), |(_, state)| state.push(item.text.as_bytes()));
             }
             Some(EntryKind::Snapshot) if QUANTILES.iter().any(|begin| item.text.starts_with(begin)) => {
                 let search = StateSearch::new(matcher, StateStream::Quantiles);

@@ -294,7 +294,9 @@ impl FoundHashes {
             // Levels of scores contain the hashes of field names.
             let word = self.0.get(&value_hash(text));
             word.is_some_and(|only| *only || !matcher.vocabulary.contains(text.as_bytes()))
-                || persons.iter().any(|person| is_found(scope_hash(["", "", person, text])))
+                || persons
+                    .iter()
+                    .any(|person| is_found(scope_hash(["", "", person, text])))
                 || pairs.iter().any(|(partition, person)| {
                     let hash = scope_hash_of_partition(partition, text);
                     is_found(hash("", "")) || is_found(hash(person, ""))

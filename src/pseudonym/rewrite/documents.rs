@@ -8,9 +8,7 @@ use serde_json::value::RawValue;
 use super::rewriter::{Rewriter, replaced};
 use crate::archive::Part;
 use crate::job::JobConfig;
-use crate::json::{
-    Edit, Kind, Leaf, edit_leaves, edit_members, for_each_leaf, replace_lone_surrogates, without_value,
-};
+use crate::json::{Edit, Kind, Leaf, edit_leaves, edit_members, for_each_leaf, replace_lone_surrogates, without_value};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::hash::values_id;
 use crate::state::schema::scaled;

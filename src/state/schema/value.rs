@@ -146,7 +146,10 @@ impl OpenCategory {
         // State from before 7.9 does not contain the length of the first message.
         let (base, new_base) = self.base.unwrap_or((longest, new_longest));
         let max_matching = [(base, longest), (new_base, new_longest)];
-        (new_longest, max_matching.map(|(base, longest)| self.max_matching(base, longest)))
+        (
+            new_longest,
+            max_matching.map(|(base, longest)| self.max_matching(base, longest)),
+        )
     }
 
     /// Computes `max_matching_length` like `CTokenListCategory::maxMatchingStringLen`.
