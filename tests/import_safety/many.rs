@@ -180,7 +180,7 @@ fn every_archive_is_checked_before_the_first_write_and_every_failure_is_reported
         .iter()
         .map(|one| &one["exit"])
         .collect();
-    assert_eq!(exits, [1, 4]);
+    assert_eq!(exits, [4, 1]);
     assert_eq!(
         cluster.stand_in.requests().len(),
         requests,
@@ -240,6 +240,26 @@ fn conflicts_between_archives_are_found_before_the_first_write() {
         run.expect_stderr(&format!("two.tar.gz: {expected}"))
             .expect_stderr("one.tar.gz\n");
         assert_eq!(cluster.stand_in.writes().len(), 0);
+    }
+}
+
+/// The default name of an input index has a prefix if a built-in index template would match it, so that it may be the one
+/// of another job.
+#[test]
+fn input_index_that_two_archives_need_is_a_conflict() {
+    let (cluster, binary) = (TestCluster::in_memory(options()), Binary::new());
+    let archives = directory(&binary, &["esml-logs-web", "logs-web"]);
+    import(&cluster, &binary, &[&archives], &[])
+        .expect(3)
+        .expect_stderr("logs-web.tar.gz: input index esml-logs-web-input is also needed for the job in ")
+        .expect_stderr("esml-logs-web.tar.gz\nhint: ")
+        .expect_stderr("import one of the archives separately, with another job ID (--as)")
+        .expect_stderr("Nothing was written.");
+    assert_eq!(cluster.stand_in.writes().len(), 0);
+    import(&cluster, &binary, &[&archives], &["--skip-inputs", "--dry-run"]).expect(0);
+    import(&cluster, &binary, &[&archives], &["--as-prefix", "copy-"]).expect(0);
+    for job in ["copy-esml-logs-web", "copy-logs-web"] {
+        assert_eq!(cluster.documents_of(&format!("{job}-input")).len(), 12);
     }
 }
 

@@ -51,7 +51,7 @@ fn job_is_opened_and_its_datafeed_started_on_request() {
 fn remaining_request_is_printed() {
     let (cluster, binary) = (target(1, 4), Binary::new());
     let run = import(&cluster, &binary, &archive_of(JOB), &["--open"]).expect(0);
-    run.expect_stderr("Next: start its datafeed, which continues from the end of the snapshot:")
+    run.expect_stderr("Next: start the datafeed, which continues from the end of the snapshot:")
         .expect_stderr(&format!("\n  POST {START}\n"));
     assert!(!run.stderr.contains("/_open"), "{}", run.stderr);
     assert_eq!(states(&cluster), open_and("stopped"));

@@ -179,6 +179,15 @@ pub struct CheckedArchive {
     pub snapshot: Snapshot,
 }
 
+impl StateSummary {
+    /// Returns the IDs of all state documents of this job and snapshot, in order.
+    pub fn ids(self, job: &JobId, snapshot: &SnapshotId) -> impl Iterator<Item = String> {
+        let numbered = |kind, count| (1..=count).map(move |number| StateDocId { kind, number }.format(job, snapshot));
+        let model = numbered(StateKind::Model, self.model_documents);
+        model.chain(numbered(StateKind::Categorizer, self.categorizer_documents))
+    }
+}
+
 impl Contents {
     /// Whether there is no fatal finding.
     pub fn importable(&self) -> bool {
@@ -307,12 +316,9 @@ impl CheckedArchive {
 
     /// Reads the documents of one part again. Must be called within a Tokio runtime.
     pub fn documents(&self, part: Part) -> DocumentStream {
-        let (job, snapshot, state) = (self.job(), &self.snapshot.snapshot_id, &self.contents.state);
-        let ids = |kind, count| (1..=count).map(move |number| StateDocId { kind, number }.format(job, snapshot));
-        let model = ids(StateKind::Model, state.model_documents);
-        let all = model.chain(ids(StateKind::Categorizer, state.categorizer_documents));
+        let ids = self.contents.state.ids(self.job(), &self.snapshot.snapshot_id);
         let numbers = match part {
-            Part::State => all.zip(0..).collect(),
+            Part::State => ids.zip(0..).collect(),
             _ => HashMap::new(),
         };
         let entries = self.contents.entries.clone();

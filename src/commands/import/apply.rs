@@ -2,17 +2,15 @@
 //! first, closed: nightly maintenance deletes state without a job, and Elasticsearch does not delete a filter that a job
 //! uses.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tokio::sync::oneshot;
 
 use super::archive::origin;
-use super::context::{BulkDocument, Import};
+use super::context::{BulkDocument, Import, missing_ids};
 use super::journal::{Entry, WriteStatus, WrittenDocuments, derived_id};
 use super::ownership::{Ownership, value};
 use super::plan::{self, TargetPlan, missing_events};
@@ -22,13 +20,12 @@ use crate::cluster::{self, Bulk, Cluster};
 use crate::commands::interrupt::stop_between_requests;
 use crate::error::{Error, Result};
 use crate::job::{Calendar, body_of_run, loading_alias, marked_by_run};
-use crate::state::{STATE_INDICES, StateDocId, StateKind};
+use crate::state::STATE_INDICES;
 use crate::terminal::Stage;
 use crate::util::format::{amount, count};
 
 /// The alias that Elasticsearch writes state through.
 const STATE_ALIAS: &str = ".ml-state-write";
-const RESULTS_INDICES: &[&str] = &[".ml-anomalies-*"];
 
 /// Elasticsearch may create the indices of annotations and notifications a moment after the job.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -44,38 +41,34 @@ pub(super) async fn apply(import: &Import) -> Result<()> {
     create_calendars(import).await?;
     create_input_indices(import).await?;
     drop(creating);
+    let cluster = import.cluster();
+    concurrently(cluster, Box::pin(write_inputs(import)), Box::pin(write_model(import))).await?;
     // Refreshing the input documents is slow, and only the verification needs it.
-    let (written, inputs) = oneshot::channel();
-    concurrently(
-        import.cluster(),
-        Box::pin(load_inputs(import, written)),
-        Box::pin(write_model_and_results(import, inputs)),
-    )
-    .await?;
+    let rest = Box::pin(revert_and_write_results(import));
+    concurrently(cluster, Box::pin(refresh_inputs(import)), rest).await?;
     let _stage = import.stage("Creating the datafeed", None);
-    import.require_our_job().await?;
+    import.require_ours(Entry::Job).await?;
     create_datafeed(import).await?;
     add_job_to_calendars(import).await
 }
 
-/// The job is only reverted to its snapshot after all input documents are written.
-async fn write_model_and_results(import: &Import, inputs: oneshot::Receiver<()>) -> Result<()> {
+/// The job may belong to another client in the meantime: this is checked before each part is written.
+async fn write_model(import: &Import) -> Result<()> {
     let index = create_state_index(import).await?;
-    import.require_our_job().await?;
+    import.require_ours(Entry::Job).await?;
     write_state(import, index).await?;
-    import.require_our_job().await?;
-    write_snapshot_and_data_counts(import).await?;
-    if inputs.await.is_err() {
-        // Writing the input documents failed, and the caller drops this future.
-        return std::future::pending().await;
-    }
-    import.require_our_job().await?;
+    import.require_ours(Entry::Job).await?;
+    write_snapshot_and_data_counts(import).await
+}
+
+async fn revert_and_write_results(import: &Import) -> Result<()> {
+    import.require_ours(Entry::Job).await?;
     revert_job(import).await?;
-    import.require_our_job().await?;
-    write_categories(import).await?;
-    import.require_our_job().await?;
-    write_results(import).await?;
-    import.require_our_job().await?;
+    import.require_ours(Entry::Job).await?;
+    write_results(import, Part::Categories, "categories").await?;
+    import.require_ours(Entry::Job).await?;
+    write_results(import, Part::Results, "results").await?;
+    import.require_ours(Entry::Job).await?;
     write_new_documents(import, Part::Annotations).await?;
     write_new_documents(import, Part::Notifications).await
 }
@@ -135,16 +128,6 @@ async fn create_once<T>(
 }
 
 impl Import {
-    /// Called before anything is written under the job's ID, which may belong to another job in the meantime.
-    async fn require_our_job(&self) -> Result<()> {
-        let what = match self.job_ownership().await? {
-            Ownership::Ours => return Ok(()),
-            Ownership::Absent => "no longer exists",
-            Ownership::Foreign(_) => "is not the one that this import created",
-        };
-        Err(Error::mismatch(format!("job {} {what}", self.job())))
-    }
-
     /// Explains why the cluster rejects a configuration that it accepted before the first write.
     fn explain_refusal(&self, error: Error, what_next: &str) -> Error {
         match &error {
@@ -167,6 +150,7 @@ async fn create_job(import: &Import) -> Result<()> {
     let create = || cluster.create_job(job, &import.plan.portable.job);
     let created = create_once(import, Entry::Job, create).await;
     let created = created.map_err(|error| import.explain_refusal(error, "it may not support an option of the job"))?;
+    import.journal.entries.record_intent(Entry::Results);
     let created = match created.filter(has_time) {
         // If the response was lost, the job that was read afterward is ours.
         None => cluster.job(job).await?.map(|current| value(&current)).filter(has_time),
@@ -189,8 +173,7 @@ async fn revert_job(import: &Import) -> Result<()> {
         let message = format!("snapshot {snapshot} was written, but job {job} does not list it");
         return Err(Error::mismatch(message));
     }
-    let revert = cluster.revert(job, snapshot);
-    import.journal.write(Entry::Reverted, revert).await?;
+    cluster.revert(job, snapshot).await?;
     import.print(&format!("Reverted job {job} to snapshot {snapshot}"));
     Ok(())
 }
@@ -265,10 +248,9 @@ async fn add_events(import: &Import, calendar: &Calendar, events: &[Map<String, 
     let (cluster, id) = (import.cluster(), &calendar.calendar_id);
     let mut backoff = cluster.backoff();
     let mut missing = events.to_vec();
-    while !missing.is_empty() {
-        let Err(error) = cluster.add_events(id, &missing).await else {
-            break;
-        };
+    while !missing.is_empty()
+        && let Err(error) = cluster.add_events(id, &missing).await
+    {
         if !error.outcome_unknown() && !error.is_transient() {
             return Err(error.into());
         }
@@ -309,8 +291,7 @@ async fn create_state_index(import: &Import) -> Result<String> {
     if let Some(index) = cluster.write_index(STATE_ALIAS).await? {
         return Ok(index);
     }
-    let revert = cluster.revert_to_empty(import.job());
-    import.journal.write(Entry::Reverted, revert).await?;
+    cluster.revert_to_empty(import.job()).await?;
     cluster.write_index(STATE_ALIAS).await?.ok_or_else(|| {
         Error::failed(
             format!("Elasticsearch did not create the alias {STATE_ALIAS}"),
@@ -320,87 +301,58 @@ async fn create_state_index(import: &Import) -> Result<String> {
 }
 
 async fn write_state(import: &Import, index: String) -> Result<()> {
-    let (plan, job) = (&import.plan, import.job());
-    let numbered =
-        |kind, count| (1..=count).map(move |number| StateDocId { kind, number }.format(job, &plan.snapshot_id));
-    let ids = numbered(StateKind::Model, plan.counts.model_state)
-        .chain(numbered(StateKind::Categorizer, plan.counts.categorizer_state));
-    let documents = WrittenDocuments::new("state documents", Some(Part::State), ids, &STATE_INDICES, index);
+    let ids = import
+        .archive
+        .contents
+        .state
+        .ids(import.job(), &import.plan.snapshot_id);
+    let documents = WrittenDocuments::new("state documents", Part::State, ids, &STATE_INDICES, index);
     let bulk = import.cluster().bulk_alias(STATE_ALIAS, import.options.bulk());
-    write(import, "model state", Part::State, documents, bulk).await
+    write(import, "model state", documents, bulk).await
 }
 
 /// Writes the snapshot document under its own ID, and the data counts, which determine where a datafeed continues.
 async fn write_snapshot_and_data_counts(import: &Import) -> Result<()> {
-    let documents = import.snapshot_and_data_counts().await?;
-    let ids = documents.iter().map(|document| document.id.clone());
     let alias = import.job().results_write_alias();
     let mut bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
-    let what = "snapshot document and data counts";
-    let written = Arc::new(WrittenDocuments::new(what, None, ids, RESULTS_INDICES, alias));
-    bulk.observer = Some(written.clone());
-    let writing = async {
-        for document in documents {
-            bulk.index(&document.id, document.source).await?;
-        }
-        bulk.finish().await
-    };
-    import.journal.write(Entry::Documents(written), writing).await?;
+    for document in import.snapshot_and_data_counts().await? {
+        bulk.index(&document.id, document.source).await?;
+    }
+    bulk.finish().await?;
     Ok(import.cluster().refresh(&[&import.job().results_alias()]).await?)
 }
 
-/// Writes the category definitions under their original IDs, with the job renamed.
-async fn write_categories(import: &Import) -> Result<()> {
-    let (plan, alias, part) = (&import.plan, import.job().results_write_alias(), Part::Categories);
-    if plan.counts.categories == 0 {
-        return Ok(());
-    }
-    let mut ids = Vec::new();
-    let mut stream = import.archive.documents(part);
-    while let Some(batch) = stream.next().await? {
-        ids.extend(batch.iter().map(|document| plan.renamer.document_id(document.own_id())));
-    }
-    let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
-    let documents = WrittenDocuments::new("categories", Some(part), ids, RESULTS_INDICES, alias);
-    write(import, "categories", part, documents, bulk).await
-}
-
-/// Writes the results under their original IDs, with the job renamed.
-async fn write_results(import: &Import) -> Result<()> {
-    let (total, part) = (import.plan.counts.results, Part::Results);
+/// Writes categories or results under their original IDs, with the job renamed.
+async fn write_results(import: &Import, part: Part, title: &str) -> Result<()> {
+    let total = import.plan.counts.of(part);
     if total == 0 {
         return Ok(());
     }
-    let stage = import.stage("Writing results", Some(total));
+    let stage = import.stage(&format!("Writing {title}"), Some(total));
     let alias = import.job().results_write_alias();
     let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
-    let writing = send(import, part, bulk, &stage, |document| {
+    let written = send(import, part, bulk, &stage, |document| {
         import.document(part, document).map(Some)
-    });
-    let written = import.journal.write(Entry::Results, writing).await?;
+    })
+    .await?;
     import.cluster().refresh(&[&import.job().results_alias()]).await?;
-    stage.done(&format!("Wrote results: {}", count(written)));
+    stage.done(&format!("Wrote {title}: {}", count(written)));
     Ok(())
 }
 
 /// Writes annotations or notifications to the index that the cluster itself uses for them.
 async fn write_new_documents(import: &Import, part: Part) -> Result<()> {
-    let counts = &import.plan.counts;
-    let (count, title, what) = match part {
-        Part::Annotations => (counts.annotations, "annotations", "annotations"),
-        _ => (counts.notifications, "notifications", "imported notifications"),
+    let (title, what, patterns): (_, _, &[_]) = match part {
+        Part::Annotations => ("annotations", "annotations", &[".ml-annotations*"]),
+        _ => ("notifications", "imported notifications", &[".ml-notifications*"]),
     };
-    let patterns: &[_] = match part {
-        Part::Annotations => &[".ml-annotations*"],
-        _ => &[".ml-notifications*"],
-    };
-    if count == 0 {
+    if import.plan.counts.of(part) == 0 {
         return Ok(());
     }
     let (index, bulk) = wait_for_index(import, part, title).await?;
     let ids = new_ids(import, part, patterns).await?;
-    let documents = WrittenDocuments::new(what, Some(part), ids, patterns, index);
-    write(import, title, part, documents, bulk).await
+    let documents = WrittenDocuments::new(what, part, ids, patterns, index);
+    write(import, title, documents, bulk).await
 }
 
 /// Polls until Elasticsearch has created the index: the one behind the alias, or without an alias the newest one that
@@ -440,10 +392,7 @@ async fn new_ids(import: &Import, part: Part, indices: &[&str]) -> Result<Vec<St
     let mut new = Vec::new();
     while let Some(batch) = stream.next().await? {
         let ids = batch.iter().map(|document| derived_id(import.job(), part, document));
-        let ids: Vec<String> = ids.collect();
-        let existing = import.cluster().locate(indices, &ids).await?;
-        let existing: BTreeSet<&str> = existing.iter().map(|hit| hit.id.as_str()).collect();
-        new.extend(ids.into_iter().filter(|id| !existing.contains(id.as_str())));
+        new.extend(missing_ids(import.cluster(), indices, ids.collect()).await?);
     }
     Ok(new)
 }
@@ -471,25 +420,31 @@ async fn create_input_indices(import: &Import) -> Result<()> {
 }
 
 /// Writes the input documents through an alias that no other index has, so that no bulk request creates an index or writes
-/// to one that replaced it. Signals when they are written, and then refreshes the indices.
-async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()> {
+/// to one that replaced it.
+async fn write_inputs(import: &Import) -> Result<()> {
     let (cluster, targets) = (import.cluster(), &import.plan.targets);
-    if !targets.is_empty() {
-        let stage = import.stage("Writing input documents", Some(import.plan.counts.inputs));
-        let mut documents = 0;
-        // One pass through the input documents per index; there are several only if mappings conflict.
-        for TargetPlan { index, .. } in targets {
-            let alias = loading_alias(&index.name, &import.journal.run);
-            let bulk = cluster.bulk_index(index.name.as_str(), &alias, import.options.bulk());
-            documents += send(import, Part::Inputs, bulk, &stage, |document| {
-                let included = index.sources.contains(document.source_index());
-                Ok(included.then(|| import.input_document(index, document)))
-            })
-            .await?;
-        }
-        stage.done(&format!("Wrote input documents: {}", count(documents)));
+    if targets.is_empty() {
+        return Ok(());
     }
-    let _ = written.send(());
+    let stage = import.stage("Writing input documents", Some(import.plan.counts.inputs));
+    let mut documents = 0;
+    // One pass through the input documents per index; there are several only if mappings conflict.
+    for TargetPlan { index, .. } in targets {
+        let alias = loading_alias(&index.name, &import.journal.run);
+        let bulk = cluster.bulk_index(index.name.as_str(), &alias, import.options.bulk());
+        documents += send(import, Part::Inputs, bulk, &stage, |document| {
+            let included = index.sources.contains(document.source_index());
+            Ok(included.then(|| import.input_document(index, document)))
+        })
+        .await?;
+    }
+    stage.done(&format!("Wrote input documents: {}", count(documents)));
+    Ok(())
+}
+
+/// Makes the input documents searchable, with the default settings.
+async fn refresh_inputs(import: &Import) -> Result<()> {
+    let (cluster, targets) = (import.cluster(), &import.plan.targets);
     let _stage = import.stage("Refreshing the input documents", None);
     for target in targets {
         // Through the alias, so that an index that replaced ours is not changed.
@@ -504,9 +459,9 @@ async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()
 }
 
 /// Records the documents, sends them, and refreshes their index.
-async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocuments, mut bulk: Bulk) -> Result<()> {
+async fn write(import: &Import, title: &str, documents: WrittenDocuments, mut bulk: Bulk) -> Result<()> {
     let stage = import.stage(&format!("Writing {title}"), Some(documents.len() as u64));
-    let documents = Arc::new(documents);
+    let (part, documents) = (documents.part, Arc::new(documents));
     bulk.observer = Some(documents.clone());
     let writing = send(import, part, bulk, &stage, |document| {
         let document = import.document(part, document)?;
@@ -514,12 +469,7 @@ async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocum
     });
     let entry = Entry::Documents(documents.clone());
     let written = import.journal.write(entry, writing).await?;
-    let refreshed = match part {
-        Part::State => vec![STATE_ALIAS.to_owned()],
-        Part::Categories => vec![import.job().results_alias()],
-        _ => documents.searched_indices(),
-    };
-    import.cluster().refresh(&refreshed).await?;
+    import.cluster().refresh(&documents.searched_indices()).await?;
     let written = match part {
         Part::State => amount(written, "document", "documents"),
         _ => count(written),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::options::ImportOptions;
-use crate::archive::{self, Archive, CheckedArchive, DocumentVisitor, Part};
+use crate::archive::{self, Archive, ArchivedQuery, CheckedArchive, DocumentVisitor, Part};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, guess_time_format};
 use crate::terminal::Terminal;
@@ -71,17 +71,44 @@ pub(super) async fn check(archive: Archive, options: &ImportOptions, terminal: &
         "Checked the archive: {}, all intact",
         amount(archive.contents.entries.len() as u64, "entry", "entries")
     ));
-    match &options.job {
-        Some(job) if job != archive.job() => Err(Error::usage(
+    if let Some(job) = options.job.as_ref().filter(|job| *job != archive.job()) {
+        return Err(Error::usage(
             format!("the archive contains job `{}`, not `{job}`", archive.job()),
             format!("remove --job-id; to import the job under the ID `{job}`, use --as {job} instead"),
-        )),
-        _ => Ok(Source {
-            job: options.target_job(archive.job())?,
-            archive,
-            time_format,
-        }),
+        ));
     }
+    let job = options.target_job(archive.job())?;
+    refuse_replaced_query(options, &archive)?;
+    Ok(Source {
+        archive,
+        job,
+        time_format,
+    })
+}
+
+/// Refuses a datafeed whose query was replaced if it would read other documents than the archived ones.
+fn refuse_replaced_query(options: &ImportOptions, archive: &CheckedArchive) -> Result<()> {
+    let replaced = archived_query(archive) == ArchivedQuery::Replaced;
+    let has_datafeed = archive.config.datafeed().is_some();
+    if !replaced || options.skip.datafeed || !has_datafeed || imports_inputs(options, archive) {
+        return Ok(());
+    }
+    Err(Error::refused(
+        "the datafeed of this pseudonymized archive has `match_all` instead of its query, which is only correct with the \
+         archived input documents",
+        "import without --skip-inputs and --datafeed-index, or skip the datafeed with --skip-datafeed",
+    ))
+}
+
+/// What the datafeed of the archive has instead of its query.
+pub(super) fn archived_query(archive: &CheckedArchive) -> ArchivedQuery {
+    let manifest = archive.contents.manifest.as_ref();
+    manifest.map(|manifest| manifest.datafeed_query()).unwrap_or_default()
+}
+
+/// Whether input documents are imported.
+pub(super) fn imports_inputs(options: &ImportOptions, archive: &CheckedArchive) -> bool {
+    !options.skips_inputs() && archive.contents.count(Part::Inputs) > 0
 }
 
 /// The version that the archive comes from, for error messages.

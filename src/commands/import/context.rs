@@ -1,6 +1,7 @@
 //! An import, and the documents of its archive in the form in which they are written and compared after the import.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use bytes::Bytes;
 
@@ -8,7 +9,7 @@ use super::journal::{Journal, derived_id};
 use super::options::ImportOptions;
 use super::plan::Plan;
 use crate::archive::{CheckedArchive, Document, Part};
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster};
 use crate::commands::session::Session;
 use crate::error::Result;
 use crate::job::{JobId, TargetIndex, target_document_id};
@@ -29,6 +30,17 @@ pub(in crate::commands) struct Import {
 pub(super) struct BulkDocument {
     pub(super) id: String,
     pub(super) source: Bytes,
+}
+
+/// Those of these IDs that no document in the indices has.
+pub(super) async fn missing_ids(
+    cluster: &Cluster,
+    indices: &[&str],
+    ids: Vec<String>,
+) -> cluster::Result<impl Iterator<Item = String>> {
+    let found = cluster.locate(indices, &ids).await?;
+    let found: HashSet<String> = found.into_iter().map(|hit| hit.id).collect();
+    Ok(ids.into_iter().filter(move |id| !found.contains(id)))
 }
 
 impl Import {

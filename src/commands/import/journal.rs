@@ -24,10 +24,9 @@ pub(super) enum Entry {
     InputIndex(IndexName),
     Job,
     Documents(Arc<WrittenDocuments>),
-    /// Results, whose IDs are not recorded: there may be millions.
+    /// What Elasticsearch deletes together with the job: its snapshot, data counts, categories, results and quantiles. Their
+    /// IDs are not recorded: there may be millions.
     Results,
-    /// What Elasticsearch itself writes when it reverts a job: quantiles, and a result with the model size.
-    Reverted,
     Datafeed(DatafeedId),
     /// The job's membership in a calendar.
     Membership(CalendarId),
@@ -80,8 +79,7 @@ impl Entry {
             Self::InputIndex(name) => format!("index {name}"),
             Self::Job => format!("job {job}"),
             Self::Documents(documents) => format!("{} of job {job}", documents.what),
-            Self::Results => format!("results of job {job}"),
-            Self::Reverted => format!("quantiles and model size of job {job}"),
+            Self::Results => format!("snapshot, results and quantiles of job {job}"),
             Self::Datafeed(id) => format!("datafeed {id}"),
             Self::Membership(id) => format!("membership of job {job} in calendar {id}"),
         }
@@ -89,7 +87,7 @@ impl Entry {
 
     /// Elasticsearch deletes it together with the job, or only when no job uses it.
     fn follows_job(&self) -> bool {
-        matches!(self, Self::Filter(_) | Self::Results | Self::Reverted)
+        matches!(self, Self::Filter(_) | Self::Documents(_) | Self::Results)
     }
 }
 
@@ -103,6 +101,16 @@ impl<T: Clone> Log<T> {
 
     pub(super) fn set(&self, handle: usize, status: WriteStatus) {
         lock(&self.0)[handle].1 = status;
+    }
+
+    /// Everything with an unknown outcome, with its handle.
+    pub(super) fn intended(&self) -> Vec<(usize, T)> {
+        let log = lock(&self.0);
+        let intended = log
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, status))| *status == WriteStatus::Intended);
+        intended.map(|(handle, (what, _))| (handle, what.clone())).collect()
     }
 
     /// Everything that was done or may have been done.
@@ -159,14 +167,8 @@ impl Journal {
         lock(&self.indices).get(name).cloned()
     }
 
-    /// Whether the cluster confirmed the creation of the job.
-    pub(super) fn has_job(&self) -> bool {
-        let mut entries = self.entries.possible().into_iter();
-        entries.any(|entry| matches!(entry, (Entry::Job, WriteStatus::Written)))
-    }
-
-    /// The entries that may have to be undone, the last one first. Filters and documents that Elasticsearch deletes with
-    /// the job come after the job.
+    /// The entries that may have to be undone, the last one first. Filters and documents come after the job: Elasticsearch
+    /// deletes most documents itself, and the job is complete as long as it exists.
     pub(super) fn to_undo(&self) -> Vec<Entry> {
         let entries = self.entries.possible().into_iter().rev();
         let mut order: Vec<Entry> = entries.map(|(entry, _)| entry).collect();
@@ -177,7 +179,7 @@ impl Journal {
     /// The written documents of a part.
     pub(super) fn documents(&self, part: Part) -> Option<Arc<WrittenDocuments>> {
         self.entries.possible().into_iter().find_map(|(entry, _)| match entry {
-            Entry::Documents(documents) if documents.part == Some(part) => Some(documents),
+            Entry::Documents(documents) if documents.part == part => Some(documents),
             _ => None,
         })
     }
@@ -212,8 +214,7 @@ pub(super) fn derived_id(job: &JobId, part: Part, document: &Document) -> String
 pub(super) struct WrittenDocuments {
     /// The kind of documents, such as `annotations`.
     pub(super) what: &'static str,
-    /// `None` for the snapshot document and the data counts.
-    pub(super) part: Option<Part>,
+    pub(super) part: Part,
     /// The index that each document was written to, by ID; `None` until the cluster confirms the document.
     indices: Mutex<BTreeMap<String, Option<String>>>,
     /// The indices to search for them.
@@ -225,7 +226,7 @@ pub(super) struct WrittenDocuments {
 impl WrittenDocuments {
     pub(super) fn new(
         what: &'static str,
-        part: Option<Part>,
+        part: Part,
         ids: impl IntoIterator<Item = String>,
         patterns: &'static [&'static str],
         presumed: String,
@@ -318,8 +319,8 @@ mod tests {
         journal
             .entries
             .record_intent(Entry::Filter("a".parse().expect("valid")));
-        journal.entries.record_intent(Entry::Reverted);
-        assert_eq!(names(&journal), ["Job", "Reverted", r#"Filter(FilterId("a"))"#]);
+        journal.entries.record_intent(Entry::Results);
+        assert_eq!(names(&journal), ["Job", "Results", r#"Filter(FilterId("a"))"#]);
     }
 
     #[test]
@@ -342,7 +343,7 @@ mod tests {
     fn each_document_is_removed_from_the_index_that_it_was_written_to() {
         let documents = WrittenDocuments::new(
             "state documents",
-            Some(Part::State),
+            Part::State,
             ["b", "a", "c"].map(str::to_owned),
             &[".ml-state*"],
             ".ml-state-write".to_owned(),

@@ -19,6 +19,7 @@ pub(in crate::commands) use outcome::{UNSUPPORTED, require_answerable};
 pub(in crate::commands) use {context::Import, start::Started, summary::Summary};
 
 use self::archive::Source;
+use std::path::PathBuf;
 use std::slice;
 
 use self::journal::Journal;
@@ -45,17 +46,10 @@ pub async fn run(
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop, terminal);
     let paths = options.archives()?;
+    outcome::require_answerable(&options, terminal)?;
     let mut summary = Summary::new(&options, paths.len(), terminal);
     allow_open_files(paths.len());
-    let mut archives = Vec::with_capacity(paths.len());
-    for path in &paths {
-        match Archive::open(path) {
-            Ok(archive) => archives.push(archive),
-            Err(error) => summary.refused(path, error.into())?,
-        }
-    }
-    outcome::require_answerable(&options, terminal)?;
-    let sources = check(archives, &mut summary, &signals).await?;
+    let sources = check(&paths, &mut summary, &signals).await?;
     summary.refuse_failures()?;
     let privileges = plan::required_privileges(&options, &sources)?;
     let connected = Session::connect(&connect, &privileges, context, terminal);
@@ -67,20 +61,15 @@ pub async fn run(
 }
 
 /// Checks all archives, also if one cannot be imported.
-async fn check(archives: Vec<Archive>, summary: &mut Summary<'_>, signals: &Signals) -> Result<Vec<Source>> {
-    let mut sources = Vec::with_capacity(archives.len());
-    for archive in archives {
-        let path = archive.path().to_owned();
+async fn check(paths: &[PathBuf], summary: &mut Summary<'_>, signals: &Signals) -> Result<Vec<Source>> {
+    let mut sources = Vec::with_capacity(paths.len());
+    for path in paths {
         let terminal = summary.terminal_of(path.display());
-        let checking = archive::check(archive, summary.options, &terminal);
-        let checked = signals.or(checking).await.and_then(|source| {
-            plan::refuse_replaced_query(summary.options, &source.archive)?;
-            Ok(source)
-        });
-        match checked {
+        let checking = async { archive::check(Archive::open(path)?, summary.options, &terminal).await };
+        match signals.or(checking).await {
             Ok(source) => sources.push(source),
             Err(error) if signals.is_stopped() => return Err(error),
-            Err(error) => summary.refused(&path, error)?,
+            Err(error) => summary.refused(path, error)?,
         }
     }
     Ok(sources)
@@ -106,31 +95,29 @@ async fn import(session: &Session, sources: Vec<Source>, mut summary: Summary<'_
     let plans: Vec<&Plan> = planned.iter().map(|(_, plan)| plan).collect();
     signals.or(outcome::confirm(session, options, &plans)).await?;
     summary.begin(&plans.iter().map(|plan| plan.job()).collect::<Vec<_>>());
+    let is_single = planned.len() == 1;
     let mut waiting = planned.into_iter();
-    let mut is_first = true;
     for (source, plan) in waiting.by_ref() {
         let (path, job) = (source.archive.path().to_owned(), source.job.clone());
-        let plan = Some(plan).filter(|_| std::mem::take(&mut is_first));
+        let plan = Some(plan).filter(|_| is_single);
         let session = Session {
             cluster: session.cluster.clone(),
             terminal: summary.terminal_of(&job),
         };
-        let imported = match import_one(session, options, (source, plan), signals).await {
-            Ok(import) => Ok((start::start(&import, signals).await, import)),
-            Err(error) => Err(error),
-        };
+        let imported = import_one(session, options, (source, plan), signals).await;
         summary.add(&path, &job, imported)?;
         if signals.is_stopped() {
             break;
         }
     }
-    if !waiting.as_slice().is_empty()
+    let waiting = waiting
+        .as_slice()
+        .iter()
+        .map(|(source, _)| (source.archive.path(), &source.job));
+    let waiting: Vec<_> = waiting.collect();
+    if !waiting.is_empty()
         && let Err(signal) = signals.or(std::future::ready(Ok(()))).await
     {
-        let waiting = waiting.as_slice().iter();
-        let waiting: Vec<_> = waiting
-            .map(|(source, _)| (source.archive.path(), &source.job))
-            .collect();
         summary.not_started(&waiting, &signal);
     }
     summary.finish()
@@ -162,7 +149,6 @@ pub(in crate::commands) async fn import_exported(
     let options = summary.options;
     let planning = async {
         let source = archive::check(archive, options, &session.terminal).await?;
-        plan::refuse_replaced_query(options, &source.archive)?;
         let _checking = session.stage("Checking the cluster", None);
         let privileges = plan::required_privileges(options, slice::from_ref(&source))?;
         session.require_privileges(&privileges).await?;
@@ -179,17 +165,18 @@ pub(in crate::commands) async fn import_exported(
         return Ok(None);
     }
     outcome::confirm(&session, options, &[&plan]).await?;
-    let import = import_one(session, options, (source, Some(plan)), signals).await?;
-    Ok(Some((start::start(&import, signals).await, import)))
+    import_one(session, options, (source, Some(plan)), signals)
+        .await
+        .map(Some)
 }
 
-/// Imports one job, or rolls it back. Without a plan, makes it: the jobs before this one changed the cluster.
+/// Imports one job and opens it, or rolls it back. Without a plan, makes it: the jobs before this one changed the cluster.
 async fn import_one(
     session: Session,
     options: &ImportOptions,
     (source, plan): (Source, Option<Plan>),
     signals: &Signals,
-) -> Result<Import> {
+) -> Result<(Started, Import)> {
     let plan = match plan {
         Some(plan) => plan,
         None => signals.or(plan::make(&session, options, &source)).await?,
@@ -211,12 +198,13 @@ async fn import_one(
         risk: format!("may leave job {} incomplete", import.job()),
     }));
     let imported = signals.or_between_requests(&import.session, work).await;
-    let outcome = match imported {
-        Ok(()) => Ok(import),
+    let imported = match imported {
+        Ok(()) => Ok(()),
         Err(cause) => Err(undo(&import, cause, signals).await),
     };
     signals.set_cleanup(None);
-    outcome
+    imported?;
+    Ok((start::start(&import, signals).await, import))
 }
 
 /// Rolls back. A second signal stops it, and what remains is listed.

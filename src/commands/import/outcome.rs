@@ -55,27 +55,16 @@ fn question(plans: &[&Plan], cluster: &Cluster, terminal: &Terminal) -> String {
     let cluster = cluster.description();
     let jobs: Vec<&str> = plans.iter().map(|plan| plan.job().as_str()).collect();
     let replaced = plans.iter().filter(|plan| plan.existing.job);
-    let replaced: Vec<&str> = replaced.map(|plan| plan.job().as_str()).collect();
-    match (jobs.as_slice(), replaced.as_slice()) {
-        ([job], []) => format!("Import job {job} into {cluster}?"),
-        ([job], _) => {
-            terminal.explain(&format!(
-                "Job {job} is deleted first and is not restored if the import fails."
-            ));
-            format!("Delete and replace job {job} on {cluster}?")
-        }
-        (jobs, []) => format!("Import {} jobs into {cluster}?", jobs.len()),
-        (jobs, replaced) => {
-            terminal.explain(&format!(
-                "These jobs are deleted first and are not restored if their import fails: {}.",
-                replaced.join(", ")
-            ));
-            format!(
-                "Import {} jobs, and delete and replace {} of them, on {cluster}?",
-                jobs.len(),
-                replaced.len()
-            )
-        }
+    let replaced: Vec<String> = replaced.map(|plan| format!("job {}", plan.job())).collect();
+    if !replaced.is_empty() {
+        let jobs = replaced.join(", ");
+        terminal.explain(&format!("Deleted first, and not restored if the import fails: {jobs}."));
+    }
+    match (jobs.as_slice(), jobs.len(), replaced.len()) {
+        ([job], _, 0) => format!("Import job {job} into {cluster}?"),
+        ([job], ..) => format!("Delete and replace job {job} on {cluster}?"),
+        (_, all, 0) => format!("Import {all} jobs into {cluster}?"),
+        (_, all, replaced) => format!("Import {all} jobs, and delete and replace {replaced} of them, on {cluster}?"),
     }
 }
 
@@ -83,10 +72,9 @@ fn question(plans: &[&Plan], cluster: &Cluster, terminal: &Terminal) -> String {
 fn notes(plans: &[&Plan]) -> impl Iterator<Item = String> {
     let is_single = plans.len() == 1;
     plans.iter().flat_map(move |plan| {
-        let job = if is_single {
-            String::new()
-        } else {
-            format!("job {}: ", plan.job())
+        let job = match is_single {
+            true => String::new(),
+            false => format!("job {}: ", plan.job()),
         };
         plan.notes.iter().map(move |note| format!("note: {job}{note}"))
     })
@@ -94,27 +82,25 @@ fn notes(plans: &[&Plan]) -> impl Iterator<Item = String> {
 
 /// Prints the next steps for the imported jobs: the requests that were not done.
 pub(super) fn print_next_steps(jobs: usize, requests: &[String], terminal: &Terminal) {
-    let has = |path: &str| requests.iter().any(|request| request.contains(path));
-    let next = match (jobs, has("/_open"), has("/_start")) {
-        (_, false, false) => None,
-        (1, true, false) => Some("open it:"),
-        (1, true, true) => Some("open it and start its datafeed, which continues from the end of the snapshot:"),
-        (1, false, true) => Some("start its datafeed, which continues from the end of the snapshot:"),
-        (_, true, false) => Some("open the jobs:"),
-        (_, true, true) => {
-            Some("open the jobs and start their datafeeds, which continue from the end of the snapshots:")
-        }
-        (_, false, true) => Some("start the datafeeds, which continue from the end of the snapshots:"),
+    let next_step = |path: &str, one, many| match requests.iter().filter(|request| request.contains(path)).count() {
+        0 => None,
+        1 => Some(one),
+        _ => Some(many),
     };
-    if let Some(next) = next {
-        terminal.print(&format!("Next: {next}\n{}", requests.join("\n")));
+    let start = "start the datafeed, which continues from the end of the snapshot";
+    let starts = "start the datafeeds, which continue from the end of the snapshots";
+    let next = [
+        next_step("/_open", "open the job", "open the jobs"),
+        next_step("/_start", start, starts),
+    ];
+    let next: Vec<&str> = next.into_iter().flatten().collect();
+    if !next.is_empty() {
+        terminal.print(&format!("Next: {}:\n{}", next.join(" and "), requests.join("\n")));
     }
-    let what = if jobs == 1 {
-        "the job after its"
-    } else {
-        "the jobs after their"
-    };
-    terminal.print(&format!("Kibana lists {what} saved objects are synchronized."));
+    let what = if jobs == 1 { "job" } else { "jobs" };
+    terminal.print(&format!(
+        "Kibana lists the {what} after saved objects are synchronized."
+    ));
     terminal
         .print("To synchronize them now, run this request in the Kibana Console:\nGET kbn:/api/ml/saved_objects/sync");
 }
@@ -140,7 +126,7 @@ pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
         "snapshot_id": plan.snapshot_id,
         "opened": false,
         "datafeed_started": false,
-        "datafeed_id": plan.portable.datafeed.as_ref().map(|(id, _)| id),
+        "datafeed_id": plan.datafeed(),
         "input_indices": indices,
         "documents": plan.counts,
         "plan": steps(plan),
@@ -196,12 +182,11 @@ fn steps(plan: &Plan) -> Vec<String> {
     steps.extend(write(counts.results, "result", "results"));
     steps.extend(write(counts.annotations, "annotation", "annotations"));
     steps.extend(write(counts.notifications, "notification", "notifications"));
-    let datafeed = plan.portable.datafeed.iter();
-    steps.extend(datafeed.map(|(id, _)| format!("create datafeed {id}")));
+    steps.extend(plan.datafeed().map(|id| format!("create datafeed {id}")));
     let calendars = plan.calendars.iter().map(|planned| &planned.calendar.calendar_id);
     steps.extend(calendars.map(|id| format!("add job {job} to calendar {id}")));
     steps.extend(plan.open.then(|| format!("open job {job}")));
-    let started = plan.portable.datafeed.iter().filter(|_| plan.start_datafeed);
-    steps.extend(started.map(|(id, _)| format!("start datafeed {id}")));
+    let started = plan.datafeed().filter(|_| plan.start_datafeed);
+    steps.extend(started.map(|id| format!("start datafeed {id}")));
     steps
 }

@@ -16,7 +16,7 @@ use super::context::Import;
 use super::journal::Entry;
 use super::plan::{calendar, missing_events};
 use crate::cluster;
-use crate::error::{Error, ExitCode};
+use crate::error::{Error, ExitCode, Result};
 use crate::job::marked_by_run;
 
 /// Why this import must not delete an object.
@@ -104,9 +104,17 @@ impl Import {
                 Ok(Ownership::ours_if(ours, OTHER_CONTENT))
             }
             Entry::Job => self.job_ownership().await,
-            Entry::Events(..) | Entry::Membership(_) | Entry::Documents(_) | Entry::Results | Entry::Reverted => {
-                Ok(Ownership::Ours)
-            }
+            Entry::Events(..) | Entry::Membership(_) | Entry::Documents(_) | Entry::Results => Ok(Ownership::Ours),
+        }
+    }
+
+    /// Fails unless the object of an entry exists and is the one that this import created.
+    pub(super) async fn require_ours(&self, entry: Entry) -> Result<()> {
+        let what = entry.describe(self.job());
+        match self.ownership(&entry).await? {
+            Ownership::Ours => Ok(()),
+            Ownership::Absent => Err(Error::mismatch(format!("{what} no longer exists"))),
+            Ownership::Foreign(why) => Err(Error::mismatch(format!("{what}: {why}"))),
         }
     }
 
@@ -162,7 +170,7 @@ impl Import {
             Error::Cluster(error) => error.status().is_some_and(|status| [400, 404, 409].contains(&status)),
             _ => false,
         };
-        if !self.journal.has_job() || !may_be_caused {
+        if self.journal.job.get().is_none() || !may_be_caused {
             return cause;
         }
         match self.concurrent_change().await {

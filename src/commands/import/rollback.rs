@@ -1,6 +1,5 @@
 //! Undoes the journal in reverse order. Nothing is deleted unless it is proven that this run created it.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -8,10 +7,10 @@ use serde_json::{Map, Value, json};
 use super::context::Import;
 use super::journal::{Entry, Replaced, WriteStatus, WrittenDocuments};
 use super::ownership::{Ownership, USED};
-use super::plan::event_ids;
-use crate::cluster::{self, Hit, Search, within};
+use super::plan::{documents_of_job, event_ids};
+use crate::cluster::{self, Hit, within};
 use crate::error::{Error, Remaining};
-use crate::job::{CalendarId, FilterId, JobId, ResultType};
+use crate::job::{CalendarId, FilterId, JobId};
 use crate::state::STATE_INDICES;
 
 /// A longer rollback is abandoned: if the cluster is unreachable, the user needs to know what remains.
@@ -64,22 +63,12 @@ pub(super) struct Rollback<'a> {
     deadline: Duration,
     /// Why nothing may be deleted.
     foreign_use: Option<UndoFailure>,
-    /// What is not undone yet, in order.
-    pending: VecDeque<Entry>,
-    failed: Vec<(Entry, UndoFailure)>,
-    /// What `--replace` deleted or was about to delete, if it is not reported yet.
-    replaced: VecDeque<(Replaced, WriteStatus)>,
-    undone: Vec<String>,
-    /// What is not deleted because this import did not create it, and what cannot be restored.
-    kept: Vec<String>,
+    /// What is undone, in order, with the results so far.
+    entries: Vec<(Entry, Option<Undone>)>,
 }
 
 /// Whether a datafeed of another client uses the job, which must then keep its state.
 async fn foreign_use(import: &Import) -> Option<UndoFailure> {
-    let entries = import.journal.to_undo();
-    if !entries.iter().any(|entry| matches!(entry, Entry::Job)) {
-        return None;
-    }
     // If this check fails, it is repeated before the job is deleted.
     let datafeed = import.foreign_datafeed().await.ok()??;
     let is_ours = import.job_ownership().await.ok()? == Ownership::Ours;
@@ -88,99 +77,96 @@ async fn foreign_use(import: &Import) -> Option<UndoFailure> {
 
 impl<'a> Rollback<'a> {
     pub(super) fn new(import: &'a Import) -> Self {
+        let entries = import.journal.to_undo().into_iter();
         Self {
             import,
             deadline: Duration::MAX,
             foreign_use: None,
-            pending: import.journal.to_undo().into(),
-            failed: Vec::new(),
-            replaced: import.journal.replaced.possible().into(),
-            undone: Vec::new(),
-            kept: Vec::new(),
+            entries: entries.map(|entry| (entry, None)).collect(),
         }
     }
 
     /// Undoes as much as possible.
     pub(super) async fn run(&mut self) {
-        let stage = self.import.stage("Rolling back", Some(self.pending.len() as u64));
+        let stage = self.import.stage("Rolling back", Some(self.entries.len() as u64));
         // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
         self.import.cluster().wait_for_tasks().await;
         self.deadline = self.import.cluster().clock().now() + MAX_TIME;
         self.foreign_use = foreign_use(self.import).await;
-        while let Some(entry) = self.pending.front().cloned() {
-            match self.undo_in_time(&entry).await {
-                Ok(found) => self.report(&entry, found),
-                Err(failure) => self.failed.push((entry, failure)),
-            }
-            self.pending.pop_front();
+        for number in 0..self.entries.len() {
+            let undone = self.undo_in_time(&self.entries[number].0).await;
+            self.entries[number].1 = Some(undone);
             stage.inc(1);
         }
         if self.foreign_use.is_none() {
             self.retry_failed().await;
         }
-        self.report_replaced().await;
+        self.check_deletions().await;
     }
 
     /// Another entry may have prevented the deletion, or the object may have been deleted together with it.
     async fn retry_failed(&mut self) {
-        let mut number = 0;
-        while let Some((entry, _)) = self.failed.get(number).cloned() {
-            match self.undo_in_time(&entry).await {
-                // The first request may have been executed.
-                Ok(Ownership::Absent) => self.report(&entry, Ownership::Ours),
-                Ok(found) => self.report(&entry, found),
-                Err(failure) => {
-                    self.failed[number].1 = failure;
-                    number += 1;
-                    continue;
-                }
+        for number in 0..self.entries.len() {
+            if let (entry, Some(Err(_))) = &self.entries[number] {
+                self.entries[number].1 = Some(match self.undo_in_time(entry).await {
+                    // The first request may have been executed.
+                    Ok(Ownership::Absent) => Ok(Ownership::Ours),
+                    undone => undone,
+                });
             }
-            self.failed.remove(number);
+        }
+    }
+
+    /// A deletion of `--replace` without a response may have been executed.
+    async fn check_deletions(&self) {
+        let replaced = &self.import.journal.replaced;
+        for (handle, Replaced { entry, .. }) in replaced.intended() {
+            if let Some(entry) = entry
+                && let Ok(found) = self.import.ownership(&entry).await
+            {
+                let deleted = found == Ownership::Absent;
+                let status = if deleted {
+                    WriteStatus::Written
+                } else {
+                    WriteStatus::Refused
+                };
+                replaced.set(handle, status);
+            }
         }
     }
 
     /// The error of the import, which failed because of `cause`. If the rollback was stopped, the rest of it remains.
-    pub(super) fn into_error(mut self, cause: Error) -> Error {
-        let stopped = UndoFailure::new("may remain".to_owned());
-        let pending = std::mem::take(&mut self.pending).into_iter();
-        self.failed.extend(pending.map(|entry| (entry, stopped.clone())));
-        for (Replaced { what, .. }, status) in std::mem::take(&mut self.replaced) {
-            self.report_deleted(&what, status == WriteStatus::Written);
-        }
-        Error::RolledBack {
-            cause: Box::new(cause),
-            remains: self.remains(),
-            undone: self.undone,
-            kept: self.kept,
-        }
-    }
-
-    fn remains(&self) -> Vec<Remaining> {
+    pub(super) fn into_error(self, cause: Error) -> Error {
         let job = self.import.job();
-        let job_remains = self.failed.iter().any(|(entry, _)| matches!(entry, Entry::Job));
-        // Deleting the job also deletes its results and removes it from its calendars. Removing it before that would make the
-        // next request fail.
-        let is_listed = |entry: &Entry| !(job_remains && matches!(entry, Entry::Membership(_) | Entry::Results));
-        let listed = self.failed.iter().filter(|(entry, _)| is_listed(entry));
-        let listed = listed.map(|(entry, failure)| Remaining {
-            what: format!("{} ({})", entry.describe(job), failure.why),
-            remove: match entry {
-                Entry::Reverted if !job_remains => deletion_of_reverted(job),
-                _ => request(entry, job, failure.in_use),
-            },
-        });
-        let mut remains: Vec<Remaining> = listed.collect();
-        // A job may have been reverted twice.
-        remains.dedup();
-        remains
-    }
-
-    fn report(&mut self, entry: &Entry, found: Ownership) {
-        let what = entry.describe(self.import.job());
-        match found {
-            Ownership::Ours => self.undone.push(what),
-            Ownership::Absent => {}
-            Ownership::Foreign(why) => self.kept.push(format!("{what} was left in place: {why}")),
+        let mut entries = self.entries.iter();
+        let job_remains = entries.any(|entry| matches!(entry, (Entry::Job, None | Some(Err(_)))));
+        let (mut undone, mut kept, mut remains) = (Vec::new(), Vec::new(), Vec::new());
+        for (entry, found) in self.entries {
+            let what = entry.describe(job);
+            match found.unwrap_or_else(|| Err(UndoFailure::new("may remain".to_owned()))) {
+                Ok(Ownership::Absent) => {}
+                Ok(Ownership::Ours) => undone.push(what),
+                Ok(Ownership::Foreign(why)) => kept.push(format!("{what} was left in place: {why}")),
+                // Deleting the job also deletes its results and removes it from its calendars. Removing it before that would
+                // make the next request fail.
+                Err(_) if job_remains && matches!(entry, Entry::Membership(_) | Entry::Results) => {}
+                Err(UndoFailure { why, in_use }) => remains.push(Remaining {
+                    what: format!("{what} ({why})"),
+                    remove: request(&entry, job, in_use),
+                }),
+            }
+        }
+        for (Replaced { what, .. }, status) in self.import.journal.replaced.possible() {
+            let is_certain = status == WriteStatus::Written;
+            let certainty = if is_certain { "deleted" } else { "may have been deleted" };
+            kept.push(format!("{what}: {certainty} by --replace, cannot be restored"));
+        }
+        let cause = Box::new(cause);
+        Error::RolledBack {
+            cause,
+            undone,
+            kept,
+            remains,
         }
     }
 
@@ -214,8 +200,7 @@ impl<'a> Rollback<'a> {
             Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await?,
             Entry::Job => return self.delete_job().await,
             Entry::Documents(documents) => return self.delete_documents(documents).await,
-            Entry::Results => return self.delete_results(results_of(job)).await,
-            Entry::Reverted => return self.delete_reverted().await,
+            Entry::Results => return self.delete_results().await,
             Entry::Datafeed(id) => cluster.delete_datafeed(id).await?,
             Entry::Membership(id) => cluster.remove_job_from_calendar(id, job).await?,
         };
@@ -272,38 +257,23 @@ impl<'a> Rollback<'a> {
         Ok(ours_if(any))
     }
 
-    async fn delete_reverted(&self) -> Undone {
-        let (cluster, job) = (self.import.cluster(), self.import.job());
-        let sizes = self.delete_results(model_sizes(job)).await?;
-        if self.import.job_ownership().await? != Ownership::Absent {
-            return Ok(sizes);
-        }
-        cluster.refresh(&STATE_INDICES).await?;
-        let quantiles = cluster.locate(&STATE_INDICES, &[job.quantiles_document_id()]).await?;
-        let quantiles = self.delete_found(quantiles).await?;
-        cluster.refresh(&STATE_INDICES).await?;
-        Ok(if quantiles == Ownership::Absent {
-            sizes
-        } else {
-            quantiles
-        })
-    }
-
     /// Elasticsearch deletes results together with the job, unless the job was deleted before they were written, or their
     /// index is closed or blocked.
-    async fn delete_results(&self, query: Value) -> Undone {
-        let cluster = self.import.cluster();
+    async fn delete_results(&self) -> Undone {
+        let (cluster, job) = (self.import.cluster(), self.import.job());
         if self.import.job_ownership().await? == Ownership::Ours {
             return Ok(Ownership::Absent);
         }
-        let mut results = Search::lenient([RESULTS], query);
-        results.fields = Some(vec!["result_type".to_owned()]);
-        let mut any = false;
+        cluster.refresh(&STATE_INDICES).await?;
+        let quantiles = cluster.locate(&STATE_INDICES, &[job.quantiles_document_id()]).await?;
+        let mut undone = self.delete_found(quantiles).await?;
+        cluster.refresh(&STATE_INDICES).await?;
         loop {
             cluster.refresh(&[RESULTS]).await?;
-            match self.delete_found(cluster.sample(&results, MAX_RESULTS).await?).await? {
-                Ownership::Ours => any = true,
-                Ownership::Absent => return Ok(ours_if(any)),
+            let results = cluster.sample(&documents_of_job(RESULTS, job), MAX_RESULTS).await?;
+            match self.delete_found(results).await? {
+                Ownership::Absent => return Ok(undone),
+                Ownership::Ours => undone = Ownership::Ours,
                 foreign => return Ok(foreign),
             }
         }
@@ -319,28 +289,6 @@ impl<'a> Rollback<'a> {
         }
         self.import.cluster().delete_documents(&found).await?;
         Ok(Ownership::Ours)
-    }
-
-    /// Reports what `--replace` deleted, but not what it only intended to delete.
-    async fn report_replaced(&mut self) {
-        while let Some((Replaced { what, entry }, status)) = self.replaced.front().cloned() {
-            let found = match (status, entry) {
-                (WriteStatus::Written, _) => Some(Ownership::Absent),
-                // A deletion without a response may have been executed.
-                (_, Some(entry)) => self.import.ownership(&entry).await.ok(),
-                (_, None) => None,
-            };
-            if matches!(found, None | Some(Ownership::Absent)) {
-                self.report_deleted(&what, found.is_some());
-            }
-            self.replaced.pop_front();
-        }
-    }
-
-    fn report_deleted(&mut self, what: &str, is_certain: bool) {
-        let certainty = if is_certain { "deleted" } else { "may have been deleted" };
-        let line = format!("{what}: {certainty} by --replace, cannot be restored");
-        self.kept.push(line);
     }
 }
 
@@ -360,37 +308,13 @@ fn request(entry: &Entry, job: &JobId, in_use: bool) -> String {
         Entry::InputIndex(name) => format!("DELETE /{name}"),
         Entry::Job => format!("DELETE /_ml/anomaly_detectors/{job}{force}"),
         Entry::Documents(documents) => documents.deletion_request(),
-        Entry::Results => delete_by_query(RESULTS, &results_of(job)),
-        Entry::Reverted => {
-            let quantiles = json!({"delete": {"_index": ".ml-state-write", "_id": job.quantiles_document_id()}});
-            format!("POST /_bulk\n{quantiles}")
+        Entry::Results => {
+            let quantiles = json!({"ids": {"values": [job.quantiles_document_id()]}});
+            let of_job = documents_of_job(RESULTS, job).query;
+            let query = json!({"query": {"bool": {"should": [quantiles, of_job]}}});
+            format!("POST /.ml-state*,{RESULTS}/_delete_by_query\n{query}")
         }
         Entry::Datafeed(id) => format!("DELETE /_ml/datafeeds/{id}{force}"),
         Entry::Membership(id) => format!("DELETE /_ml/calendars/{id}/jobs/{job}"),
     }
-}
-
-/// The request that deletes the documents of a revert after the job itself was deleted.
-fn deletion_of_reverted(job: &JobId) -> String {
-    let quantiles = json!({"ids": {"values": [job.quantiles_document_id()]}});
-    let query = json!({"bool": {"should": [quantiles, model_sizes(job)]}});
-    delete_by_query(&format!(".ml-state*,{RESULTS}"), &query)
-}
-
-fn delete_by_query(indices: &str, query: &Value) -> String {
-    format!("POST /{indices}/_delete_by_query\n{}", json!({ "query": query }))
-}
-
-/// A query for the model size results of the job.
-fn model_sizes(job: &JobId) -> Value {
-    results_of_types(job, &["model_size_stats"])
-}
-
-/// A query for all results of the job that an archive may contain.
-fn results_of(job: &JobId) -> Value {
-    results_of_types(job, &ResultType::NAMES.map(|(_, name)| name))
-}
-
-fn results_of_types(job: &JobId, types: &[&str]) -> Value {
-    json!({"bool": {"filter": [{"term": {"job_id": job.as_str()}}, {"terms": {"result_type": types}}]}})
 }

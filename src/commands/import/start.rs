@@ -21,22 +21,15 @@ pub(super) async fn start(import: &Import, signals: &Signals) -> Started {
         && let Err(cause) = signals.or(start_now(import, &mut started)).await
     {
         let requests = next_requests(&import.plan, &import.options, &started).join("\n");
-        let (job, what) = (
-            import.job(),
-            if started.opened {
-                "starting its datafeed"
-            } else {
-                "opening it"
-            },
-        );
-        let message = format!("job {job} was imported, but {what} failed: {cause}");
+        let failed = if started.opened {
+            "starting its datafeed"
+        } else {
+            "opening it"
+        };
+        let interrupted = signals.is_stopped();
         started.failure = Some(Error::Stated {
-            exit: if signals.is_stopped() {
-                cause.exit()
-            } else {
-                ExitCode::Failed
-            },
-            message,
+            exit: if interrupted { cause.exit() } else { ExitCode::Failed },
+            message: format!("job {} was imported, but {failed} failed: {cause}", import.job()),
             hint: Some(format!(
                 "repeat the request in the Kibana Console, or with curl:\n{requests}"
             )),
@@ -46,20 +39,14 @@ pub(super) async fn start(import: &Import, signals: &Signals) -> Started {
 }
 
 async fn start_now(import: &Import, started: &mut Started) -> Result<()> {
-    let (cluster, job) = (import.cluster(), import.job());
+    let (cluster, options, job) = (import.cluster(), &import.options, import.job());
     let stage = import.stage("Opening the job", None);
     cluster.open_job(job).await?;
     started.opened = true;
     stage.done(&format!("Opened job {job}"));
-    if let Some((datafeed, _)) = import
-        .plan
-        .portable
-        .datafeed
-        .as_ref()
-        .filter(|_| import.options.start_datafeed)
-    {
+    if let Some(datafeed) = import.plan.datafeed().filter(|_| options.start_datafeed) {
         let stage = import.stage("Starting the datafeed", None);
-        cluster.start_datafeed(datafeed, import.options.datafeed_start).await?;
+        cluster.start_datafeed(datafeed, options.datafeed_start).await?;
         started.datafeed = true;
         stage.done(&format!("Started datafeed {datafeed}"));
     }
@@ -68,15 +55,13 @@ async fn start_now(import: &Import, started: &mut Started) -> Result<()> {
 
 /// The requests that open the job and start its datafeed, except those that were done.
 pub(super) fn next_requests(plan: &Plan, options: &ImportOptions, started: &Started) -> Vec<String> {
-    let open = format!("POST /_ml/anomaly_detectors/{}/_open", plan.job());
-    let start = plan
-        .portable
-        .datafeed
-        .as_ref()
-        .map(|(id, _)| match options.datafeed_start {
-            Some(at) => format!("POST /_ml/datafeeds/{id}/_start?start={at}"),
-            None => format!("POST /_ml/datafeeds/{id}/_start"),
-        });
-    let open = (!started.opened).then_some(open);
-    open.into_iter().chain(start.filter(|_| !started.datafeed)).collect()
+    let mut requests = Vec::new();
+    if !started.opened {
+        requests.push(format!("POST /_ml/anomaly_detectors/{}/_open", plan.job()));
+    }
+    if let Some(id) = plan.datafeed().filter(|_| !started.datafeed) {
+        let at = options.datafeed_start.map(|at| format!("?start={at}"));
+        requests.push(format!("POST /_ml/datafeeds/{id}/_start{}", at.unwrap_or_default()));
+    }
+    requests
 }

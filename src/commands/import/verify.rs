@@ -1,13 +1,13 @@
 //! Reads everything back from the cluster and compares it with the archive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::context::{BulkDocument, Import};
+use super::context::{BulkDocument, Import, missing_ids};
 use super::journal::Entry;
-use super::ownership::{Ownership, uuid_of};
+use super::ownership::uuid_of;
 use super::plan::{self, CalendarPlan, TargetPlan, missing_events};
 use crate::archive::Part;
 use crate::cluster::{Cluster, Hit, Operations, Search};
@@ -17,9 +17,7 @@ use crate::terminal::Stage;
 use crate::util::format::amount;
 use crate::util::timestamp::EpochMillis;
 
-/// IDs per count request.
-const BATCH: usize = 10_000;
-/// Count requests in flight while the next IDs are read from the archive.
+/// Requests in flight while the next documents are read from the archive.
 const MAX_REQUESTS: usize = 2;
 
 /// Compares everything that was written.
@@ -34,8 +32,7 @@ pub(super) async fn verify(import: &Import) -> Result<()> {
     let results = vec![import.job().results_alias()];
     compared += compare(import.cluster().clone(), results, documents.into()).await?;
     compared += import.verify_inputs(&stage).await?;
-    compared += import.verify_results(&stage).await?;
-    for part in [Part::Categories, Part::Annotations, Part::Notifications] {
+    for part in [Part::Results, Part::Categories, Part::Annotations, Part::Notifications] {
         compared += import.verify_documents(part, &stage).await?;
     }
     import.remove_loading_aliases().await?;
@@ -60,9 +57,7 @@ impl Import {
             format!("job {job} does not list snapshot {}", plan.snapshot_id)
         })?;
         for planned in &plan.filters {
-            require(planned.is_on(cluster).await?, || {
-                format!("filter {} differs from what was written", planned.filter.id)
-            })?;
+            self.require_ours(Entry::Filter(planned.filter.id.clone())).await?;
         }
         for CalendarPlan { calendar, .. } in &plan.calendars {
             let id = &calendar.calendar_id;
@@ -76,84 +71,54 @@ impl Import {
         Ok(())
     }
 
-    /// Compares the written documents of a part, each in the index that it was written to; returns their number.
-    /// Annotations and notifications that existed before are skipped, because they may have been edited.
+    /// Compares the written documents of a part; returns their number. Annotations and notifications that existed before
+    /// are skipped, because they may have been edited.
     async fn verify_documents(&self, part: Part, stage: &Stage) -> Result<u64> {
-        let Some(written) = self.journal.documents(part) else {
+        if self.plan.counts.of(part) == 0 {
             return Ok(0);
-        };
-        let searched = written.searched_indices();
+        }
+        let written = self.journal.documents(part);
+        // Results as the job has them: a second document with the same ID would be another result.
+        let of_job = || vec![self.job().results_alias()];
+        let searched = written
+            .as_ref()
+            .map_or_else(of_job, |written| written.searched_indices());
+        // State documents are large.
+        let most = if part == Part::State { 0 } else { MAX_REQUESTS };
         let mut stream = self.archive.documents(part);
-        let mut compared = 0;
+        let (mut requests, mut compared) = (JoinSet::new(), 0);
         while let Some(batch) = stream.next().await? {
             let mut by_indices: BTreeMap<Vec<String>, Vec<BulkDocument>> = BTreeMap::new();
             for document in &batch {
                 let document = self.document(part, document)?;
-                if written.contains(&document.id) {
-                    let known = written.index_of(&document.id).map(|index| vec![index]);
-                    let indices = known.unwrap_or_else(|| searched.clone());
-                    by_indices.entry(indices).or_default().push(document);
-                }
+                let known = match &written {
+                    Some(written) if !written.contains(&document.id) => continue,
+                    written => written.as_ref().and_then(|written| written.index_of(&document.id)),
+                };
+                let indices = known.map_or_else(|| searched.clone(), |index| vec![index]);
+                by_indices.entry(indices).or_default().push(document);
             }
             for (indices, documents) in by_indices {
-                let equal = compare(self.cluster().clone(), indices, documents).await?;
-                stage.inc(equal);
-                compared += equal;
+                requests.spawn(compare(self.cluster().clone(), indices, documents));
+                compared += completed(&mut requests, most, stage).await?;
             }
         }
-        Ok(compared)
-    }
-
-    /// Compares the results as the job has them: a second document with the same ID would be another result. Returns their
-    /// number.
-    async fn verify_results(&self, stage: &Stage) -> Result<u64> {
-        let (total, alias) = (self.plan.counts.results, self.job().results_alias());
-        if total == 0 {
-            return Ok(0);
-        }
-        let mut requests = JoinSet::new();
-        let mut stream = self.archive.documents(Part::Results);
-        loop {
-            let batch = stream.next().await?;
-            let most = batch.as_ref().map_or(0, |_| MAX_REQUESTS);
-            if let Some(batch) = batch {
-                let documents = batch.iter().map(|document| self.document(Part::Results, document));
-                let documents = documents.collect::<Result<Vec<BulkDocument>>>()?;
-                requests.spawn(compare(self.cluster().clone(), vec![alias.clone()], documents));
-            }
-            while requests.len() > most
-                && let Some(ended) = requests.join_next().await
-            {
-                stage.inc(ended.map_err(Error::panicked)??);
-            }
-            if most == 0 {
-                return Ok(total);
-            }
-        }
+        Ok(compared + completed(&mut requests, 0, stage).await?)
     }
 
     /// The job is the one that was created, uses the snapshot, and has the snapshot's latest record time. Returns whether
     /// another client opened it, which changes nothing that was imported.
     async fn verify_job(&self) -> Result<Option<String>> {
         let (cluster, plan, job) = (self.cluster(), &self.plan, self.job());
-        let foreign = matches!(self.job_ownership().await?, Ownership::Foreign(_));
-        require(!foreign, || {
-            format!("job {job} is not the one that this import created")
-        })?;
+        self.require_ours(Entry::Job).await?;
         let config = cluster.job(job).await?;
         let config = config.ok_or_else(|| Error::mismatch(format!("job {job} no longer exists")))?;
         let config = JobConfig::parse(config.get().as_bytes())?;
         require(config.model_snapshot_id.as_ref() == Some(&plan.snapshot_id), || {
             format!("job {job} does not use snapshot {}", plan.snapshot_id)
         })?;
-        if let Some((id, _)) = &plan.portable.datafeed {
-            let ownership = self.ownership(&Entry::Datafeed(id.clone())).await?;
-            require(ownership != Ownership::Absent, || {
-                format!("datafeed {id} no longer exists")
-            })?;
-            require(ownership == Ownership::Ours, || {
-                format!("datafeed {id} differs from what was written")
-            })?;
+        if let Some(id) = plan.datafeed() {
+            self.require_ours(Entry::Datafeed(id.clone())).await?;
         }
         let stats = cluster.job_stats(job).await?;
         let counts = stats.as_ref().map(|stats| &stats.data_counts);
@@ -253,31 +218,34 @@ impl Import {
     /// Checks that the index contains every ID of the archive.
     async fn require_input_ids(&self, target: &TargetPlan, stage: &Stage) -> Result<()> {
         let index = &target.index;
-        let mut ids = Vec::new();
         let mut requests = JoinSet::new();
         let mut stream = self.archive.documents(Part::Inputs);
-        loop {
-            let batch = stream.next().await?;
-            let is_last = batch.is_none();
-            let of_index = batch.into_iter().flatten();
-            let of_index = of_index.filter(|document| index.sources.contains(document.source_index()));
-            ids.extend(of_index.map(|document| self.input_document(index, &document).id));
-            if is_last || ids.len() >= BATCH {
-                let ids = std::mem::take(&mut ids);
-                stage.inc(ids.len() as u64);
-                requests.spawn(require_ids(self.cluster().clone(), index.name.to_string(), ids));
-            }
-            let most = if is_last { 0 } else { MAX_REQUESTS };
-            while requests.len() > most
-                && let Some(ended) = requests.join_next().await
-            {
-                ended.map_err(Error::panicked)??;
-            }
-            if is_last {
-                return Ok(());
-            }
+        while let Some(batch) = stream.next().await? {
+            let mut of_index = batch;
+            of_index.retain(|document| index.sources.contains(document.source_index()));
+            let ids = of_index.iter().map(|document| self.input_document(index, document).id);
+            requests.spawn(require_ids(
+                self.cluster().clone(),
+                index.name.to_string(),
+                ids.collect(),
+            ));
+            completed(&mut requests, MAX_REQUESTS, stage).await?;
         }
+        completed(&mut requests, 0, stage).await?;
+        Ok(())
     }
+}
+
+/// Waits until at most this number of requests is in flight; returns how many documents the completed ones compared.
+async fn completed(requests: &mut JoinSet<Result<u64>>, most: usize, stage: &Stage) -> Result<u64> {
+    let mut compared = 0;
+    while requests.len() > most
+        && let Some(ended) = requests.join_next().await
+    {
+        compared += ended.map_err(Error::panicked)??;
+    }
+    stage.inc(compared);
+    Ok(compared)
 }
 
 /// Compares documents byte for byte; returns their number.
@@ -304,20 +272,14 @@ async fn compare(cluster: Cluster, indices: Vec<String>, expected: Vec<BulkDocum
     Ok(expected.len() as u64)
 }
 
-/// Counting is nearly always sufficient; the missing document is searched for only if the count differs.
-async fn require_ids(cluster: Cluster, index: String, ids: Vec<String>) -> Result<()> {
-    let search = Search::lenient([index.as_str()], json!({"ids": {"values": ids}}));
-    if cluster.count(&search).await? == ids.len() as u64 {
-        return Ok(());
-    }
-    let found = cluster.locate(&[&index], &ids).await?;
-    let found: BTreeSet<&str> = found.iter().map(|hit| hit.id.as_str()).collect();
-    match ids.iter().find(|id| !found.contains(id.as_str())) {
+/// Returns the number of IDs.
+async fn require_ids(cluster: Cluster, index: String, ids: Vec<String>) -> Result<u64> {
+    let number = ids.len() as u64;
+    match missing_ids(&cluster, &[&index], ids).await?.next() {
         Some(id) => Err(Error::mismatch(format!(
             "{index}: document {id} was written, but not found"
         ))),
-        // The archive has a duplicate ID: the total number of documents decides.
-        None => Ok(()),
+        None => Ok(number),
     }
 }
 

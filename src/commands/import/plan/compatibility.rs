@@ -72,9 +72,8 @@ impl Planner<'_> {
     /// Reports what does not work, or changes silently, between the two versions.
     pub(super) fn check_versions(&mut self) {
         let here = self.cluster.identity.version;
-        let (config, contents) = (&self.archive.config, &self.archive.contents);
         self.check_snapshot_version(here);
-        if config.analysis.model_prune_window.is_none() && here.at_least(8, 1) {
+        if self.archive.config.analysis.model_prune_window.is_none() && here.at_least(8, 1) {
             self.note(
                 "the job does not set model_prune_window: from 8.1, models that have not been updated for about 30 days are \
                  pruned",
@@ -86,12 +85,6 @@ impl Planner<'_> {
             self.note(format!(
                 "the job comes from a newer version ({source}): options that Elasticsearch {here} does not support are rejected"
             ));
-        }
-        if contents.is_missing_categorizer() {
-            self.note("the archive has no categorizer state: the job starts without categories and learns them again");
-        }
-        if contents.data_counts.is_none() {
-            self.note("the archive has no data counts: all counters start at 0");
         }
     }
 

@@ -158,18 +158,17 @@ impl Planner<'_> {
     /// Elasticsearch does not create a job whose quantiles, categorizer state or results exist; model state of this
     /// snapshot would be overwritten.
     async fn leftovers(&self) -> Result<Option<String>> {
-        let state = self.archive.contents.state;
         let (job, snapshot) = (self.job, &self.archive.snapshot.snapshot_id);
-        let numbered =
-            |kind, count: u64| (1..=count.max(1)).map(move |number| StateDocId { kind, number }.format(job, snapshot));
-        let ids: Vec<String> = std::iter::once(self.job.quantiles_document_id())
-            .chain(numbered(StateKind::Model, state.model_documents))
-            .chain(numbered(StateKind::Categorizer, state.categorizer_documents))
-            .collect();
+        let (kind, number) = (StateKind::Categorizer, 1);
+        let mut ids = vec![
+            job.quantiles_document_id(),
+            StateDocId { kind, number }.format(job, snapshot),
+        ];
+        ids.extend(self.archive.contents.state.ids(job, snapshot));
         if !self.cluster.locate(&STATE_INDICES, &ids).await?.is_empty() {
             return Ok(Some("state documents".into()));
         }
-        let results = documents_of_job(".ml-anomalies-*", self.job);
+        let results = documents_of_job(".ml-anomalies-*", job);
         let results = self.cluster.count(&results).await?;
         Ok((results > 0).then(|| format!("{results} results")))
     }
@@ -226,9 +225,7 @@ impl Planner<'_> {
             let fits = existing.as_ref().is_none_or(|existing| {
                 // The state after an interrupted import.
                 let incomplete = existing.job_ids.iter().all(|id| id == self.job.as_str());
-                ours.description == existing.description
-                    && missing_events(existing, &ours).is_empty()
-                    && (missing.is_empty() || self.options.replace && incomplete)
+                is_part_of(existing, &ours) && (missing.is_empty() || self.options.replace && incomplete)
             });
             if fits {
                 plans.push(CalendarPlan {
@@ -284,6 +281,11 @@ pub(crate) async fn calendar(cluster: &Cluster, id: &CalendarId) -> cluster::Res
 pub(crate) fn missing_events(of: &Calendar, from: &Calendar) -> Vec<Map<String, Value>> {
     let missing = of.events.iter().filter(|event| !from.events.contains(event));
     missing.cloned().collect()
+}
+
+/// Whether the calendars have the same description, and one has all events of the other.
+pub(crate) fn is_part_of(part: &Calendar, calendar: &Calendar) -> bool {
+    part.description == calendar.description && missing_events(part, calendar).is_empty()
 }
 
 /// The IDs of those existing events that equal one of these.

@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::planner::{Planner, TargetPlan};
-use crate::archive::{ArchivedQuery, CheckedArchive, EntryKind, Part};
+use crate::archive::{ArchivedQuery, CheckedArchive, Part};
 use crate::cluster::{RequiredPrivileges, Search};
-use crate::commands::import::archive::Source;
+use crate::commands::compatibility::{MissingPart, missing_parts};
+use crate::commands::import::archive::{Source, archived_query, imports_inputs};
 use crate::commands::import::options::ImportOptions;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::job::{
     FieldReader, IndexName, IndexPattern, JobConfig, PortableJob, PortableOptions, TargetIndex, fields_read_by,
     is_remote, loading_alias, marked_as_ours, scripts_of, target_indices, values_of_index, without_query,
@@ -80,55 +81,27 @@ fn existing_indices(options: &ImportOptions, archive: &CheckedArchive) -> Vec<St
     }
 }
 
-/// Refuses a datafeed whose query was replaced if it would read other documents than the archived ones.
-pub(crate) fn refuse_replaced_query(options: &ImportOptions, archive: &CheckedArchive) -> Result<()> {
-    let replaced = archived_query(archive) == ArchivedQuery::Replaced;
-    let has_datafeed = archive.config.datafeed().is_some();
-    if !replaced || options.skip.datafeed || !has_datafeed || imports_inputs(options, archive) {
-        return Ok(());
-    }
-    Err(Error::refused(
-        "the datafeed of this pseudonymized archive has `match_all` instead of its query, which is only correct with the \
-         archived input documents",
-        "import without --skip-inputs and --datafeed-index, or skip the datafeed with --skip-datafeed",
-    ))
-}
-
-fn archived_query(archive: &CheckedArchive) -> ArchivedQuery {
-    let manifest = archive.contents.manifest.as_ref();
-    manifest.map(|manifest| manifest.datafeed_query()).unwrap_or_default()
-}
-
-fn imports_inputs(options: &ImportOptions, archive: &CheckedArchive) -> bool {
-    !options.skips_inputs() && archive.contents.count(Part::Inputs) > 0
-}
-
 fn join<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl<'a> Planner<'a> {
-    /// Reports input documents that are missing from the archive, or are not imported.
-    pub(super) fn note_inputs(&mut self) {
-        let skipped = self.options.skips_inputs();
-        let contents = &self.archive.contents;
-        let manifest = contents.manifest.as_ref().filter(|_| !skipped);
-        let missing = join(manifest.into_iter().flat_map(|manifest| &manifest.incomplete_clusters));
-        if !missing.is_empty() {
-            self.note(format!(
-                "input documents from remote clusters are missing from the archive: {missing}"
-            ));
-        }
-        match contents.count(Part::Inputs) {
-            0 => {}
-            documents if skipped => self.note(format!("{documents} input documents of the archive are not imported")),
-            _ if !contents.texts.contains_key(&EntryKind::InputMapping) => {
-                self.note(
-                    "the archive has no mapping of the input documents: field types are derived from the job and the \
-                     data",
-                );
+    /// Reports what the archive does not contain, and input documents that are not imported.
+    pub(super) fn note_missing_parts(&mut self) {
+        let (contents, skipped) = (&self.archive.contents, self.options.skips_inputs());
+        for MissingPart { what, consequence } in missing_parts(contents) {
+            let noted = match what {
+                "categorizer_state" | "data_counts" => true,
+                "input_mapping" | "remote_clusters" => !skipped,
+                _ => false,
+            };
+            if noted {
+                self.note(format!("missing from the archive: {consequence}"));
             }
-            _ => {}
+        }
+        let documents = contents.count(Part::Inputs);
+        if skipped && documents > 0 {
+            self.note(format!("{documents} input documents of the archive are not imported"));
         }
     }
 

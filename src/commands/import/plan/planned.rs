@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use super::existing::{CalendarPlan, Existing, FilterPlan};
 use super::planner::TargetPlan;
-use crate::error::Conflict;
-use crate::job::{PortableJob, Renamer, SnapshotId};
+use crate::archive::{CheckedArchive, Part};
+use crate::commands::import::options::ImportOptions;
+use crate::error::{Conflict, Error, Result};
+use crate::job::{DatafeedId, JobId, PortableJob, Renamer, SnapshotId};
 
 /// What an import will do.
 #[derive(Debug)]
@@ -40,4 +42,58 @@ pub(crate) struct DocumentCounts {
     pub(crate) categories: u64,
     pub(crate) results: u64,
     pub(crate) inputs: u64,
+}
+
+impl Plan {
+    /// The ID of the job on the cluster.
+    pub(crate) fn job(&self) -> &JobId {
+        &self.renamer.to
+    }
+
+    /// The ID of the datafeed, if one is created.
+    pub(crate) fn datafeed(&self) -> Option<&DatafeedId> {
+        self.portable.datafeed.as_ref().map(|(id, _)| id)
+    }
+
+    /// Fails with all conflicts, if there are any.
+    pub(crate) fn refuse_conflicts(&self) -> Result<()> {
+        match self.conflicts.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Conflicts(self.conflicts.clone())),
+        }
+    }
+}
+
+impl DocumentCounts {
+    /// The number of all documents.
+    pub(crate) fn total(&self) -> u64 {
+        let state = self.model_state + self.categorizer_state;
+        state + self.annotations + self.notifications + self.categories + self.results + self.inputs
+    }
+
+    /// The number of documents of a part.
+    pub(crate) fn of(&self, part: Part) -> u64 {
+        match part {
+            Part::State => self.model_state + self.categorizer_state,
+            Part::Annotations => self.annotations,
+            Part::Notifications => self.notifications,
+            Part::Categories => self.categories,
+            Part::Results => self.results,
+            Part::Inputs => self.inputs,
+        }
+    }
+
+    pub(super) fn new(options: &ImportOptions, archive: &CheckedArchive) -> Self {
+        let contents = &archive.contents;
+        let unless = |skipped: bool, part: Part| if skipped { 0 } else { contents.count(part) };
+        Self {
+            model_state: contents.state.model_documents,
+            categorizer_state: contents.state.categorizer_documents,
+            annotations: unless(options.skip.annotations, Part::Annotations),
+            notifications: unless(options.skip.notifications, Part::Notifications),
+            categories: contents.count(Part::Categories),
+            results: unless(options.skip.results, Part::Results),
+            inputs: unless(options.skips_inputs(), Part::Inputs),
+        }
+    }
 }
