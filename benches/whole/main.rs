@@ -48,6 +48,9 @@ fn main() -> ExitCode {
     eprintln!("{}: loading {} input documents", testbed.node.url, options.inputs);
     inputs.grow(testbed.node.address(), options.inputs);
     if options.serve {
+        if options.results > 0 {
+            testbed.results(options.results);
+        }
         eprintln!("http://{}", testbed.proxy);
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         return ExitCode::SUCCESS;
@@ -66,6 +69,10 @@ fn main() -> ExitCode {
     if options.state_documents > 0 {
         testbed.large_state(options.state_documents);
         bench.large_state(&mut report);
+    }
+    if options.results > 0 {
+        let results = testbed.results(options.results);
+        bench.results(results, options.rounds, &mut report);
     }
     report.publish(&options);
     outcome(&report.exceeded_memory())

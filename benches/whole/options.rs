@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 pub const HELP: &str = "\
 cargo bench --bench whole -- [OPTIONS]
-  --quick         10,000 input documents, 3 rounds, 2 large state documents
+  --quick         10,000 input documents, 3 rounds, 2 large state documents, 10,000 results
   --inputs N      input documents of the job [300000]
   --rounds N      number of rounds [7]
   --state N       state documents of 16 MiB in the second job; 0 skips it [12]
+  --results N     results of the third job; 0 skips it [200000]
   --port N        port of the Elasticsearch node [9451]
   --binary FILE   use another build of the tool
   --json FILE     write the figures to this file [target/bench-whole.json]
@@ -23,6 +24,7 @@ pub struct Options {
     pub inputs: usize,
     pub rounds: usize,
     pub state_documents: usize,
+    pub results: usize,
     pub port: String,
     pub binary: PathBuf,
     pub json: PathBuf,
@@ -42,6 +44,7 @@ impl Options {
             inputs: 300_000,
             rounds: 7,
             state_documents: 12,
+            results: 200_000,
             port: "9451".to_owned(),
             binary: PathBuf::from(env!("CARGO_BIN_EXE_esml-state")),
             json: root.join("target/bench-whole.json"),
@@ -53,10 +56,14 @@ impl Options {
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().unwrap_or_else(|| panic!("{argument} needs a value"));
             match argument.as_str() {
-                "--quick" => (options.inputs, options.rounds, options.state_documents) = (10_000, 3, 2),
+                "--quick" => {
+                    (options.inputs, options.rounds) = (10_000, 3);
+                    (options.state_documents, options.results) = (2, 10_000);
+                }
                 "--inputs" => options.inputs = value().parse().expect("a number"),
                 "--rounds" => options.rounds = value().parse().expect("a number"),
                 "--state" => options.state_documents = value().parse().expect("a number"),
+                "--results" => options.results = value().parse().expect("a number"),
                 "--port" => options.port = value(),
                 "--binary" => options.binary = PathBuf::from(value()),
                 "--json" => options.json = PathBuf::from(value()),

@@ -14,11 +14,12 @@ use crate::process::Measurement;
 /// A measurement, what it is compared with, and the minimum ratio of their speeds.
 type Comparison = (&'static str, &'static str, Option<f64>);
 
-const COMPARISONS: [Comparison; 9] = [
+const COMPARISONS: [Comparison; 10] = [
     ("export", "bare HTTP export", Some(0.75)),
     ("export level 0", "bare HTTP export", Some(0.9)),
     ("import", "bare HTTP bulk", Some(0.8)),
     ("import", "bare HTTP bulk, refreshed", None),
+    ("import, results", "bare HTTP bulk, results, refreshed", None),
     ("inspect", "gzip -t", Some(0.5)),
     ("export", PYTHON[0], Some(5.0)),
     ("import", PYTHON[1], Some(4.5)),
@@ -33,6 +34,8 @@ pub const PSEUDONYMIZE: &str = "pseudonymize";
 
 pub struct Report {
     inputs: usize,
+    /// Results of the job that has some.
+    pub results: usize,
     runs: Vec<(&'static str, Vec<Measurement>)>,
     sizes: Vec<(&'static str, (u64, u64))>,
 }
@@ -41,6 +44,7 @@ impl Report {
     pub fn new(options: &Options) -> Self {
         Self {
             inputs: options.inputs,
+            results: 0,
             runs: Vec::new(),
             sizes: Vec::new(),
         }
@@ -110,6 +114,12 @@ impl Report {
         self.median(against, |run| run.seconds) / self.median(name, |run| run.seconds)
     }
 
+    /// Documents per second.
+    fn rate(&self, name: &str) -> f64 {
+        let documents = if name.contains("results") { self.results } else { self.inputs };
+        documents as f64 / self.median(name, |run| run.seconds)
+    }
+
     fn table(&self) -> String {
         let rounds = self.runs.first().map_or(0, |(_, runs)| runs.len());
         let mut table = format!(
@@ -121,7 +131,7 @@ impl Report {
             let seconds = self.median(name, |run| run.seconds);
             let moves = ["export", "import", "bulk"].iter().any(|word| name.contains(word)) && !name.contains("state");
             let rate = if moves {
-                format!("{:.0}", self.inputs as f64 / seconds)
+                format!("{:.0}", self.rate(name))
             } else {
                 "–".to_owned()
             };
@@ -148,6 +158,12 @@ impl Report {
             let (name, against, bar) = comparison;
             let bar = bar.map_or_else(|| "–".to_owned(), |bar| bar.to_string());
             let _ = writeln!(table, "| {name} | {against} | {speed} | {bar} |");
+        }
+        for name in ["export", "import"] {
+            let speed = self.rate(&format!("{name}, results")) / self.rate(name);
+            if speed.is_finite() {
+                let _ = writeln!(table, "| {name}, results per second | input documents per second | {speed:.2} | 1 |");
+            }
         }
         for (name, (ours, gzip)) in &self.sizes {
             let _ = writeln!(

@@ -11,7 +11,7 @@ use crate::options::Options;
 use crate::other_tools::{self, ELASTICDUMP, Elasticdump, PYTHON, Python};
 use crate::process::{self, Measurement};
 use crate::report::{PSEUDONYMIZE, Report};
-use crate::seed::{FIELDS, INDEX, JOB, LARGE};
+use crate::seed::{FIELDS, INDEX, JOB, LARGE, WITH_RESULTS};
 
 pub struct Bench {
     binary: PathBuf,
@@ -58,7 +58,7 @@ impl Bench {
 
         self.export_with_other_tools(report);
 
-        let requests = bare_http::bulk_requests(&Self::lines(&archive));
+        let requests = bare_http::bulk_requests(&Self::lines(&archive, "_input_"));
         let clone = format!("clone-{round}");
         report.add("import", self.import(&archive, &clone));
         let bare = self.create_index_like(&format!("{clone}-input"));
@@ -83,7 +83,7 @@ impl Bench {
         if let Some(python) = &self.python {
             let (took, archive) = python.export(self.proxy, self.directory.path());
             report.add(PYTHON[0], took);
-            let moved = Self::lines(&archive).split(|byte| *byte == b'\n').count() / 2;
+            let moved = Self::lines(&archive, "_input_").split(|byte| *byte == b'\n').count() / 2;
             assert_eq!(moved, self.inputs, "the scripts export all inputs");
         }
         if let Some(elasticdump) = &self.elasticdump {
@@ -141,6 +141,24 @@ impl Bench {
         report.add("inspect, large state", self.run(&["inspect", &path]));
     }
 
+    /// Exports and imports a job with this number of results.
+    pub fn results(&self, results: usize, rounds: usize, report: &mut Report) {
+        let archive = self.path("results.tar.gz");
+        report.results = results;
+        for round in 0..rounds {
+            let clone = format!("{WITH_RESULTS}-{round}");
+            let export = self.export(WITH_RESULTS, &archive, &["--include-results"]);
+            report.add("export, results", export);
+            report.add("import, results", self.import(&archive, &clone));
+            let requests = bare_http::bulk_requests(&Self::lines(&archive, "_results_"));
+            let bare = self.create_index_like(&format!(".ml-anomalies-{clone}"));
+            let took = bare_http::import(self.proxy, &bare, &requests);
+            let took = took + bare_http::refresh(self.proxy, &bare);
+            report.add("bare HTTP bulk, results, refreshed", seconds(took));
+            self.delete(&bare);
+        }
+    }
+
     fn export(&self, job: &str, archive: &Path, more: &[&str]) -> Measurement {
         let (url, path) = (self.url(), archive.display().to_string());
         let mut arguments = vec![
@@ -175,14 +193,14 @@ impl Bench {
         )
     }
 
-    /// Returns the action and document lines of all input documents in the archive, without the index.
-    fn lines(archive: &Path) -> Vec<u8> {
+    /// Returns the action and document lines of all input documents or results in the archive, without the index.
+    fn lines(archive: &Path, part: &str) -> Vec<u8> {
         let file = std::fs::File::open(archive).expect("the archive");
         let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(file));
         let mut lines = Vec::new();
         for entry in tar.entries().expect("entries") {
             let mut entry = entry.expect("an entry");
-            if entry.path().expect("a path").to_string_lossy().contains("_input_") && entry.size() > 10_000 {
+            if entry.path().expect("a path").to_string_lossy().contains(part) && entry.size() > 10_000 {
                 std::io::Read::read_to_end(&mut entry, &mut lines).expect("an entry");
             }
         }
@@ -190,11 +208,15 @@ impl Bench {
         String::from_utf8(lines).expect("text").replace(&from, "").into_bytes()
     }
 
-    /// Creates an index with the settings and mapping of the index that the tool created.
+    /// Creates an index with the settings and mapping of the index, or of the only index of an alias, that the tool wrote to.
     fn create_index_like(&self, index: &str) -> String {
-        let of = |what: &str| bare_http::json(self.node, "GET", &format!("/{index}/{what}"), &Value::Null);
-        let mappings = of("_mapping")[index]["mappings"].clone();
-        let shards = of("_settings")[index]["settings"]["index"]["number_of_shards"].clone();
+        let of = |what: &str| {
+            let answer = bare_http::json(self.node, "GET", &format!("/{index}/{what}"), &Value::Null);
+            let indices = answer.as_object().and_then(|answer| answer.values().next().cloned());
+            indices.unwrap_or_default()
+        };
+        let mappings = of("_mapping")["mappings"].clone();
+        let shards = of("_settings")["settings"]["index"]["number_of_shards"].clone();
         let settings = json!({"number_of_shards": shards, "number_of_replicas": 0, "refresh_interval": "-1"});
         let bare = "bare".to_owned();
         let body = json!({"settings": settings, "mappings": mappings});

@@ -21,6 +21,8 @@ use crate::support::fixtures::{Fixture, StoredDocument};
 pub const JOB: &str = "web-latency";
 /// The job with large state.
 pub const LARGE: &str = "large-state";
+/// The job with results.
+pub const WITH_RESULTS: &str = "with-results";
 /// The index of the input documents.
 pub const INDEX: &str = "weblogs-2024.01";
 /// The fields that the job needs.
@@ -132,6 +134,21 @@ pub fn large_state(ml: &MlApi, documents: &Arc<dyn Documents>, stand_in: &StandI
         let answer = stand_in.call("PUT", &path, document.source);
         assert!(answer.status < 300, "{path}: {answer:?}");
     }
+}
+
+/// Adds a third job with about this number of results; returns the number that an export includes.
+pub fn results(ml: &MlApi, documents: &Arc<dyn Documents>, count: usize) -> usize {
+    let job = || {
+        let job = Fixture::load(JOB).renamed(WITH_RESULTS);
+        let mut job = job.without_datafeed().without_inputs().with_small_state();
+        job.calendars.clear();
+        job
+    };
+    let buckets = 100;
+    let per_bucket = job().with_results(buckets).results.len() / buckets as usize;
+    let fixture = job().with_results((count / per_bucket) as i64);
+    fixture.seed_blocking(ml, documents);
+    fixture.results_of_snapshot().len()
 }
 
 /// Returns random bytes as gzip in base64, split into strings and documents.

@@ -46,4 +46,10 @@ impl Testbed {
         eprintln!("loading {documents} state documents of 16 MiB");
         seed::large_state(&self.ml, &self.documents, &self.stand_in, documents);
     }
+
+    /// Adds another job with about this number of results; returns the number that an export includes.
+    pub fn results(&self, results: usize) -> usize {
+        eprintln!("loading {results} results");
+        seed::results(&self.ml, &self.documents, results)
+    }
 }
