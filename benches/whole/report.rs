@@ -116,7 +116,11 @@ impl Report {
 
     /// Documents per second.
     fn rate(&self, name: &str) -> f64 {
-        let documents = if name.contains("results") { self.results } else { self.inputs };
+        let documents = if name.contains("results") {
+            self.results
+        } else {
+            self.inputs
+        };
         documents as f64 / self.median(name, |run| run.seconds)
     }
 
@@ -162,7 +166,10 @@ impl Report {
         for name in ["export", "import"] {
             let speed = self.rate(&format!("{name}, results")) / self.rate(name);
             if speed.is_finite() {
-                let _ = writeln!(table, "| {name}, results per second | input documents per second | {speed:.2} | 1 |");
+                let _ = writeln!(
+                    table,
+                    "| {name}, results per second | input documents per second | {speed:.2} | 1 |"
+                );
             }
         }
         for (name, (ours, gzip)) in &self.sizes {

@@ -2,6 +2,7 @@
 //! and its documents.
 
 use std::borrow::Cow;
+use std::mem;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -157,29 +158,50 @@ impl Renamer {
         Self { from, to }
     }
 
-    /// Replaces the old ID in every member `job_id`, including nested ones. All other bytes stay the same. Borrowed if
-    /// nothing changes.
+    /// Replaces the old ID in every member `job_id` of a JSON document, including nested ones. All other bytes stay the same.
+    /// Borrowed if nothing changes.
     ///
     /// # Errors
-    /// The bytes are not JSON.
+    /// The bytes are not JSON and contain an escape; without one, they are not parsed.
     pub fn document<'a>(&self, source: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> {
         if self.from == self.to {
             return Ok(Cow::Borrowed(source));
         }
-        // Whether the name before a value is `job_id`.
+        // Parsing takes ten times as long. Without escapes, every quotation mark begins or ends a string.
+        match str::from_utf8(source) {
+            Ok(text) if !text.contains('\\') => Ok(self.without_escapes(text)),
+            _ => self.parsed(source),
+        }
+    }
+
+    fn without_escapes<'a>(&self, text: &'a str) -> Cow<'a, [u8]> {
+        let (old, mut renamed, mut copied) = (format!("\"{}\"", self.from), Vec::new(), 0);
+        for (at, name) in text.match_indices("\"job_id\"") {
+            let value = text[at + name.len()..].trim_start().strip_prefix(':');
+            if let Some(rest) = value.and_then(|value| value.trim_start().strip_prefix(&old)) {
+                let end = text.len() - rest.len();
+                renamed.extend_from_slice(&text.as_bytes()[copied..end - old.len()]);
+                renamed.extend_from_slice(format!("\"{}\"", self.to).as_bytes());
+                copied = end;
+            }
+        }
+        if copied == 0 {
+            return Cow::Borrowed(text.as_bytes());
+        }
+        renamed.extend_from_slice(&text.as_bytes()[copied..]);
+        Cow::Owned(renamed)
+    }
+
+    fn parsed<'a>(&self, source: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> {
+        // Whether the value belongs to a member `job_id`.
         let (mut named, mut renamed) = (false, false);
         let edited = edit_members(source, &mut |leaf| {
-            Ok(match leaf.kind {
-                Kind::Name => {
-                    named = leaf.text == "job_id";
-                    Edit::Keep
-                }
-                Kind::Text if named && leaf.text == self.from.as_str() => {
-                    renamed = true;
-                    Edit::Text(self.to.to_string())
-                }
-                _ => Edit::Keep,
-            })
+            let follows = mem::replace(&mut named, leaf.kind == Kind::Name && leaf.text == "job_id");
+            if !follows || leaf.kind != Kind::Text || leaf.text != self.from.as_str() {
+                return Ok(Edit::Keep);
+            }
+            renamed = true;
+            Ok(Edit::Text(self.to.to_string()))
         });
         match edited.map_err(|cause| Error::config("document", cause))? {
             edited if renamed => Ok(Cow::Owned(edited)),
@@ -341,8 +363,8 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_json_is_refused() {
-        assert!(renamer("a", "b").document(b"{\"job_id\":\"a\"").is_err());
+    fn document_with_an_escape_that_is_not_json_is_refused() {
+        assert!(renamer("a", "b").document(b"{\"job_id\":\"a\",\"x\":\"\\n\"").is_err());
     }
 
     #[test]
@@ -367,7 +389,11 @@ mod tests {
             let text = format!("{{ {key} :\t{value}, \"n\":{n}.10, \"deep\":[{{{key}:{value}}}, {value}]}}").into_bytes();
             let there = renamer("old", "brand-new").document(&text).unwrap().into_owned();
             let back = renamer("brand-new", "old").document(&there).unwrap().into_owned();
-            prop_assert_eq!(back, text);
+            prop_assert_eq!(back, text.as_slice());
+            let renamer = renamer("old", "brand-new");
+            if !text.contains(&b'\\') {
+                prop_assert_eq!(renamer.document(&text).unwrap(), renamer.parsed(&text).unwrap());
+            }
         }
     }
 }
