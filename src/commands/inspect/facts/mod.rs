@@ -24,7 +24,9 @@ use crate::report::Histogram;
 use crate::state::StateKind;
 use crate::util::timestamp::{EpochMillis, date_field};
 
-pub(super) use documents::{AnnotationFacts, CategoriesFacts, CategoryFacts, Pattern, PatternFacts};
+#[cfg(test)]
+pub(super) use documents::CategoryFacts;
+pub(super) use documents::{AnnotationFacts, CategoriesFacts, Pattern, PatternFacts};
 use documents::{Categories, PartTimes, Patterns, document_time, time_of};
 use messages::LatestMessages;
 pub(super) use messages::Message;
