@@ -116,20 +116,17 @@ fn model_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Numb
     Ok(Option::<Stats>::deserialize(deserializer)?.and_then(|stats| stats.model_bytes))
 }
 
-/// A listed calendar. Its ID is not parsed, because only the ID of an exported calendar must be valid.
+/// The used part of a datafeed's statistics.
 #[derive(Deserialize)]
-struct ListedCalendar {
-    calendar_id: String,
-    description: Option<String>,
-    #[serde(default)]
-    job_ids: Vec<String>,
+struct DatafeedStats {
+    state: String,
+    /// Not reported by versions before 7.13.
+    running_state: Option<RunningState>,
 }
 
-impl ListedCalendar {
-    fn applies_to(&self, job: &JobId, groups: &[String]) -> bool {
-        let applies = |id: &String| id == "_all" || id == job.as_str() || groups.contains(id);
-        self.job_ids.iter().any(applies)
-    }
+#[derive(Deserialize)]
+struct RunningState {
+    real_time_configured: bool,
 }
 
 /// A response with a list of items.
@@ -295,18 +292,13 @@ impl Cluster {
         struct Blocked {
             reason: String,
         }
-        let (clock, began) = (self.clock(), self.clock().now());
-        while clock.now().saturating_sub(began) < MAX_WAIT {
+        let is_deleted = |job: Listed| job.deleting || job.blocked.is_some_and(|blocked| blocked.reason == "delete");
+        let state = async || {
             let jobs: Vec<Listed> = self.items_if_found(get_large(job_path(job))).await?;
-            let Some(there) = jobs.into_iter().find(|listed| listed.job_id == job.as_str()) else {
-                return Ok(true);
-            };
-            if !there.deleting && there.blocked.is_none_or(|blocked| blocked.reason != "delete") {
-                break;
-            }
-            clock.pause(POLL_INTERVAL).await;
-        }
-        Ok(false)
+            let found = jobs.into_iter().find(|listed| listed.job_id == job.as_str());
+            Ok(found.map(|found| if is_deleted(found) { "deleting" } else { "kept" }.to_owned()))
+        };
+        Ok(self.settled("deleting", state).await?.is_none())
     }
 
     /// All snapshots of the job, latest first.
@@ -344,14 +336,14 @@ impl Cluster {
         {
             copies.retain(|copy| *copy.index == *written);
         }
-        copies.sort_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index)));
-        Ok(copies.pop())
+        let newest = copies.into_iter().max_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index)));
+        Ok(newest)
     }
 
     /// `POST /_ml/anomaly_detectors/<job>/_open`, and waits until the job is open. A job that is already open remains open.
     pub async fn open_job(&self, job: &JobId) -> Result<()> {
-        let state = async || Ok(self.job_stats(job).await?.map(|stats| stats.state));
         let request = || Request::post(job_path(job).then(["_open"]));
+        let state = async || self.job_state(job).await;
         self.bring_to_state(["opening", "opened"], request, state).await
     }
 
@@ -395,15 +387,18 @@ impl Cluster {
     /// `POST /_ml/anomaly_detectors/<job>/_close`, and waits until the job is closed, which writes a snapshot. A job that is
     /// already closed remains closed.
     pub async fn close_job(&self, job: &JobId) -> Result<()> {
-        let state = async || Ok(self.job_stats(job).await?.map(|stats| stats.state));
         let request = || Request::post(job_path(job).then(["_close"]));
+        let state = async || self.job_state(job).await;
         self.bring_to_state(["closing", "closed"], request, state).await
     }
 
     /// The state of the job when it is no longer being closed; `None` if the job does not exist.
     pub async fn settled_job_state(&self, job: &JobId) -> Result<Option<String>> {
-        let state = async || Ok(self.job_stats(job).await?.map(|stats| stats.state));
-        self.settled("closing", state).await
+        self.settled("closing", async || self.job_state(job).await).await
+    }
+
+    async fn job_state(&self, job: &JobId) -> Result<Option<String>> {
+        Ok(self.job_stats(job).await?.map(|stats| stats.state))
     }
 
     /// The state when it is no longer this one, or after a limit.
@@ -438,12 +433,11 @@ impl Cluster {
 
     /// `stopped`, `started`, `starting` or `stopping`; `None` if the datafeed does not exist.
     pub async fn datafeed_state(&self, id: &DatafeedId) -> Result<Option<String>> {
-        #[derive(Deserialize)]
-        struct Stats {
-            state: String,
-        }
-        let stats: Option<Stats> = self.first_item(datafeed_path(id).then(["_stats"])).await?;
-        Ok(stats.map(|stats| stats.state))
+        Ok(self.datafeed_stats(id).await?.map(|stats| stats.state))
+    }
+
+    async fn datafeed_stats(&self, id: &DatafeedId) -> Result<Option<DatafeedStats>> {
+        self.first_item(datafeed_path(id).then(["_stats"])).await
     }
 
     /// `PUT /_ml/datafeeds/<id>`, without retries: after [`Error::outcome_unknown`], check whether the datafeed exists.
@@ -481,16 +475,7 @@ impl Cluster {
 
     /// Whether the datafeed was started with an end, and stops there. Versions before 7.13 do not report it.
     pub async fn datafeed_has_end(&self, id: &DatafeedId) -> Result<bool> {
-        #[derive(Deserialize)]
-        struct Stats {
-            running_state: Option<Running>,
-        }
-        #[derive(Deserialize)]
-        struct Running {
-            real_time_configured: bool,
-        }
-        let stats: Option<Stats> = self.first_item(datafeed_path(id).then(["_stats"])).await?;
-        let running = stats.and_then(|stats| stats.running_state);
+        let running = self.datafeed_stats(id).await?.and_then(|stats| stats.running_state);
         Ok(running.is_some_and(|running| !running.real_time_configured))
     }
 
@@ -527,20 +512,21 @@ impl Cluster {
 
     /// The calendars that apply to the job: those that contain the job, one of its groups, or `_all`.
     pub async fn calendars_of(&self, job: &JobId, groups: &[String]) -> Result<Vec<Calendar>> {
-        let listed: Vec<ListedCalendar> = self.all_items(Path::of(["_ml", "calendars"])).await?;
-        let mut calendars = Vec::new();
-        for calendar in listed.into_iter().filter(|listed| listed.applies_to(job, groups)) {
-            calendars.push(self.with_events(calendar).await?);
+        let mut calendars: Vec<Calendar> = self.all_items(Path::of(["_ml", "calendars"])).await?;
+        calendars.retain(|calendar| calendar.applies_to(job, groups));
+        for calendar in &mut calendars {
+            self.add_events_to(calendar).await?;
         }
         Ok(calendars)
     }
 
     /// The calendar with this ID and its events; `None` if it does not exist.
     pub async fn calendar(&self, id: &CalendarId) -> Result<Option<Calendar>> {
-        match self.first_item(calendar_path(id)).await? {
-            Some(calendar) => self.with_events(calendar).await.map(Some),
-            None => Ok(None),
+        let mut calendar = self.first_item(calendar_path(id)).await?;
+        if let Some(calendar) = &mut calendar {
+            self.add_events_to(calendar).await?;
         }
+        Ok(calendar)
     }
 
     /// `PUT /_ml/calendars/<id>` without jobs, without retries: after [`Error::outcome_unknown`], check whether it exists.
@@ -571,9 +557,10 @@ impl Cluster {
             Err(error) if error.status() == Some(404) => Vec::new(),
             events => events?,
         };
-        let with_id = |event: Map<String, Value>| {
+        let with_id = |mut event: Map<String, Value>| {
             let id = event.get("event_id").and_then(Value::as_str).map(str::to_owned);
-            Some((id?, portable(event)))
+            remove_event_ids(&mut event);
+            Some((id?, event))
         };
         Ok(events.into_iter().filter_map(with_id).collect())
     }
@@ -602,16 +589,11 @@ impl Cluster {
         }
     }
 
-    async fn with_events(&self, calendar: ListedCalendar) -> Result<Calendar> {
-        let invalid = |error: crate::job::Error| Error::unexpected("GET /_ml/calendars", error.to_string());
-        let calendar_id: CalendarId = calendar.calendar_id.parse().map_err(invalid)?;
-        let events = self.listed_events(&calendar_id).await?;
-        Ok(Calendar {
-            calendar_id,
-            description: calendar.description,
-            job_ids: calendar.job_ids,
-            events: events.into_iter().map(portable).collect(),
-        })
+    /// Adds the events to a calendar as the cluster lists it.
+    async fn add_events_to(&self, calendar: &mut Calendar) -> Result<()> {
+        calendar.events = self.listed_events(&calendar.calendar_id).await?;
+        calendar.events.iter_mut().for_each(remove_event_ids);
+        Ok(())
     }
 
     async fn listed_events(&self, id: &CalendarId) -> Result<Vec<Map<String, Value>>> {
@@ -681,12 +663,6 @@ fn first_of_job(objects: Vec<Box<RawValue>>, what: &str, job: &JobId) -> Result<
     Ok(None)
 }
 
-/// The event without the members that the cluster adds and does not accept in a request.
-fn portable(mut event: Map<String, Value>) -> Map<String, Value> {
-    remove_event_ids(&mut event);
-    event
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
@@ -717,8 +693,7 @@ mod tests {
         let job: JobId = "j1".parse().unwrap();
         let groups = ["web".to_owned()];
         let applies = |ids: Value| {
-            let listed: ListedCalendar =
-                serde_json::from_value(json!({ "calendar_id": "c1", "job_ids": ids })).unwrap();
+            let listed: Calendar = serde_json::from_value(json!({ "calendar_id": "c1", "job_ids": ids })).unwrap();
             listed.applies_to(&job, &groups)
         };
         assert!(applies(json!(["x", "j1"])) && applies(json!(["web"])) && applies(json!(["_all"])));
@@ -728,11 +703,12 @@ mod tests {
     #[test]
     fn calendar_events_keep_unknown_members() {
         let event = json!({ "description": "e", "skip_result": true, "calendar_id": "c1", "event_id": "x" });
-        let Value::Object(event) = event else {
+        let Value::Object(mut event) = event else {
             panic!("an object")
         };
+        remove_event_ids(&mut event);
         assert_eq!(
-            Value::Object(portable(event)),
+            Value::Object(event),
             json!({ "description": "e", "skip_result": true })
         );
     }

@@ -202,6 +202,12 @@ impl Calendar {
         self.job_ids.iter().any(|id| id == job.as_str())
     }
 
+    /// Whether the calendar applies to a job with these groups.
+    pub fn applies_to(&self, job: &JobId, groups: &[String]) -> bool {
+        let applies = |id: &String| id == "_all" || id == job.as_str() || groups.contains(id);
+        self.job_ids.iter().any(applies)
+    }
+
     /// Parses a calendar of an archive. Its events have the form in which a cluster returns them.
     ///
     /// # Errors
