@@ -1,12 +1,12 @@
 //! Limits on the size of responses, which are not read any further.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::Read;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
 use elasticsearch::http::headers::{CONTENT_ENCODING, HeaderMap};
-use flate2::write::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
@@ -72,15 +72,6 @@ pub(crate) enum BodyError {
     Damaged(String),
 }
 
-impl From<io::Error> for BodyError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::FileTooLarge => Self::TooLarge,
-            _ => Self::Damaged(format!("damaged gzip content: {error}")),
-        }
-    }
-}
-
 /// Reads and decodes a body up to the limit.
 pub(crate) async fn read_body(
     response: &mut reqwest::Response,
@@ -111,57 +102,29 @@ fn is_gzip(headers: &HeaderMap, requested: bool) -> Result<bool, BodyError> {
     Ok(gzip)
 }
 
-/// Reads a body of up to `limit` bytes. A larger one is an error as soon as that is known.
+/// Reads a body of up to `limit` bytes, also compressed: gzip members without content produce no output. A larger one is an
+/// error as soon as that is known.
 async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Result<Bytes, BodyError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
         return Err(BodyError::TooLarge);
     }
-    let bytes = Vec::new();
-    let mut body = Bounded { limit, bytes };
-    if !gzip {
-        // `announced` does not exceed the limit.
-        body.bytes.reserve_exact(announced as usize);
-        while let Some(chunk) = response.chunk().await? {
-            body.write_all(&chunk)?;
-        }
-        return Ok(body.bytes.into());
-    }
-    // Compressed bytes count too: gzip members without content produce no output.
-    let mut received = 0;
-    let mut decoder = MultiGzDecoder::new(body);
+    // `announced` does not exceed the limit.
+    let mut body = Vec::with_capacity(announced as usize);
     while let Some(chunk) = response.chunk().await? {
-        received += chunk.len();
-        if received > limit {
+        if body.len() + chunk.len() > limit {
             return Err(BodyError::TooLarge);
         }
-        decoder.write_all(&chunk)?;
+        body.extend_from_slice(&chunk);
     }
-    Ok(decoder.finish()?.bytes.into())
-}
-
-/// A buffer that grows up to a limit.
-struct Bounded {
-    limit: usize,
-    bytes: Vec<u8>,
-}
-
-impl Write for Bounded {
-    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
-        let needed = self.bytes.len() + more.len();
-        if needed > self.limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        if needed > self.bytes.capacity() {
-            let capacity = needed.max(self.bytes.capacity() * 2).min(self.limit);
-            self.bytes.reserve_exact(capacity - self.bytes.len());
-        }
-        self.bytes.extend_from_slice(more);
-        Ok(more.len())
+    if !gzip {
+        return Ok(body.into());
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    let mut decoded = Vec::new();
+    let read = MultiGzDecoder::new(&*body).take(limit as u64 + 1).read_to_end(&mut decoded);
+    match read.map_err(|error| BodyError::Damaged(format!("damaged gzip content: {error}")))? {
+        length if length > limit => Err(BodyError::TooLarge),
+        _ => Ok(decoded.into()),
     }
 }
 
@@ -200,6 +163,8 @@ where
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::io::Write;
+
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use http_body_util::{BodyExt as _, Full};
