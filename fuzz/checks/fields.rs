@@ -25,7 +25,7 @@ pub fn check(data: &[u8]) {
     });
     let config = JobConfig::parse(config.to_string().as_bytes()).expect("a valid configuration");
     let definition = format!("{{\"i\":{{\"mappings\":{mapping}}}}}");
-    let mappings = InputMappings::parse(definition.as_bytes()).unwrap_or_default();
+    let mappings = InputMappings::parse(&definition).unwrap_or_default();
     let needed = needed_fields(&config, &mappings, &[]);
     let kept = mappings.pruned(&needed.fields, &needed.runtime);
     assert!(kept.indices().eq(mappings.indices()));

@@ -1,37 +1,17 @@
 //! Indices: definitions, aliases, settings, operations, and what index templates add to a new index.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::Error as _;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::limits::count_values;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
-use crate::job::{IndexName, InputMappings, Mapping, flat_settings, matches_wildcard};
-use crate::json::for_each_member;
+use crate::job::{IndexName, InputMappings, flat_settings, matches_wildcard};
 
 /// The most memory in bytes for a response and the definitions parsed from it.
 const MAX_BYTES: usize = 46 << 20;
-/// The part of it for all distinct mappings and all settings, of which parts are copied.
-const MAX_KEPT: usize = 32 << 20;
-/// Memory of a value besides its text: most objects have few members, and fields are in a table too.
-const VALUE_BYTES: usize = 400;
-/// Memory of an index without settings.
-const INDEX_BYTES: usize = 1000;
-
-/// The definitions of many indices.
-#[derive(Debug, Default)]
-pub struct IndexMappings {
-    /// Mappings and settings.
-    pub mappings: InputMappings,
-    /// UUIDs by index name.
-    pub uuids: BTreeMap<String, String>,
-}
 
 /// The writes since the primary shards of an index were assigned to their nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -117,12 +97,12 @@ impl Cluster {
     }
 
     /// The definitions of any number of indices, without aliases.
-    pub async fn input_mappings(&self, expression: &[String]) -> Result<IndexMappings> {
+    pub async fn input_mappings(&self, expression: &[String]) -> Result<InputMappings> {
         let request = Request::get(Path::indices(expression)).allow_missing();
         let request = request.returns(BodyLimit::Large).accept_404();
         let response = self.http.send(&request).await?;
         match response.status {
-            404 => Ok(IndexMappings::default()),
+            404 => Ok(InputMappings::default()),
             _ => parse_definitions(&response.body, &response.what),
         }
     }
@@ -282,81 +262,14 @@ fn concrete(index: &str) -> Result<Path> {
     Ok(Path::of([name.as_str()]))
 }
 
-/// An index as `GET /<index>` describes it.
-#[derive(Deserialize)]
-struct Definition<'a> {
-    #[serde(borrow)]
-    mappings: Option<&'a RawValue>,
-    #[serde(borrow)]
-    settings: Option<&'a RawValue>,
-}
-
-/// Parses the definitions of indices. Indices with the same mapping, such as daily ones, share it in memory.
-fn parse_definitions(body: &[u8], what: &str) -> Result<IndexMappings> {
-    let mut indices = Indices {
-        found: IndexMappings::default(),
-        known: HashMap::new(),
-        left: MAX_KEPT.min(MAX_BYTES.saturating_sub(body.len())),
-    };
+/// Parses the definitions of indices.
+fn parse_definitions(body: &[u8], what: &str) -> Result<InputMappings> {
     let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "not UTF-8"))?;
-    let mut added = Ok(());
-    let add = |index: Cow<'_, str>, definition| {
-        if added.is_ok() {
-            added = indices.add(index.into_owned(), definition);
-        }
-    };
-    let read = for_each_member(text, |_| true, add);
-    match read.and(added) {
-        Ok(()) => Ok(indices.found),
-        Err(_) if indices.left == 0 => Err(BodyLimit::Large.exceeded(what)),
+    match InputMappings::parse_within(text, MAX_BYTES.saturating_sub(body.len())) {
+        Ok(Some(mappings)) => Ok(mappings),
+        Ok(None) => Err(BodyLimit::Large.exceeded(what)),
         Err(error) => Err(Error::invalid_json(what, &error)),
     }
-}
-
-struct Indices<'a> {
-    found: IndexMappings,
-    /// Parsed mappings by their text.
-    known: HashMap<&'a str, Arc<Mapping>>,
-    /// Bytes that may still be used.
-    left: usize,
-}
-
-impl<'a> Indices<'a> {
-    fn add(&mut self, index: String, definition: &'a RawValue) -> serde_json::Result<()> {
-        let definition: Definition<'a> = serde_json::from_str(definition.get())?;
-        let text = definition.mappings.map_or("{}", RawValue::get);
-        let settings = definition.settings.map_or("null", RawValue::get);
-        self.take(INDEX_BYTES + bytes_of(settings))?;
-        let mappings = match self.known.get(text) {
-            Some(known) => Arc::clone(known),
-            None => {
-                self.take(bytes_of(text))?;
-                let mappings = Mapping::parse(serde_json::from_str(text)?).map_err(serde_json::Error::custom)?;
-                let mappings = Arc::new(mappings);
-                self.known.insert(text, Arc::clone(&mappings));
-                mappings
-            }
-        };
-        let settings: Value = serde_json::from_str(settings)?;
-        if let Some(uuid) = settings.pointer("/index/uuid").and_then(Value::as_str) {
-            self.found.uuids.insert(index.clone(), uuid.to_owned());
-        }
-        self.found.mappings.add(index, mappings, &settings);
-        Ok(())
-    }
-
-    fn take(&mut self, bytes: usize) -> serde_json::Result<()> {
-        self.left = self.left.saturating_sub(bytes);
-        match self.left {
-            0 => Err(serde_json::Error::custom("too much memory is needed")),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The memory of a JSON text that is parsed into a tree.
-fn bytes_of(json: &str) -> usize {
-    json.len() + count_values(json.as_bytes()) * VALUE_BYTES
 }
 
 #[cfg(test)]
@@ -402,42 +315,10 @@ mod tests {
     }
 
     #[test]
-    fn indices_of_one_mapping_share_it() {
-        let fields: serde_json::Map<String, Value> = (0..1000)
-            .map(|n| (format!("f{n}"), json!({"type": "keyword"})))
-            .collect();
-        let definition = json!({"mappings": {"properties": fields}, "settings": {"index": {"number_of_shards": "1"}}});
-        let indices: serde_json::Map<String, Value> =
-            (0..1000).map(|n| (format!("logs-{n}"), definition.clone())).collect();
-        let body = Value::Object(indices).to_string();
-        assert!(bytes_of(&body) > 2 * MAX_BYTES && body.len() < BodyLimit::Large.bytes());
-        let parsed = parse_definitions(body.as_bytes(), "").unwrap().mappings;
-        assert_eq!(parsed.indices().count(), 1000);
-        assert!(parsed.knows("f999"));
-    }
-
-    #[test]
-    fn mappings_that_need_too_much_memory_are_refused() {
-        let values = "0,".repeat(MAX_KEPT / VALUE_BYTES);
-        for dense in [
-            format!(r#"{{"a":{{"mappings":{{"_meta":"{}"}}}}}}"#, "x".repeat(MAX_KEPT)),
-            format!(r#"{{"a":{{"mappings":{{"_meta":[{values}0]}}}}}}"#),
-            format!(r#"{{"a":{{"settings":[{values}0]}}}}"#),
-            format!(
-                "{{{}}}",
-                (0..MAX_KEPT / INDEX_BYTES)
-                    .map(|n| format!("\"{n}\":{{}}"))
-                    .collect::<Vec<_>>()
-                    .join(",")
-            ),
-        ] {
-            assert!(matches!(
-                parse_definitions(dense.as_bytes(), ""),
-                Err(Error::TooLarge { .. })
-            ));
-        }
-        let ignored = format!(r#"{{"a":{{"aliases":[{values}0],"mappings":{{}}}}}}"#);
-        assert!(parse_definitions(ignored.as_bytes(), "").unwrap().mappings.has("a"));
+    fn definitions_that_need_too_much_memory_or_are_no_objects_are_refused() {
+        let dense = format!(r#"{{"a":{{"settings":[{}0]}}}}"#, "0,".repeat(1 << 20));
+        let refused = parse_definitions(dense.as_bytes(), "");
+        assert!(matches!(refused, Err(Error::TooLarge { .. })));
         for broken in ["[]", "{", r#"{"a":1}"#, "{} {}"] {
             let error = parse_definitions(broken.as_bytes(), "").unwrap_err();
             assert!(matches!(error, Error::UnexpectedResponse { .. }), "{broken}");

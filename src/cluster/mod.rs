@@ -17,7 +17,7 @@ pub use http::auth::{ConnectOptions, Credential, cloud_address};
 pub use http::error::{ConnectionFailure, Error, ErrorResponse, Result};
 pub(crate) use http::retry::within;
 pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};
-pub use indices::{IndexMappings, Operations, TemplateBody, TemplateEffect};
+pub use indices::{Operations, TemplateBody, TemplateEffect};
 pub use search::Pages;
 pub use search::documents::is_newer_index;
 pub(crate) use search::query::SearchRange;

@@ -113,6 +113,11 @@ impl Serialize for RawObject {
     }
 }
 
+/// An upper limit for the number of values in the JSON text, minus one.
+pub(crate) fn count_values(json: &[u8]) -> usize {
+    json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
+}
+
 /// Iterates over a value and everything in it, containers before their contents, with the names of members.
 pub(crate) fn nested_values(value: &Value) -> impl Iterator<Item = (Option<&str>, &Value)> {
     let mut left = vec![(None, value)];

@@ -164,7 +164,7 @@ mod tests {
         let fields = [
             "ip", "low", "other", "text", "fold", "turkish", "mapped", "here", "unmapped",
         ];
-        let mappings = InputMappings::parse(mapping.to_string().as_bytes()).expect("valid");
+        let mappings = InputMappings::parse(&mapping.to_string()).expect("valid");
         Normalizers::new(&mappings, fields.into_iter().map(|field| (field, field)), None)
     }
 
@@ -218,7 +218,7 @@ mod tests {
             ),
         });
         let names = ["url.raw", "labels.region", "differs", "text", "plain"].map(|name| (name, name));
-        let mappings = InputMappings::parse(mapping.to_string().as_bytes()).expect("valid");
+        let mappings = InputMappings::parse(&mapping.to_string()).expect("valid");
         let all = Normalizers::new(&mappings, names.into_iter(), Some("by_index"));
         for (field, text, wanted) in [
             ("url.raw", "four", Some(true)),

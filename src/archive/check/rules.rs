@@ -244,7 +244,7 @@ fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result
                     counts.job_id().ok_or("does not have a `job_id`")?;
                     contents.data_counts = Some(counts);
                 }
-                EntryKind::InputMapping => contents.mappings = InputMappings::parse(json.as_bytes()).map_err(why)?,
+                EntryKind::InputMapping => contents.mappings = InputMappings::parse(json).map_err(why)?,
                 EntryKind::Filters => contents.filters = array_of(json, Filter::parse, |filter| filter.id.as_str())?,
                 EntryKind::Calendars => {
                     contents.calendars = array_of(json, Calendar::parse, |one| one.calendar_id.as_str())?

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use crate::cluster::http::error::Error;
+use crate::json::count_values;
 
 /// The largest response of a request. More is not read, so that memory is bounded for any server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,11 +52,6 @@ impl BodyLimit {
         };
         body.len() > most && count_values(body) > most
     }
-}
-
-/// An upper limit for the number of values in the JSON text, minus one.
-pub(crate) fn count_values(json: &[u8]) -> usize {
-    json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
 }
 
 /// Why there is no body.

@@ -1,6 +1,6 @@
 //! The input documents: their indices and mappings, the fields that the job needs, and their entries.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::numbered::{NumberedEntries, require_all, size_of};
 use super::options::InputOptions;
 use super::plan::Export;
 use crate::archive::{self, ArchiveWriter, EntryKind, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS};
-use crate::cluster::{Hit, IndexMappings, Pages, Search, Sort, time_range};
+use crate::cluster::{Hit, Pages, Search, Sort, time_range};
 use crate::error::{Error, Result};
 use crate::job::{
     Datafeed, FieldReader, InputMappings, NeededFields, fields_read_by, is_remote, names_with_parents, needed_fields,
@@ -31,8 +31,6 @@ pub(super) struct Inputs<'a> {
     pub(super) bytes: u64,
     /// The mappings of the exported fields in all indices that the datafeed reads.
     mappings: InputMappings,
-    /// The UUIDs of the indices with these mappings.
-    uuids: BTreeMap<String, String>,
     /// The indices of the exported documents: only their mappings are exported.
     indices: BTreeSet<Arc<str>>,
     /// The size of the exported mappings in bytes.
@@ -59,8 +57,8 @@ impl<'a> Inputs<'a> {
                 remote.join(", ")
             ));
         }
-        let IndexMappings { mappings: whole, uuids } = match local.is_empty() {
-            true => IndexMappings::default(),
+        let whole = match local.is_empty() {
+            true => InputMappings::default(),
             false => cluster.input_mappings(&local).await?,
         };
         require_source(&whole)?;
@@ -107,7 +105,6 @@ impl<'a> Inputs<'a> {
             documents: 0,
             bytes: 0,
             mappings,
-            uuids,
             indices: BTreeSet::new(),
             mapping_bytes: 0,
         };
@@ -177,13 +174,14 @@ impl<'a> Inputs<'a> {
     pub(super) async fn open(&self) -> Result<Pages> {
         let cluster = self.export.cluster();
         let pages = cluster.pages(self.search.clone()).await?;
-        if self.uuids.is_empty() {
+        let mut uuids = self.mappings.uuids().peekable();
+        if uuids.peek().is_none() {
             return Ok(pages);
         }
         let current = cluster.index_uuids(&self.export.input_indices()).await?;
         let current_uuid = |index: &str| current.get(index)?.pointer("/settings/index/uuid")?.as_str();
-        let replaced = |(index, uuid): &(&String, &String)| current_uuid(index).is_some_and(|current| current != *uuid);
-        match self.uuids.iter().find(replaced) {
+        let replaced = |(index, uuid): &(&str, &str)| current_uuid(index).is_some_and(|current| current != *uuid);
+        match uuids.find(replaced) {
             None => Ok(pages),
             Some((index, _)) => Err(changed(index, "deleted and created again during the export")),
         }
@@ -245,7 +243,7 @@ impl<'a> Inputs<'a> {
     async fn add_mapping(&mut self, index: &str) -> Result<()> {
         let export = self.export;
         let added = |what: &str| changed(index, &format!("added during the export{what}"));
-        let mut new = export.cluster().input_mappings(&[index.to_owned()]).await?.mappings;
+        let mut new = export.cluster().input_mappings(&[index.to_owned()]).await?;
         // If no mapping was found at all, there was a warning.
         if new.is_empty() && !self.mappings.is_empty() {
             return Err(added(" and then deleted: its mapping cannot be read"));

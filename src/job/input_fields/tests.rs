@@ -13,7 +13,7 @@ fn needed(analysis: Value, feed: Value, mappings: Value) -> NeededFields {
     let definitions = json!({"i": {"mappings": {"properties": mappings}}});
     needed_fields(
         &job,
-        &InputMappings::parse(definitions.to_string().as_bytes()).unwrap(),
+        &InputMappings::parse(&definitions.to_string()).unwrap(),
         &[],
     )
 }
@@ -141,7 +141,7 @@ fn of_indices(feed: Value, definitions: Value) -> NeededFields {
     let job = JobConfig::parse(job.to_string().as_bytes()).unwrap();
     needed_fields(
         &job,
-        &InputMappings::parse(definitions.to_string().as_bytes()).unwrap(),
+        &InputMappings::parse(&definitions.to_string()).unwrap(),
         &[],
     )
 }
@@ -241,7 +241,7 @@ fn requested_fields_are_resolved_by_the_mapping() {
     let job = JobConfig::parse(job.to_string().as_bytes()).unwrap();
     let definitions = json!({"i": {"mappings": {"properties": {"s": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
         "o": {"properties": {"x": {"type": "long"}}}}}}});
-    let mappings = InputMappings::parse(definitions.to_string().as_bytes()).unwrap();
+    let mappings = InputMappings::parse(&definitions.to_string()).unwrap();
     let more = ["s.raw", "o", "new.*"].map(str::to_owned);
     assert_eq!(
         names(&needed_fields(&job, &mappings, &more)),

@@ -1,15 +1,19 @@
 //! The mappings of the source indices in an archive. The fields of each mapping are in one flat table by full name,
 //! with their types and the paths of their values.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::de::Error as _;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::select::{Selection, Settings, carried, includes, matches_wildcard, needed_analysis, one_or_many, select};
 use crate::job::config::entries;
 use crate::job::error::Error;
-use crate::json::without_value;
+use crate::json::{Object, count_values, for_each_member, without_value};
 
 /// The maximum number of parents of a dotted name that are looked up. Elasticsearch allows 20 levels by default
 /// (`index.mapping.depth.limit`). A name in an untrusted file must not cause more work than its length justifies.
@@ -17,6 +21,13 @@ const MAX_NAME_PARTS: usize = 100;
 /// The maximum size of all names in a mapping in bytes. Elasticsearch allows 1,000 fields by default. In a hostile
 /// file, long names of objects would be repeated for each of their fields.
 const MAX_NAME_BYTES: usize = 64 << 20;
+
+/// The most memory in bytes for all distinct mappings and all settings, of which parts are copied.
+pub(super) const MAX_BYTES: usize = 32 << 20;
+/// Memory of a value besides its text: most objects have few members, and fields are in a table too.
+pub(super) const VALUE_BYTES: usize = 400;
+/// Memory of an index without settings.
+pub(super) const INDEX_BYTES: usize = 1000;
 
 /// The mapping of an index, with a table of its fields.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -275,6 +286,8 @@ pub(super) struct Definition {
     pub(super) analysis: Option<Value>,
     pub(super) shards: Option<u64>,
     pub(super) settings: Settings,
+    /// Only known of an index on a cluster.
+    pub(super) uuid: Option<String>,
 }
 
 /// A field in the mapping of an index.
@@ -289,11 +302,11 @@ pub(crate) struct MappedField<'a> {
 }
 
 impl Definition {
-    fn new(mapping: Arc<Mapping>, settings: &Value) -> Self {
+    fn new(mapping: Arc<Mapping>, settings: &Map<String, Value>) -> Self {
         let index = settings.get("index");
         let setting = |key: &str| {
             let nested = index.and_then(|index| index.get(key));
-            nested.or_else(|| settings.get(format!("index.{key}")))
+            nested.or_else(|| settings.get(&format!("index.{key}")))
         };
         let carried = index.and_then(Value::as_object).map(carried);
         Self {
@@ -301,6 +314,7 @@ impl Definition {
             analysis: setting("analysis").cloned(),
             shards: setting("number_of_shards").and_then(number),
             settings: carried.unwrap_or_default(),
+            uuid: setting("uuid").and_then(Value::as_str).map(str::to_owned),
         }
     }
 
@@ -329,33 +343,36 @@ impl Definition {
 }
 
 impl InputMappings {
-    /// Adds an index with the `settings` from `GET /<index>`.
-    pub fn add(&mut self, index: String, mapping: Arc<Mapping>, settings: &Value) {
-        self.indices.insert(index, Definition::new(mapping, settings));
-    }
-
     /// Parses the entry of an archive.
     ///
     /// # Errors
     /// The text is not an object of definitions, each of which is an object that contains objects.
-    pub fn parse(json: &[u8]) -> Result<Self, Error> {
+    pub fn parse(json: &str) -> Result<Self, Error> {
         let invalid = |why: &str| Error::config("input mapping", why);
-        let definitions: Map<String, Value> =
-            serde_json::from_slice(json).map_err(|cause| invalid(&without_value(&cause)))?;
-        let mut all = Self::default();
-        for (index, definition) in definitions {
-            let Value::Object(mut definition) = definition else {
-                return Err(invalid("a definition is not an object"));
-            };
-            let mut take = |name: &str| match definition.shift_remove(name) {
-                Some(value) if !value.is_object() => Err(invalid(&format!("`{name}` is not an object"))),
-                value => Ok(value.unwrap_or_else(|| json!({}))),
-            };
-            let (mapping, settings) = (take("mappings")?, take("settings")?);
-            let mapping = Mapping::parse(mapping).map_err(|why| invalid(&why))?;
-            all.add(index, Arc::new(mapping), &settings);
+        let parsed = Self::parse_within(json, MAX_BYTES).map_err(|cause| invalid(&without_value(&cause)))?;
+        parsed.ok_or_else(|| invalid("needs too much memory"))
+    }
+
+    /// Parses the response to `GET /<indices>`, or a part of it. `None` if that would use more than this number of bytes.
+    /// Indices with the same mapping, such as daily ones, share it in memory.
+    pub(crate) fn parse_within(json: &str, max_bytes: usize) -> serde_json::Result<Option<Self>> {
+        let mut reader = DefinitionReader {
+            all: Self::default(),
+            known: HashMap::new(),
+            left: max_bytes.min(MAX_BYTES),
+        };
+        let mut added = Ok(());
+        let add = |index: Cow<'_, str>, definition| {
+            if added.is_ok() {
+                added = reader.add(index.into_owned(), definition);
+            }
+        };
+        let read = for_each_member(json, |_| true, add);
+        match read.and(added) {
+            Ok(()) => Ok(Some(reader.all)),
+            Err(_) if reader.left == 0 => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(all)
     }
 
     /// Returns only these fields and runtime fields, with what they need: parents, multi-fields, aliases and analyzers.
@@ -414,6 +431,12 @@ impl InputMappings {
     pub fn and(mut self, other: Self) -> Self {
         self.indices.extend(other.indices);
         self
+    }
+
+    /// Returns the UUIDs of indices that were read from a cluster, by name.
+    pub fn uuids(&self) -> impl Iterator<Item = (&str, &str)> {
+        let indices = self.indices.iter();
+        indices.filter_map(|(name, definition)| Some((name.as_str(), definition.uuid.as_deref()?)))
     }
 
     /// Whether there are no mappings.
@@ -523,4 +546,56 @@ impl InputMappings {
     fn mappings(&self) -> impl Iterator<Item = &Mapping> {
         self.indices.values().map(|definition| &*definition.mapping)
     }
+}
+
+/// An index in a response to `GET /<index>` or in an archive.
+#[derive(Deserialize)]
+struct IndexJson<'a> {
+    #[serde(borrow)]
+    mappings: Option<&'a RawValue>,
+    #[serde(borrow)]
+    settings: Option<&'a RawValue>,
+}
+
+/// Reads definitions of indices in bounded memory.
+struct DefinitionReader<'a> {
+    all: InputMappings,
+    /// Parsed mappings by their text.
+    known: HashMap<&'a str, Arc<Mapping>>,
+    /// Bytes that may still be used.
+    left: usize,
+}
+
+impl<'a> DefinitionReader<'a> {
+    fn add(&mut self, index: String, json: &'a RawValue) -> serde_json::Result<()> {
+        let Object(json) = serde_json::from_str::<Object<IndexJson<'a>>>(json.get())?;
+        let text = json.mappings.map_or("{}", RawValue::get);
+        let settings = json.settings.map_or("{}", RawValue::get);
+        self.take(INDEX_BYTES + bytes_of(settings))?;
+        let mapping = match self.known.get(text) {
+            Some(known) => Arc::clone(known),
+            None => {
+                self.take(bytes_of(text))?;
+                let json: Map<String, Value> = serde_json::from_str(text)?;
+                let mapping = Mapping::parse(json.into()).map_err(serde_json::Error::custom)?;
+                Arc::clone(self.known.entry(text).or_insert(Arc::new(mapping)))
+            }
+        };
+        let definition = Definition::new(mapping, &serde_json::from_str(settings)?);
+        self.all.indices.insert(index, definition);
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: usize) -> serde_json::Result<()> {
+        self.left = self.left.saturating_sub(bytes);
+        match self.left {
+            0 => Err(serde_json::Error::custom("too much memory is needed")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The memory of a JSON text that is parsed into a tree.
+pub(super) fn bytes_of(json: &str) -> usize {
+    json.len() + count_values(json.as_bytes()) * VALUE_BYTES
 }

@@ -178,6 +178,7 @@ fn merged(left: &Definition, right: &Definition) -> Option<Definition> {
         analysis: union(left.analysis.as_ref(), right.analysis.as_ref(), kinds)?,
         shards: left.shards.max(right.shards),
         settings: merged_settings(&left.settings, &right.settings)?,
+        uuid: None,
     })
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::mappings::{INDEX_BYTES, MAX_BYTES, VALUE_BYTES, bytes_of};
 use super::*;
 use crate::job::{JobConfig, needed_fields};
 
@@ -13,7 +14,7 @@ fn job() -> JobConfig {
 }
 
 fn targets(definitions: Value) -> Vec<TargetIndex> {
-    let mappings = InputMappings::parse(definitions.to_string().as_bytes()).unwrap();
+    let mappings = InputMappings::parse(&definitions.to_string()).unwrap();
     let sources = [("one".to_owned(), 1), ("two".to_owned(), 1)].into();
     target_indices(
         &mappings,
@@ -73,7 +74,7 @@ fn fixtures_need_the_fields_that_they_analyze() {
     ] {
         let dir = format!("{}/tests/fixtures/jobs/{name}", env!("CARGO_MANIFEST_DIR"));
         let job = JobConfig::parse(&std::fs::read(format!("{dir}/job.json")).unwrap()).unwrap();
-        let mappings = InputMappings::parse(&std::fs::read(format!("{dir}/input_mapping.json")).unwrap()).unwrap();
+        let mappings = InputMappings::parse(&std::fs::read_to_string(format!("{dir}/input_mapping.json")).unwrap()).unwrap();
         let found = needed_fields(&job, &mappings, &[]);
         assert_eq!(
             found.fields.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -92,7 +93,7 @@ fn target_index_accepts_the_documents() {
         "m": {"type": "text", "copy_to": ["z", "o.x"], "fields": {"raw": {"type": "keyword"}}}}});
     let definitions = json!({"one": {"mappings": mappings}});
     let fields = BTreeSet::from(["o.x".to_owned(), "m".to_owned()]);
-    let pruned = InputMappings::parse(definitions.to_string().as_bytes())
+    let pruned = InputMappings::parse(&definitions.to_string())
         .unwrap()
         .pruned(&fields, &BTreeSet::new())
         .to_json();
@@ -179,9 +180,43 @@ fn settings_that_change_documents_or_counts_are_reported() {
         "a": {"mappings": {"_source": {"excludes": ["m", "o.*"]}, "properties": {"m": {"type": "text"}, "n": {"type": "long"},
             "o": {"properties": {"x": {"type": "long"}}}, "t": {"type": "date"}}}},
         "b": {"mappings": {"_source": {"enabled": false}, "properties": {"t": {"type": "alias", "path": "u"}, "u": {"type": "date_nanos"}}}}});
-    let mappings = InputMappings::parse(definitions.to_string().as_bytes()).unwrap();
+    let mappings = InputMappings::parse(&definitions.to_string()).unwrap();
     let fields = ["m", "n", "o.x", "t"].map(str::to_owned).into();
     assert_eq!(mappings.left_out_of_source(&fields), [("a", "m"), ("a", "o.x")]);
     assert_eq!(mappings.without_source(), ["b"]);
     assert!(mappings.differ_in_resolution("t") && !mappings.differ_in_resolution("u"));
+}
+
+#[test]
+fn indices_of_one_mapping_share_it() {
+    let fields: Map<String, Value> = (0..1000)
+        .map(|n| (format!("f{n}"), json!({"type": "keyword"})))
+        .collect();
+    let definition = json!({"mappings": {"properties": fields}, "settings": {"index": {"number_of_shards": "1"}}});
+    let indices: Map<String, Value> = (0..1000).map(|n| (format!("logs-{n}"), definition.clone())).collect();
+    let text = Value::Object(indices).to_string();
+    assert!(bytes_of(&text) > 2 * MAX_BYTES);
+    let parsed = InputMappings::parse(&text).unwrap();
+    assert_eq!(parsed.indices().count(), 1000);
+    assert!(parsed.knows("f999"));
+}
+
+#[test]
+fn mappings_that_need_too_much_memory_are_refused() {
+    let values = "0,".repeat(MAX_BYTES / VALUE_BYTES);
+    let many = (0..MAX_BYTES / INDEX_BYTES).map(|n| format!("\"{n}\":{{}}"));
+    for dense in [
+        format!(r#"{{"a":{{"mappings":{{"_meta":"{}"}}}}}}"#, "x".repeat(MAX_BYTES)),
+        format!(r#"{{"a":{{"mappings":{{"_meta":[{values}0]}}}}}}"#),
+        format!(r#"{{"a":{{"settings":[{values}0]}}}}"#),
+        format!("{{{}}}", many.collect::<Vec<_>>().join(",")),
+    ] {
+        assert!(InputMappings::parse_within(&dense, usize::MAX).unwrap().is_none());
+        assert!(InputMappings::parse(&dense).is_err());
+    }
+    let ignored = format!(r#"{{"a":{{"aliases":[{values}0],"mappings":{{}}}}}}"#);
+    assert!(InputMappings::parse(&ignored).unwrap().has("a"));
+    for broken in ["[]", "{", r#"{"a":1}"#, r#"{"a":[{}]}"#, r#"{"a":{"mappings":[]}}"#, "{} {}"] {
+        assert!(InputMappings::parse(broken).is_err(), "{broken}");
+    }
 }
