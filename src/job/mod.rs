@@ -18,7 +18,7 @@ pub use id::{
 };
 pub use input_fields::{
     FieldReader, NeededFields, fields_read_by, names_with_parents, needed_fields, parents_of_multi_fields,
-    query_reads_runtime_fields, reads_scripted_field, values_of_index, without_query, without_scripted_field,
+    query_reads_runtime_fields, reads_scripted_field, without_query, without_scripted_field,
 };
 pub(crate) use mapping::MappedField;
 pub use mapping::{

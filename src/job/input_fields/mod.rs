@@ -64,22 +64,6 @@ pub fn fields_read_by(reader: FieldReader<'_>, runtime: Option<&Value>, mappings
         FieldReader::Aggregations(all) => query::read_aggregations(all, &mut found),
         FieldReader::Name(name) => found.name(name),
     }
-    through_runtime(found, runtime, mappings)
-}
-
-/// Returns what the job reads that depends on the index, except for its query: its own fields, script fields and
-/// aggregations.
-pub fn values_of_index(job: &JobConfig, mappings: &InputMappings) -> BTreeSet<String> {
-    let mut found = FieldReferences::default();
-    of_job(job).for_each(|name| found.name(name));
-    if let Some(feed) = job.datafeed() {
-        read_values(feed, None, &mut found);
-    }
-    through_runtime(found, runtime_mappings(job), mappings).index_dependent
-}
-
-/// Adds the fields that the scripts of runtime fields read.
-fn through_runtime(mut found: FieldReferences, runtime: Option<&Value>, mappings: &InputMappings) -> NeededFields {
     let mut read = BTreeSet::new();
     while let Some((name, code)) = entries(runtime)
         .filter_map(|(name, field)| Some((name, field.get("script")?)))
@@ -166,11 +150,6 @@ fn read_datafeed(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences
         // For a `lookup`. The fields that it looks up are in another index.
         found.name_in(field, "input_field");
     }
-    read_values(feed, but, found);
-}
-
-/// Collects what script fields and aggregations read, except in the script that defines the field `but`.
-fn read_values(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences) {
     let fields = entries(feed.script_fields.as_ref());
     for (name, field) in fields.filter(|(name, _)| but != Some(name.as_str())) {
         script::read_in(field, "script", &format!("script field `{name}`"), found);

@@ -5,7 +5,6 @@
 //! an input index.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use serde_json::json;
 
@@ -18,7 +17,7 @@ use crate::commands::import::options::ImportOptions;
 use crate::error::Result;
 use crate::job::{
     FieldReader, IndexName, IndexPattern, JobConfig, PortableJob, PortableOptions, TargetIndex, fields_read_by,
-    is_remote, loading_alias, marked_as_ours, scripts_of, target_indices, values_of_index, without_query,
+    is_remote, loading_alias, marked_as_ours, needed_fields, scripts_of, target_indices, without_query,
 };
 use crate::util::similar::did_you_mean;
 
@@ -218,11 +217,11 @@ impl<'a> Planner<'a> {
                 Cow::Owned(without_query(&archive.config)?)
             }
         };
-        let index_dependent: BTreeSet<String> = values_of_index(&config, &archive.contents.mappings);
-        if !index_dependent.is_empty() {
+        let read = needed_fields(&without_query(&config)?, &archive.contents.mappings, &[]);
+        if !read.index_dependent.is_empty() {
             self.note(format!(
                 "the job may read other values than it learned: it uses {}, which the import changes",
-                join(&index_dependent)
+                join(&read.index_dependent)
             ));
         }
         Ok(config)
