@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::archive::error::{COPY_AGAIN, EXPORT_AGAIN, Error, NOT_AN_ARCHIVE, OTHER_FILE, ReadError, Result};
 use crate::archive::layout::{EntryKind, EntrySummary, Manifest, Part};
-use crate::archive::read::{Archive, DocumentStream};
+use crate::archive::read::{Archive, CheckedEntries, DocumentStream};
 use crate::job::{Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot, SnapshotId};
 use crate::state::{StateDocId, StateKind};
 use crate::util::format::escape;
@@ -170,7 +171,7 @@ pub struct Contents {
 /// An archive without fatal findings. Only such an archive can be imported.
 #[derive(Debug)]
 pub struct CheckedArchive {
-    archive: Archive,
+    pub(super) archive: Archive,
     /// The contents, except for the snapshot document.
     pub contents: Contents,
     /// The job.
@@ -262,22 +263,6 @@ impl Finding {
 }
 
 impl CheckedArchive {
-    pub(super) fn new(archive: Archive, mut contents: Contents) -> Result<Self> {
-        let name = archive.path.display();
-        if let Some(finding) = contents.fatal() {
-            return Err(finding.to_error(name).of_archive(&archive.path));
-        }
-        let parsed = contents.config.clone().zip(contents.snapshot.take());
-        let missing = || Error::damaged(name, "the job configuration or the snapshot document is missing", None);
-        let (config, snapshot) = parsed.ok_or_else(missing)?;
-        Ok(Self {
-            archive,
-            contents,
-            config,
-            snapshot,
-        })
-    }
-
     /// Returns the ID of the job.
     pub fn job(&self) -> &JobId {
         self.config.id()
@@ -305,9 +290,13 @@ impl CheckedArchive {
     /// # Errors
     /// [`Error::Changed`] if the file differs from what was checked, or [`Error::File`].
     pub async fn snapshot_text(&self) -> Result<Box<RawValue>> {
-        let (archive, entries) = (self.archive.clone(), self.contents.entries.clone());
+        let mut entries = CheckedEntries::new(self.archive.clone(), self.contents.entries.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let content = archive.content(&entries, EntryKind::Snapshot)?;
+            let mut content = Vec::new();
+            if entries.open(|kind| kind == EntryKind::Snapshot)? {
+                entries.tar.read_to_end(&mut content)?;
+                entries.close()?;
+            }
             serde_json::from_slice(&content).map_err(|cause| ReadError::corrupt(cause.to_string()))
         });
         let read = reading.await.map_err(|cause| Error::read(self.path(), cause.into()))?;

@@ -49,8 +49,20 @@ impl Archive {
         visitor: &mut dyn DocumentVisitor,
         progress: Progress<'_>,
     ) -> Result<CheckedArchive> {
-        let contents = self.check(limits, visitor, progress)?;
-        CheckedArchive::new(self, contents)
+        let mut contents = self.check(limits, visitor, progress)?;
+        let name = self.path.display();
+        if let Some(finding) = contents.fatal() {
+            return Err(finding.to_error(name).of_archive(&self.path));
+        }
+        let parsed = contents.config.clone().zip(contents.snapshot.take());
+        let missing = || Error::damaged(name, "the job configuration or the snapshot document is missing", None);
+        let (config, snapshot) = parsed.ok_or_else(missing)?;
+        Ok(CheckedArchive {
+            archive: self,
+            contents,
+            config,
+            snapshot,
+        })
     }
 }
 

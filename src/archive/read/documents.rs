@@ -14,9 +14,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::entries::{Archive, TarReader};
+use super::entries::{Archive, CheckedEntries, TarReader, changed};
 use crate::archive::error::{Error, ReadError, Result};
-use crate::archive::layout::{EntryKind, EntrySummary, MAX_ACTION, Part, max_document};
+use crate::archive::layout::{EntrySummary, MAX_ACTION, Part, max_document};
 use crate::json::without_value;
 use crate::util::process::{LARGE_BLOCK, capacity};
 use crate::util::spool::FileCursor;
@@ -274,11 +274,8 @@ impl DocumentStream {
         let (sender, batches) = mpsc::channel(1);
         let path = Arc::clone(&archive.path);
         let reader = PartReader {
-            tar: archive.tar(0),
-            archive,
+            entries: CheckedEntries::new(archive, entries),
             part,
-            entries,
-            next: 0,
             documents: None,
             numbers,
             order: DocumentOrder::default(),
@@ -310,13 +307,9 @@ impl DocumentStream {
 
 /// Reads the entries of one part.
 struct PartReader {
-    archive: Archive,
+    entries: CheckedEntries,
     part: Part,
-    entries: Vec<EntrySummary>,
-    tar: TarReader<'static>,
-    /// The number of the next entry in `tar`.
-    next: usize,
-    /// The reader of the previous entry, if it is not at its end.
+    /// The reader of the opened entry, if it is not at its end.
     documents: Option<DocumentReader>,
     numbers: HashMap<String, u64>,
     order: DocumentOrder,
@@ -351,12 +344,13 @@ impl PartReader {
                 let (index, id) = (None, Some(id));
                 return Ok(Some((Action { index, id }, source.into())));
             }
-            if self.documents.is_none() && !self.open()? {
-                return Ok(None);
+            if self.documents.is_none() && !self.entries.open(|kind| kind.part() == Some(self.part))? {
+                return self.order.gap().map_or(Ok(None), |_| Err(changed()));
             }
             let documents = self.documents.get_or_insert_with(|| DocumentReader::new(self.part));
-            let Some(action) = documents.next(&mut self.tar)? else {
-                self.close()?;
+            let Some(action) = documents.next(&mut self.entries.tar)? else {
+                self.documents = None;
+                self.entries.close()?;
                 continue;
             };
             let source = &mut documents.source;
@@ -376,40 +370,6 @@ impl PartReader {
             return Ok(Some((action, source)));
         }
     }
-
-    /// Opens the next entry of the part; false if there is none.
-    fn open(&mut self) -> Result<bool, ReadError> {
-        let of_part = |entry: &EntrySummary| entry.kind.and_then(EntryKind::part) == Some(self.part);
-        let found = self.entries[self.next..].iter().position(of_part);
-        let Some(wanted) = found.map(|skipped| self.next + skipped) else {
-            return self.order.gap().map_or(Ok(false), |_| Err(changed()));
-        };
-        if let Some(start) = self.entries[wanted].start.filter(|_| wanted > self.next) {
-            (self.tar, self.next) = (self.archive.tar(start), wanted);
-        }
-        for checked in &self.entries[self.next..=wanted] {
-            let same = |(_, entry): (_, EntrySummary)| entry.name == checked.name && entry.bytes == checked.bytes;
-            if !self.tar.next()?.is_some_and(same) {
-                return Err(changed());
-            }
-        }
-        self.next = wanted + 1;
-        Ok(true)
-    }
-
-    /// Checks that the entry ends here and has the same bytes as before.
-    fn close(&mut self) -> Result<(), ReadError> {
-        self.documents = None;
-        let ended = self.tar.fill_buf()?.is_empty();
-        match ended && self.tar.sha256() == self.entries[self.next - 1].sha256 {
-            true => Ok(()),
-            false => Err(changed()),
-        }
-    }
-}
-
-fn changed() -> ReadError {
-    ReadError::corrupt("different from the content that was checked")
 }
 
 #[cfg(test)]

@@ -39,6 +39,15 @@ pub struct Entries<'a> {
     tar: TarReader<'a>,
 }
 
+/// The entries of an archive that was checked, read again.
+pub(in crate::archive) struct CheckedEntries {
+    archive: Archive,
+    entries: Vec<EntrySummary>,
+    pub(in crate::archive) tar: TarReader<'static>,
+    /// The number of the next entry in `tar`.
+    next: usize,
+}
+
 /// A tar file that is read sequentially. Reading returns and hashes the content of the entry that `next` returned.
 pub(in crate::archive) struct TarReader<'a> {
     stream: MemberStream<'a>,
@@ -118,28 +127,6 @@ impl Archive {
         &self.path
     }
 
-    /// Reads an entry again; `entries` are those that were checked.
-    pub(in crate::archive) fn content(&self, entries: &[EntrySummary], kind: EntryKind) -> Result<Vec<u8>, ReadError> {
-        let changed = || ReadError::corrupt("different from the content that was checked");
-        let wanted = entries.iter().position(|entry| entry.kind == Some(kind));
-        let up_to = &entries[..=wanted.ok_or_else(changed)?];
-        let first = up_to.iter().rposition(|entry| entry.start.is_some()).unwrap_or(0);
-        let mut tar = self.tar(up_to[first].start.unwrap_or(0));
-        for checked in &up_to[first..] {
-            let same = |(_, entry): (_, EntrySummary)| entry.name == checked.name && entry.bytes == checked.bytes;
-            if !tar.next()?.is_some_and(same) {
-                return Err(changed());
-            }
-        }
-        let mut content = Vec::new();
-        tar.read_to_end(&mut content)?;
-        let sha256 = tar.sha256();
-        match up_to.last().is_some_and(|checked| checked.sha256 == sha256) {
-            true => Ok(content),
-            false => Err(changed()),
-        }
-    }
-
     /// Returns the tar file from a compressed offset, which must be the header of an entry and the start of a gzip
     /// member.
     pub(in crate::archive) fn tar(&self, offset: u64) -> TarReader<'static> {
@@ -150,6 +137,51 @@ impl Archive {
         let file = Arc::clone(&self.file);
         FileCursor { file, offset }
     }
+}
+
+impl CheckedEntries {
+    pub(in crate::archive) fn new(archive: Archive, entries: Vec<EntrySummary>) -> Self {
+        Self {
+            tar: archive.tar(0),
+            archive,
+            entries,
+            next: 0,
+        }
+    }
+
+    /// Opens the next entry of a wanted kind; false if there is none.
+    pub(in crate::archive) fn open(&mut self, wanted: impl Fn(EntryKind) -> bool) -> Result<bool, ReadError> {
+        let mut left = self.entries[self.next..].iter();
+        let Some(skipped) = left.position(|entry| entry.kind.is_some_and(&wanted)) else {
+            return Ok(false);
+        };
+        let wanted = self.next + skipped;
+        if let Some(start) = self.entries[wanted].start.filter(|_| skipped > 0) {
+            (self.tar, self.next) = (self.archive.tar(start), wanted);
+        }
+        for checked in &self.entries[self.next..=wanted] {
+            let same = |(_, entry): (_, EntrySummary)| entry.name == checked.name && entry.bytes == checked.bytes;
+            if !self.tar.next()?.is_some_and(same) {
+                return Err(changed());
+            }
+        }
+        self.next = wanted + 1;
+        Ok(true)
+    }
+
+    /// Checks that the opened entry ends here and has the same bytes as before.
+    pub(in crate::archive) fn close(&mut self) -> Result<(), ReadError> {
+        let ended = self.tar.fill_buf()?.is_empty();
+        match ended && self.tar.sha256() == self.entries[self.next - 1].sha256 {
+            true => Ok(()),
+            false => Err(changed()),
+        }
+    }
+}
+
+/// The error for content that changed since it was checked.
+pub(in crate::archive) fn changed() -> ReadError {
+    ReadError::corrupt("different from the content that was checked")
 }
 
 impl<'a> Entries<'a> {
