@@ -14,7 +14,7 @@ use crate::archive::layout::{EntryKind, EntrySummary, Manifest, Part};
 use crate::archive::read::{Archive, CheckedEntries, DocumentStream};
 use crate::job::{Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot, SnapshotId};
 use crate::state::{StateDocId, StateKind};
-use crate::util::format::escape;
+use crate::util::format::{escape, truncated};
 
 /// The maximum number of findings that are listed.
 const MAX_FINDINGS: usize = 200;
@@ -370,8 +370,6 @@ impl Findings {
 
 /// Escapes characters that could move the cursor or change the text direction, since names are not trusted.
 fn printable(text: &str) -> String {
-    let end = text.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
-    let safe = escape(&text[..end.unwrap_or(text.len())]);
-    let safe = safe.replace('\n', "\\n").replace('\t', "\\t");
-    if end.is_some() { safe + "…" } else { safe }
+    let text = truncated(text, MAX_CHARS);
+    escape(&text).replace('\n', "\\n").replace('\t', "\\t")
 }

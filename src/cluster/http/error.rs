@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::job::Version;
+use crate::util::format::truncated;
 
 /// The result of a request.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -72,14 +73,13 @@ pub enum Error {
     #[error("{what}: the response is too large: the limit for this request is {} MiB", most >> 20)]
     TooLarge { what: String, most: usize },
     /// Shards failed in an otherwise successful search response: data is missing.
-    #[error("{what}: {failed} of {total} shards failed: {reason}")]
+    #[error("{what}: {failed} of {total} shards failed: {}", first.reason)]
     ShardsFailed {
         what: String,
         failed: u64,
         total: u64,
-        /// Types of the first failure and its causes.
-        kinds: Box<[Box<str>]>,
-        reason: String,
+        /// The failure of the first one; its status is 0.
+        first: Box<ErrorResponse>,
     },
     /// Remote clusters were skipped, or responded without some of their shards: data is missing.
     #[error("{what}: data of remote clusters is missing: {clusters}")]
@@ -312,7 +312,7 @@ impl ErrorResponse {
             status,
             kind: kind.into(),
             causes: types_of_causes(error),
-            reason: cut(&reason, MAX_REASON_CHARS),
+            reason: truncated(&reason, MAX_REASON_CHARS),
             retry_after: None,
             caused_by: chain(error, false, 0),
         }
@@ -335,7 +335,7 @@ impl ErrorResponse {
 }
 
 /// The types of an error and its causes, without duplicates.
-pub(crate) fn types_of_causes(error: &Value) -> Box<[Box<str>]> {
+fn types_of_causes(error: &Value) -> Box<[Box<str>]> {
     let roots = error["root_cause"].as_array().into_iter().flatten();
     let first = roots.chain(failed_shards(error)).take(MAX_CAUSES).chain([error]);
     let all = first.flat_map(|error| causes(error).take(MAX_CAUSE_DEPTH));
@@ -399,19 +399,11 @@ fn text<'a>(object: &'a Value, member: &str) -> &'a str {
 fn one_line(reason: &str) -> String {
     let end = QUOTATIONS.iter().filter_map(|mark| reason.find(mark)).min();
     let line: String = without_controls(&reason[..end.unwrap_or(reason.len())]).collect();
-    cut(line.trim(), MAX_REASON_CHARS)
+    truncated(line.trim(), MAX_REASON_CHARS)
 }
 
 fn without_controls(text: &str) -> impl Iterator<Item = char> {
     text.chars().map(|c| if c.is_control() { ' ' } else { c })
-}
-
-/// The text, truncated after this many characters.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

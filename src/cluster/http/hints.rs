@@ -76,9 +76,7 @@ impl Error {
             Self::TooLarge { what, .. } if what.contains("_search") => {
                 "lower --page-size, and check that --url is the address of Elasticsearch"
             }
-            Self::ShardsFailed { kinds, reason, .. } => {
-                by_type(|kind| kinds.iter().any(|known| **known == *kind), reason).unwrap_or(SHARDS)
-            }
+            Self::ShardsFailed { first, .. } => first.hint().unwrap_or(SHARDS),
             Self::ContextExpired { .. } => LOST_CONTEXT,
             Self::ClustersMissing { .. } => {
                 "check `GET /_remote/info` and run the command again, or export without their documents with --allow-partial"
@@ -135,7 +133,9 @@ impl ConnectionFailure {
 impl ErrorResponse {
     /// The hint for an error of a known type or status.
     fn hint(&self) -> Option<&'static str> {
-        by_type(|kind| self.is_or_has(kind), &self.reason).or(match self.status {
+        let is_this = |(kind, words, _): &(&str, &str, &str)| self.is_or_has(kind) && self.reason.contains(words);
+        let known = KNOWN.into_iter().find(is_this).map(|(_, _, hint)| hint);
+        known.or(match self.status {
             413 => Some("the request is too large: lower --bulk-size, or raise http.max_content_length on the nodes"),
             500 => Some("see the cluster's log; run the command again when it is healthy (`GET /_cluster/health`)"),
             408 | 429 | 502 | 503 | 504 => Some(
@@ -144,14 +144,6 @@ impl ErrorResponse {
             _ => None,
         })
     }
-}
-
-/// The hint for the first known type that the error has.
-fn by_type(has: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
-    let known = KNOWN
-        .into_iter()
-        .find(|(kind, words, _)| has(kind) && reason.contains(words));
-    known.map(|(_, _, hint)| hint)
 }
 
 /// The hint for a document that was rejected in a bulk request that was accepted.

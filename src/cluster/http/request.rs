@@ -7,8 +7,9 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::cluster::http::error::{Error, Result, cut};
+use crate::cluster::http::error::{Error, Result};
 use crate::cluster::http::limits::BodyLimit;
+use crate::util::format::truncated;
 
 /// Everything outside the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -156,7 +157,7 @@ impl Request {
     /// The method and path, for messages.
     pub(crate) fn what(&self) -> String {
         let path = self.path.as_str().unwrap_or("?");
-        format!("{} {}", self.method, cut(path, 200))
+        format!("{} {}", self.method, truncated(path, 200))
     }
 }
 

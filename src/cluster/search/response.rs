@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::error::{shard_reason, types_of_causes};
+use crate::cluster::http::error::{ErrorResponse, shard_reason};
 use crate::cluster::http::limits::bounded;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Response, Result, parse_json};
 use crate::cluster::search::query::Search;
@@ -228,13 +228,12 @@ impl Shards {
         if self.failed == 0 {
             return Ok(());
         }
-        let failure = self.failures.iter().find_map(|failure| failure.get("reason"));
+        let first = self.failures.iter().find_map(|failure| failure.get("reason"));
         Err(Error::ShardsFailed {
             what: what.to_owned(),
             failed: self.failed,
             total: self.total,
-            kinds: failure.map(types_of_causes).unwrap_or_default(),
-            reason: failure.map_or_else(|| "(no reason given)".to_owned(), shard_reason),
+            first: Box::new(ErrorResponse::from_json(0, first.unwrap_or(&Value::Null))),
         })
     }
 
@@ -399,7 +398,7 @@ mod tests {
         let failed = br#"{"_shards":{"total":2,"failed":1,"failures":[{"shard":0,"reason":{"type":"x","reason":"circuit breaker"}}]},"hits":{"hits":[]}}"#;
         let error = Page::parse(&Bytes::from_static(failed), "GET /").unwrap_err();
         assert!(
-            matches!(&error, Error::ShardsFailed { failed: 1, total: 2, reason, .. } if reason == "circuit breaker")
+            matches!(&error, Error::ShardsFailed { failed: 1, total: 2, first, .. } if first.reason == "circuit breaker")
         );
         for senseless in [
             &br#"{"timed_out":true,"_shards":{"total":1,"failed":0},"hits":{"hits":[]}}"#[..],
