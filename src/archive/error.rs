@@ -27,14 +27,12 @@ pub enum Error {
     /// The archive or a temporary file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The archive is incomplete, changed or hostile. `place` is the entry, and the line if known. Without a `hint`, the other
-    /// findings in the file `archive` can be listed.
+    /// The archive is incomplete, changed or hostile. `place` is the entry, and the line if known.
     #[error("{place}: {why}")]
     Damaged {
         place: String,
         why: String,
-        hint: Option<&'static str>,
-        archive: Option<PathBuf>,
+        hint: Option<String>,
     },
     #[error("the archive would have more than {MAX_ENTRIES} entries, the maximum for an import")]
     TooManyEntries,
@@ -70,15 +68,15 @@ impl Error {
         Self::Damaged {
             place: place.to_string(),
             why: why.into(),
-            hint,
-            archive: None,
+            hint: hint.map(str::to_owned),
         }
     }
 
-    /// Adds the file to a finding.
-    pub(super) fn of_archive(mut self, path: &Path) -> Self {
-        if let Self::Damaged { archive, .. } = &mut self {
-            *archive = Some(path.to_owned());
+    /// Suggests listing all findings in the file, unless the finding suggests something else.
+    pub fn or_list_findings(mut self, path: &Path) -> Self {
+        if let Self::Damaged { hint, .. } = &mut self {
+            let list = || format!("list all findings with `esml-state inspect --verify {}`", quoted(path));
+            hint.get_or_insert_with(list);
         }
         self
     }
@@ -113,11 +111,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::File(error) => return error.hint(),
-            Self::Damaged { hint: Some(hint), .. } => hint,
-            Self::Damaged { archive, .. } => {
-                let list = |path| format!("list all findings with `esml-state inspect --verify {}`", quoted(path));
-                return archive.as_deref().map(list);
-            }
+            Self::Damaged { hint, .. } => return hint.clone(),
             Self::TooManyEntries | Self::TooManyIndices => {
                 "export fewer input documents with --inputs-after-date and --inputs-before-date; this does not change \
                  the model"

@@ -188,17 +188,17 @@ impl JobConfig {
         }
     }
 
-    /// Returns a job with this datafeed as its `datafeed_config`, which replaces an existing one.
+    /// Parses a job with this datafeed as its `datafeed_config`, which replaces an existing one.
     ///
     /// # Errors
-    /// The job is not an object.
-    pub fn with_datafeed(job: &RawValue, datafeed: Option<&RawValue>) -> Result<Box<RawValue>, Error> {
+    /// The same as for [`parse`](Self::parse).
+    pub fn of(job: &RawValue, datafeed: Option<&RawValue>) -> Result<Self, Error> {
         let Some(datafeed) = datafeed else {
-            return Ok(job.to_owned());
+            return Self::parse(job.get().as_bytes());
         };
         let mut job = members(JOB, job.get())?;
         job.set(DATAFEED, datafeed);
-        Ok(raw(&job))
+        Self::parse(raw(&job).get().as_bytes())
     }
 
     /// Returns the job with the members of its datafeed as changed by `edit`; `None` keeps a member unchanged.
@@ -314,7 +314,7 @@ pub struct Datafeed {
     #[serde(rename = "datafeed_id")]
     pub id: DatafeedId,
     /// `indices` (or `indexes`).
-    #[serde(default, alias = "indexes", deserialize_with = "name_or_names")]
+    #[serde(default, alias = "indexes", deserialize_with = "or_default")]
     pub indices: Vec<String>,
     /// `query`, `match_all` by default.
     #[serde(default = "match_all", deserialize_with = "query")]
@@ -328,20 +328,6 @@ pub struct Datafeed {
     pub aggregations: Option<Value>,
     /// `indices_options`.
     pub indices_options: Option<Value>,
-}
-
-fn name_or_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a name or a list of names")]
-    enum Names {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match Option::deserialize(deserializer)? {
-        Some(Names::Many(names)) => names,
-        Some(Names::One(name)) => vec![name],
-        None => Vec::new(),
-    })
 }
 
 fn query<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {

@@ -147,35 +147,29 @@ impl DataCounts {
         self.0.get("job_id")?.as_str()
     }
 
-    /// Sets the job and adds missing counters: Elasticsearch cannot open a job if one is missing.
-    #[must_use]
-    pub fn completed(mut self, job: &JobId) -> Self {
+    /// Returns the document for an imported job whose model ends with this latest record. Adds missing counters:
+    /// Elasticsearch cannot open a job if one is missing.
+    pub fn imported(mut self, job: &JobId, latest: Option<EpochMillis>) -> Box<RawValue> {
+        self.end_at(latest);
         self.0.insert("job_id".to_owned(), job.as_str().into());
         for name in COUNTERS.split(' ') {
             self.0.entry(name).or_insert(Value::from(0));
         }
-        self
+        raw(&self.0)
     }
 
     /// Sets the latest record to that of a snapshot. If the job continued after the snapshot, the first record may be
     /// later than that; it is then set to the same time.
-    #[must_use]
-    pub fn ending_at(mut self, latest: Option<i64>) -> Self {
-        let Some(latest) = latest else {
+    fn end_at(&mut self, latest: Option<EpochMillis>) {
+        let Some(EpochMillis(latest)) = latest else {
             self.0.shift_remove(EARLIEST);
             self.0.shift_remove(LATEST);
-            return self;
+            return;
         };
         self.0.insert(LATEST.into(), latest.into());
         if self.0.get(EARLIEST).and_then(time_of) > Some(latest) {
             self.0.insert(EARLIEST.into(), latest.into());
         }
-        self
-    }
-
-    /// Returns the document as JSON.
-    pub fn to_json(&self) -> Box<RawValue> {
-        raw(&self.0)
     }
 }
 
@@ -367,12 +361,9 @@ mod tests {
             (json!({}), Some(50), json!({LATEST: 50})),
             (json!({EARLIEST: 60, LATEST: 90}), None, json!({})),
         ] {
-            let parsed = DataCounts::parse(counts.to_string().as_bytes()).unwrap();
-            assert_eq!(
-                Value::Object(parsed.ending_at(snapshot).0),
-                expected,
-                "{counts} {snapshot:?}"
-            );
+            let mut parsed = DataCounts::parse(counts.to_string().as_bytes()).unwrap();
+            parsed.end_at(snapshot.map(EpochMillis));
+            assert_eq!(Value::Object(parsed.0), expected, "{counts} {snapshot:?}");
         }
     }
 }

@@ -142,12 +142,6 @@ impl IndexName {
     }
 }
 
-impl From<IndexName> for IndexPattern {
-    fn from(name: IndexName) -> Self {
-        Self(name.0)
-    }
-}
-
 /// Whether an expression refers to indices of a remote cluster: `europe:logs-*`, but not `<logs-{now{HH:mm}}>` or
 /// `logs::failures`.
 pub fn is_remote(expression: &str) -> bool {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::config::{DATAFEED, GENERATED, JobConfig};
 use super::error::{Error, members};
-use super::id::{DatafeedId, IndexPattern, JobId};
+use super::id::{DatafeedId, JobId};
 use crate::json::{Edit, Kind, RawObject, edit_members, raw};
 
 /// Members that belong to other requests: the path contains the job ID, and the datafeed is created separately.
@@ -23,7 +23,7 @@ pub struct PortableOptions<'a> {
     /// `datafeed-<new>`.
     pub id: &'a JobId,
     /// The indices that the datafeed reads; `None` keeps the configured ones.
-    pub datafeed_indices: Option<&'a [IndexPattern]>,
+    pub datafeed_indices: Option<&'a [&'a str]>,
     /// Replaces `analysis_limits.model_memory_limit`.
     pub model_memory_limit: Option<&'a str>,
     /// The `analysis_config.categorization_analyzer` for a job that does not set one.
@@ -262,7 +262,7 @@ mod tests {
     fn datafeed_gets_the_new_job_id_and_indices() {
         let job = JobConfig::parse(JOB.as_bytes()).unwrap();
         let id = "new".parse().unwrap();
-        let indices = ["new-input".parse().unwrap()];
+        let indices = ["new-input"];
         let out = PortableJob::of(
             &job,
             &PortableOptions {
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn new_indices_replace_the_deprecated_member() {
         let job = JobConfig::parse(JOB.replace("\"indices\"", "\"indexes\"").as_bytes()).unwrap();
-        let indices = ["new-input".parse().unwrap()];
+        let indices = ["new-input"];
         let out = PortableJob::of(
             &job,
             &PortableOptions {
@@ -325,15 +325,20 @@ mod tests {
     #[test]
     fn separate_datafeed_is_added_to_the_job() {
         let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let datafeed = "{\"datafeed_id\":\"d\",\"x\": 2.0}";
+        let rest = r#""job_id":"a","x":1.10,"analysis_config":{"detectors":[{"function":"count"}]}"#;
         for (job, wanted) in [
-            ("{\"a\":1.10 }", "{\"a\":1.10,\"datafeed_config\":{\"x\": 2.0}}"),
             (
-                "{\"datafeed_config\":{},\"a\":1.10}",
-                "{\"datafeed_config\":{\"x\": 2.0},\"a\":1.10}",
+                format!("{{{rest} }}"),
+                format!("{{{rest},\"datafeed_config\":{datafeed}}}"),
+            ),
+            (
+                format!("{{\"datafeed_config\":{{}},{rest}}}"),
+                format!("{{\"datafeed_config\":{datafeed},{rest}}}"),
             ),
         ] {
-            let whole = JobConfig::with_datafeed(&raw(job), Some(&raw("{\"x\": 2.0}")));
-            assert_eq!(whole.unwrap().get(), wanted);
+            let whole = JobConfig::of(&raw(&job), Some(&raw(datafeed)));
+            assert_eq!(whole.unwrap().text.get(), wanted);
         }
     }
 

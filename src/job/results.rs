@@ -52,17 +52,11 @@ impl ResultType {
         named.map_or("", |(_, name)| name)
     }
 
-    /// Whether this is the document ID of a result of this type and job.
+    /// Whether this is the document ID of a result of this type and job. The job cannot be derived from the ID, since it
+    /// may contain the name of a type.
     pub fn is_id_of(self, job: &str, id: &str) -> bool {
-        self.id_parameters(job, id).is_some()
-    }
-
-    /// Returns what follows `<job>_<type>_` in the document ID of a result of this job. The job cannot be derived from
-    /// the ID, since it may contain the name of a type.
-    pub fn id_parameters<'a>(self, job: &str, id: &'a str) -> Option<&'a str> {
-        let of_job = id.strip_prefix(job)?.strip_prefix('_')?;
-        let parameters = of_job.strip_prefix(self.name())?.strip_prefix('_')?;
-        self.has_form(parameters).then_some(parameters)
+        let parameters = id.strip_prefix(&format!("{job}_{self}_"));
+        parameters.is_some_and(|parameters| self.has_form(parameters))
     }
 
     /// Whether the parameters in an ID have the form that Elasticsearch writes. Values of fields are represented by a
@@ -180,8 +174,7 @@ mod tests {
     #[test]
     fn parameters_follow_the_type_even_if_the_job_contains_its_name() {
         let id = "x_bucket_1_bucket_1700000000000_900";
-        let parameters = |job| ResultType::Bucket.id_parameters(job, id);
-        assert_eq!(parameters("x_bucket_1"), Some("1700000000000_900"));
-        assert_eq!(parameters("x"), None);
+        assert!(ResultType::Bucket.is_id_of("x_bucket_1", id));
+        assert!(!ResultType::Bucket.is_id_of("x", id));
     }
 }

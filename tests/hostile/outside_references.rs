@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::valid::{CATEGORIES, CONFIG, INPUTS, JOB, STATE, valid};
+use super::valid::{CATEGORIES, CONFIG, INPUTS, JOB, RESULTS, STATE, valid};
 use crate::import_safety::options;
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
@@ -20,11 +20,12 @@ fn index_names_in_action_lines_are_ignored() {
         *line = action.to_string();
     };
     let mut all = valid();
-    for part in [STATE, INPUTS, CATEGORIES] {
+    for part in [STATE, INPUTS, CATEGORIES, RESULTS] {
         all = all.lines(part, |lines| lines.iter_mut().step_by(2).for_each(renamed));
     }
     let path = binary.path("steered.tar.gz");
     std::fs::write(&path, all.pack()).unwrap();
+    binary.run(["inspect", "--verify", "steered.tar.gz"]).expect(0);
     let cluster = TestCluster::with(options());
     let other = Fixture::load("user-population").without_inputs();
     cluster.seed(&other);

@@ -79,10 +79,6 @@ impl Place {
         Self { rule, entry, line: 0 }
     }
 
-    pub(super) fn of_path(path: &str) -> Self {
-        Self::new(EntryKind::of_path(path), path)
-    }
-
     pub(super) fn line(&self, line: u64) -> Self {
         Self { line, ..self.clone() }
     }

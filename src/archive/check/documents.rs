@@ -22,8 +22,6 @@ const MAX_ID: usize = 512;
 const MAX_OWNERS: usize = 8;
 /// The maximum number of characters stored of a job ID or a type, which is above the limit for job IDs.
 const MAX_JOB_ID: usize = 100;
-/// The maximum number of distinct IDs before `#` that are stored.
-const MAX_BASES: usize = 8;
 /// The part of a category's document ID between the job and the number.
 const CATEGORY: &str = "_category_definition_";
 
@@ -79,7 +77,7 @@ impl<'v> Checker<'v> {
     pub(super) fn new(limits: Limits, visitor: &'v mut dyn DocumentVisitor) -> Self {
         let state = [StateKind::Model, StateKind::Categorizer].map(|kind| KindChecker {
             kind,
-            bases: Vec::new(),
+            base: None,
             order: DocumentOrder::default(),
             decoder: Some(ChunkDecoder::new(visitor.decoded(kind), limits.state)),
         });
@@ -174,10 +172,8 @@ impl<'v> Checker<'v> {
                 return Ok(());
             }
         };
-        if !kind.bases.iter().any(|(known, _)| known == base) && kind.bases.len() < MAX_BASES {
-            kind.bases.push((base.to_owned(), place.clone()));
-        }
-        if kind.bases.first().is_some_and(|(first, _)| first != base) {
+        let (first, _) = kind.base.get_or_insert_with(|| (base.to_owned(), place.clone()));
+        if first != base {
             let what = format!("`{id}` belongs to a different job or snapshot than the previous state documents");
             findings.fatal(place, what);
             return Ok(());
@@ -258,12 +254,11 @@ impl<'v> Checker<'v> {
             return;
         };
         for checker in &self.state {
-            for (base, place) in &checker.bases {
-                let id = StateDocId::parse(&format!("{base}#1"), job, snapshot);
-                if id.is_none_or(|id| id.kind != checker.kind) {
-                    let what = format!("`{base}` is not state of job `{job}` and its snapshot `{snapshot}`");
-                    findings.fatal(place, what);
-                }
+            let Some((base, place)) = &checker.base else { continue };
+            let id = StateDocId::parse(&format!("{base}#1"), job, snapshot);
+            if id.is_none_or(|id| id.kind != checker.kind) {
+                let what = format!("`{base}` is not state of job `{job}` and its snapshot `{snapshot}`");
+                findings.fatal(place, what);
             }
         }
     }
@@ -344,8 +339,8 @@ fn is_category_number(text: &str) -> bool {
 /// Checks the state of one kind. The job and snapshot that it must belong to may only be known at the end.
 struct KindChecker {
     kind: StateKind,
-    /// The IDs before `#`, each with its first place.
-    bases: Vec<(String, Place)>,
+    /// What precedes `#` in the first ID, with its place. It must be the same in every ID.
+    base: Option<(String, Place)>,
     order: DocumentOrder,
     /// `None` after a document could not be decoded. Consequential errors are not reported.
     decoder: Option<ChunkDecoder<Box<dyn Write>>>,
@@ -367,7 +362,7 @@ impl KindChecker {
         let decoder = self.decoder.take().filter(|_| documents > 0);
         let decoded = match (self.order.gap(), decoder.map(ChunkDecoder::finish)) {
             (Some(missing), _) => {
-                let (base, number) = (self.bases.first().map_or("", |(base, _)| base), missing + 1);
+                let (base, number) = (self.base.as_ref().map_or("", |(base, _)| base), missing + 1);
                 Err(format!(
                     "`{base}#{number}` is missing: without it, opening the job crashes or hangs"
                 ))

@@ -52,7 +52,7 @@ impl Archive {
         let mut contents = self.check(limits, visitor, progress)?;
         let name = self.path.display();
         if let Some(finding) = contents.fatal() {
-            return Err(finding.to_error(name).of_archive(&self.path));
+            return Err(finding.to_error(name).or_list_findings(&self.path));
         }
         let parsed = contents.config.clone().zip(contents.snapshot.take());
         let missing = || Error::damaged(name, "the job configuration or the snapshot document is missing", None);

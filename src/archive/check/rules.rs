@@ -229,10 +229,6 @@ fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result
     let value = RawValue::from_string(text).map_err(unreadable)?;
     let json = value.get();
     let why = |cause: job::Error| cause.to_string();
-    let objects = [EntryKind::Snapshot, EntryKind::DataCounts, EntryKind::InputMapping];
-    if objects.contains(&kind) && !json.starts_with('{') {
-        return Err("not a JSON object".to_owned());
-    }
     match kind {
         EntryKind::Config => contents.config = Some(JobConfig::parse(json.as_bytes()).map_err(why)?),
         EntryKind::Manifest => contents.manifest = Some(serde_json::from_str(json).map_err(unreadable)?),
@@ -240,9 +236,7 @@ fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result
         _ => {
             match kind {
                 EntryKind::DataCounts => {
-                    let counts = DataCounts::parse(json.as_bytes()).map_err(why)?;
-                    counts.job_id().ok_or("does not have a `job_id`")?;
-                    contents.data_counts = Some(counts);
+                    contents.data_counts = Some(DataCounts::parse(json.as_bytes()).map_err(why)?)
                 }
                 EntryKind::InputMapping => contents.mappings = InputMappings::parse(json).map_err(why)?,
                 EntryKind::Filters => contents.filters = array_of(json, Filter::parse, |filter| filter.id.as_str())?,
@@ -348,7 +342,7 @@ fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) 
         findings.fatal(&Place::new(entry.kind, entry.name.as_str()), difference);
     }
     for name in listed.keys() {
-        findings.incomplete(&Place::of_path(name), "the entry is in the manifest, but it is missing");
+        findings.incomplete(&Place::new(EntryKind::of_path(name), *name), "the entry is in the manifest, but it is missing");
     }
 }
 

@@ -226,6 +226,6 @@ async fn find_open(source: &Session, job: &JobId) -> Result<Option<OpenJob>> {
     let (Some(config), Some(stats)) = (cluster.job(job).await?, cluster.job_stats(job).await?) else {
         return Ok(None);
     };
-    let config = JobConfig::with_datafeed(&config, cluster.datafeed_of(job).await?.as_deref())?;
-    OpenJob::find(source, &JobConfig::parse(config.get().as_bytes())?, &stats).await
+    let config = JobConfig::of(&config, cluster.datafeed_of(job).await?.as_deref())?;
+    OpenJob::find(source, &config, &stats).await
 }

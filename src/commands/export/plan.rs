@@ -64,8 +64,7 @@ impl<'a> Export<'a> {
             return Err(list::unknown_job(cluster, id).await);
         };
         let datafeed = cluster.datafeed_of(id).await?;
-        let config = JobConfig::with_datafeed(&config, datafeed.as_deref())?;
-        let job = JobConfig::parse(config.get().as_bytes())?;
+        let job = JobConfig::of(&config, datafeed.as_deref())?;
         let stats = cluster.job_stats(id).await?;
         let snapshot = find_snapshot(session, options, &job).await?;
         let snapshot_document = snapshot_document(cluster, id, &snapshot).await?;

@@ -15,7 +15,6 @@ use crate::error::Result;
 use crate::job::{JobId, TargetIndex, target_document_id};
 use crate::state::{self, StateDocId};
 use crate::terminal::Stage;
-use crate::util::timestamp::EpochMillis;
 
 /// The state that all steps of an import share.
 pub(in crate::commands) struct Import {
@@ -99,8 +98,7 @@ impl Import {
         let snapshot = renamer.document(snapshot.get().as_bytes())?;
         let counts = self.archive.contents.data_counts.clone().unwrap_or_default();
         let latest = self.archive.snapshot.latest_record_time_stamp;
-        let latest = latest.map(|EpochMillis(time)| time);
-        let counts = counts.completed(job).ending_at(latest).to_json();
+        let counts = counts.imported(job, latest);
         // Bulk requests are delimited by newlines: line breaks between JSON tokens become spaces.
         let line = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
         let snapshot = snapshot.iter().map(line).collect();

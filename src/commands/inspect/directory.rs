@@ -113,12 +113,11 @@ fn listed(path: &Path, limits: Limits, terminal: &Terminal) -> Result<(ListedArc
 /// The first fatal finding. Unlike that of a single archive, it names the file.
 fn failure(path: &Path, contents: &Contents) -> Option<Error> {
     let finding = contents.fatal()?;
-    let mut error = finding.to_error(path.display());
-    if let archive::Error::Damaged { place, archive, .. } = &mut error
+    let mut error = finding.to_error(path.display()).or_list_findings(path);
+    if let archive::Error::Damaged { place, .. } = &mut error
         && !finding.place.is_empty()
     {
         *place = format!("{}: {place}", path.display());
-        *archive = Some(path.to_owned());
     }
     Some(error.into())
 }

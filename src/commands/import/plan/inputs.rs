@@ -151,13 +151,11 @@ impl<'a> Planner<'a> {
 
     /// Job and datafeed as they are created; the datafeed reads the input indices, if there are any.
     pub(super) fn portable_job(&mut self, targets: &[TargetPlan]) -> Result<PortableJob> {
-        let names = targets.iter().map(|target| target.index.name.clone().into());
-        let names: Vec<IndexPattern> = names.collect();
-        let indices = match self.options.datafeed_indices.as_slice() {
-            [] if names.is_empty() => None,
-            [] => Some(names.as_slice()),
-            indices => Some(indices),
+        let indices: Vec<&str> = match self.options.datafeed_indices.as_slice() {
+            [] => targets.iter().map(|target| target.index.name.as_str()).collect(),
+            indices => indices.iter().map(IndexPattern::as_str).collect(),
         };
+        let indices = Some(indices.as_slice()).filter(|indices| !indices.is_empty());
         let analyzer = self.categorization_analyzer();
         let config = self.config()?;
         let options = PortableOptions {
