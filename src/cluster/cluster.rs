@@ -1,8 +1,8 @@
 //! The connection to a cluster; its identity, its license, and the privileges of the user.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -29,8 +29,6 @@ pub struct Cluster {
     pub(crate) identity: Arc<Identity>,
     pub(crate) http: Arc<HttpClient>,
     pub(crate) contexts: Arc<SearchContexts>,
-    /// Remote clusters that did not respond completely.
-    pub(crate) incomplete_clusters: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// The response to `GET /`.
@@ -88,16 +86,7 @@ impl Cluster {
             identity: Arc::new(Identity::parse(http.options.address.as_str(), answer)?),
             http,
             contexts: Arc::default(),
-            incomplete_clusters: Arc::default(),
         })
-    }
-
-    /// The same cluster for another export, which has its own list of incomplete remote clusters.
-    pub fn for_other_export(&self) -> Self {
-        Self {
-            incomplete_clusters: Arc::default(),
-            ..self.clone()
-        }
     }
 
     /// The address without credentials, for messages.

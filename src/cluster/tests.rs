@@ -168,7 +168,7 @@ mod requests {
             page_size: 2,
             slices: 1,
             pagination,
-            allow_partial: false,
+            incomplete_clusters: None,
         }
     }
 

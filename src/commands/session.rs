@@ -132,7 +132,7 @@ impl Session {
     /// The session of one of several jobs that are exported at the same time.
     pub(super) fn of_job(&self, job: &JobId) -> Self {
         Self {
-            cluster: self.cluster.for_other_export(),
+            cluster: self.cluster.clone(),
             terminal: self.terminal.about(job.as_str()),
         }
     }

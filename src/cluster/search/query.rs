@@ -1,5 +1,8 @@
 //! Searches, and their request bodies.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Map, Value, json};
 
 use crate::cluster::http::{Path, Request};
@@ -58,8 +61,8 @@ pub struct Search {
     pub slices: usize,
     /// How pages are requested.
     pub pagination: Pagination,
-    /// Whether documents of remote clusters that do not respond may be missing.
-    pub allow_partial: bool,
+    /// `Some` if documents of remote clusters may be missing: the names of those that did not respond completely.
+    pub incomplete_clusters: Option<Arc<Mutex<BTreeSet<String>>>>,
 }
 
 /// A range of time, from inclusive to exclusive; `None` is unbounded.
@@ -107,7 +110,7 @@ impl Search {
             page_size: 1_000,
             slices: 1,
             pagination: Pagination::Auto,
-            allow_partial: false,
+            incomplete_clusters: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Search responses: their documents, which are not copied, and checks that no documents are missing.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -307,7 +307,7 @@ impl Cluster {
     }
 
     /// Fails if a remote cluster did not respond or did not return all of its documents. If the search allows that, it
-    /// continues, and [`Cluster::incomplete_clusters`] returns the names.
+    /// continues and records the names.
     pub(crate) async fn require_all_clusters(&self, clusters: &Clusters, search: &Search, what: &str) -> Result<()> {
         if clusters.are_complete() {
             return Ok(());
@@ -321,18 +321,13 @@ impl Cluster {
             let description = format!("{number} of {} clusters", clusters.total);
             incomplete.insert(description.clone(), description);
         }
-        if !search.allow_partial {
+        let Some(allowed) = &search.incomplete_clusters else {
             let clusters = incomplete.into_values().collect::<Vec<_>>().join(", ");
             let what = what.to_owned();
             return Err(Error::ClustersMissing { what, clusters });
-        }
-        lock(&self.incomplete_clusters).extend(incomplete.into_keys());
+        };
+        lock(allowed).extend(incomplete.into_keys());
         Ok(())
-    }
-
-    /// The remote clusters that did not respond completely, in searches that allow that.
-    pub fn incomplete_clusters(&self) -> BTreeSet<String> {
-        lock(&self.incomplete_clusters).clone()
     }
 
     /// The remote clusters that are not connected: versions before 8.10 do not name the clusters that they skip.

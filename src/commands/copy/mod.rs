@@ -119,7 +119,7 @@ impl Copy {
         signals: &Signals,
     ) -> Result<Option<(Started, Import)>> {
         let session = |session: &Session, job: &JobId| Session {
-            cluster: session.cluster.for_other_export(),
+            cluster: session.cluster.clone(),
             terminal: summary.terminal_of(job),
         };
         let (source, target) = (session(&self.source, job), session(&self.target, copy));

@@ -16,6 +16,7 @@ use crate::job::{
     parents_of_multi_fields, query_reads_runtime_fields, without_query,
 };
 use crate::util::format::count;
+use crate::util::process::lock;
 use crate::util::similar::did_you_mean;
 
 /// Documents from which the size of the others is estimated.
@@ -96,7 +97,7 @@ impl<'a> Inputs<'a> {
             page_size: export.options.page_size,
             slices: export.options.slices,
             pagination: export.options.pagination,
-            allow_partial: options.allow_partial,
+            incomplete_clusters: options.allow_partial.then(Arc::default),
         };
         let mut inputs = Self {
             export,
@@ -187,8 +188,9 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Appends the entries with the documents, then the entry with the mappings.
-    pub(super) async fn write(mut self, mut pages: Pages, writer: &mut ArchiveWriter) -> Result<()> {
+    /// Appends the entries with the documents, then the entry with the mappings. Returns the remote clusters whose documents
+    /// are missing.
+    pub(super) async fn write(mut self, mut pages: Pages, writer: &mut ArchiveWriter) -> Result<BTreeSet<String>> {
         let (export, session) = (self.export, self.export.session);
         let stage = session.stage("Reading input documents", Some(self.documents));
         let mut read = 0;
@@ -201,11 +203,13 @@ impl<'a> Inputs<'a> {
         }
         entries.finish(writer).await?;
         require_all("input documents", read, self.documents)?;
-        let incomplete: Vec<String> = session.cluster.incomplete_clusters().into_iter().collect();
+        let allowed = self.search.incomplete_clusters;
+        let incomplete = allowed.map(|names| lock(&names).clone()).unwrap_or_default();
         if !incomplete.is_empty() {
+            let names: Vec<&str> = incomplete.iter().map(String::as_str).collect();
             export.warn(&format!(
                 "input documents from remote clusters are missing from the archive (--allow-partial): {}",
-                incomplete.join(", ")
+                names.join(", ")
             ));
         }
         stage.done(&format!("Input documents: {}", count(read)));
@@ -214,7 +218,7 @@ impl<'a> Inputs<'a> {
             let text = mappings.to_json().to_string();
             writer.append(export.json_entry(EntryKind::InputMapping, text.as_bytes())?)?;
         }
-        Ok(())
+        Ok(incomplete)
     }
 
     /// Adds the indices of these documents. Fails at the first document that exceeds the limits of an import for the number

@@ -147,7 +147,7 @@ async fn prepare(session: &Session, options: &ExportOptions, jobs: &[JobId]) -> 
 async fn count_inputs(session: &Session, options: &ExportOptions, jobs: &[JobId]) -> (u64, u64) {
     let stage = session.stage("Counting input documents", Some(jobs.len() as u64));
     let silent = Session {
-        cluster: session.cluster.for_other_export(),
+        cluster: session.cluster.clone(),
         terminal: Terminal::silent(),
     };
     let mut total = (0, 0);

@@ -1,5 +1,7 @@
 //! Writes archives: the entries in the order of the archive format, and with `--pseudonymize` a copy with tokens.
 
+use std::collections::BTreeSet;
+
 use super::counted::Counted;
 use super::documents;
 use super::options::ExportOptions;
@@ -110,12 +112,13 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
     let calendars = export.json_entry(EntryKind::Calendars, raw(&calendars).get().as_bytes())?;
     let ml_info = cluster.ml_info().await?;
     drop(reading);
+    let mut incomplete_clusters = BTreeSet::new();
     if let Some(inputs) = inputs {
         let pages = match opened_early {
             Some(pages) => pages,
             None => inputs.open().await?,
         };
-        inputs.write(pages, &mut writer).await?;
+        incomplete_clusters = inputs.write(pages, &mut writer).await?;
     }
     if let Some(counts) = data_counts {
         writer.append(export.json_entry(EntryKind::DataCounts, &counts.source)?)?;
@@ -140,7 +143,7 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
         job_id: export.job.id().to_string(),
         snapshot_id: export.snapshot.id.to_string(),
         fingerprint,
-        incomplete_clusters: cluster.incomplete_clusters(),
+        incomplete_clusters,
         options: options.for_manifest(),
         entries: Vec::new(),
     };

@@ -287,18 +287,13 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Returns the field names to look up: names with a dot, and all their parents. Patterns are excluded.
+/// Returns the field names to look up: names with a dot, and their parents. Patterns are excluded.
 pub fn names_with_parents(names: &BTreeSet<String>) -> BTreeSet<String> {
-    let mut asked = BTreeSet::new();
-    for name in names {
-        // A list of names is separated by commas.
-        if !name.contains(['*', ',']) && name.contains('.') {
-            let ends = name.match_indices('.').map(|(at, _)| &name[..at]);
-            asked.extend(ends.filter(|parent| !parent.is_empty()).map(str::to_owned));
-            asked.insert(name.clone());
-        }
-    }
-    asked
+    // A list of names is separated by commas.
+    let plain = names.iter().filter(|name| !name.contains(['*', ',']));
+    let parents = plain.filter_map(|name| Some([name.as_str(), name.rsplit_once('.')?.0]));
+    let looked_up = parents.flatten().filter(|name| !name.is_empty());
+    looked_up.map(str::to_owned).collect()
 }
 
 /// Returns the parents of the multi-fields in `names`. A field directly below another field that is not an object has
