@@ -344,17 +344,20 @@ impl Cluster {
     pub async fn open_job(&self, job: &JobId) -> Result<()> {
         let request = || Request::post(job_path(job).then(["_open"]));
         let state = async || self.job_state(job).await;
-        self.bring_to_state(["opening", "opened"], request, state).await
+        self.bring_to_state(["closing", "opening", "opened"], request, state).await
     }
 
-    /// Sends a request that changes a state, and waits until the state is reached. If the response is lost, the state shows
-    /// whether the request was executed.
+    /// Sends a request that changes a state, and waits until the state is reached. An opposite change is completed first. If
+    /// the response is lost, the state shows whether the request was executed.
     async fn bring_to_state(
         &self,
-        [transition, goal]: [&str; 2],
+        [opposite, transition, goal]: [&str; 3],
         request: impl Fn() -> Request,
         state: impl AsyncFn() -> Result<Option<String>>,
     ) -> Result<()> {
+        if self.settled(opposite, &state).await?.is_some_and(|state| state == goal) {
+            return Ok(());
+        }
         let mut backoff = self.backoff();
         loop {
             let answer = self.http.execute(request().without_retry()).await;
@@ -389,12 +392,7 @@ impl Cluster {
     pub async fn close_job(&self, job: &JobId) -> Result<()> {
         let request = || Request::post(job_path(job).then(["_close"]));
         let state = async || self.job_state(job).await;
-        self.bring_to_state(["closing", "closed"], request, state).await
-    }
-
-    /// The state of the job when it is no longer being closed; `None` if the job does not exist.
-    pub async fn settled_job_state(&self, job: &JobId) -> Result<Option<String>> {
-        self.settled("closing", async || self.job_state(job).await).await
+        self.bring_to_state(["opening", "closing", "closed"], request, state).await
     }
 
     async fn job_state(&self, job: &JobId) -> Result<Option<String>> {
@@ -457,7 +455,7 @@ impl Cluster {
                 None => request,
             }
         };
-        self.bring_to_state(["starting", "started"], request, state).await
+        self.bring_to_state(["stopping", "starting", "started"], request, state).await
     }
 
     /// `POST /_ml/datafeeds/<id>/_stop`, and waits until the datafeed is stopped. A datafeed that is already stopped remains
@@ -465,12 +463,7 @@ impl Cluster {
     pub async fn stop_datafeed(&self, id: &DatafeedId) -> Result<()> {
         let state = async || self.datafeed_state(id).await;
         let request = || Request::post(datafeed_path(id).then(["_stop"]));
-        self.bring_to_state(["stopping", "stopped"], request, state).await
-    }
-
-    /// The state of the datafeed when it is no longer being stopped; `None` if the datafeed does not exist.
-    pub async fn settled_datafeed_state(&self, id: &DatafeedId) -> Result<Option<String>> {
-        self.settled("stopping", async || self.datafeed_state(id).await).await
+        self.bring_to_state(["starting", "stopping", "stopped"], request, state).await
     }
 
     /// Whether the datafeed was started with an end, and stops there. Versions before 7.13 do not report it.

@@ -113,16 +113,12 @@ impl OpenJob {
         Ok(())
     }
 
-    /// Restarts what is not running. Waits first until a request to close the job, whose response may be lost, is completed.
+    /// Restarts what is not running. A request to close the job, whose response may be lost, is completed first.
     async fn restart(&self, session: &Session) -> Result<()> {
         let cluster = &session.cluster;
         let stage = session.stage("Restarting the job", None);
-        if cluster.settled_job_state(&self.id).await?.as_deref() != Some("opened") {
-            cluster.open_job(&self.id).await?;
-        }
-        if let Some(datafeed) = &self.datafeed
-            && cluster.settled_datafeed_state(datafeed).await?.as_deref() != Some("started")
-        {
+        cluster.open_job(&self.id).await?;
+        if let Some(datafeed) = &self.datafeed {
             cluster.start_datafeed(datafeed, None).await?;
         }
         stage.done(&format!("Opened job {} again", self.id));

@@ -13,17 +13,8 @@ use crate::json::{Object, raw, without_value};
 use crate::util::format::{is_among, parse_duration, parse_size};
 
 /// Members of a job that Elasticsearch generates.
-pub(crate) const GENERATED: [&str; 9] = [
-    "job_type",
-    "job_version",
-    "create_time",
-    "finished_time",
-    "model_snapshot_id",
-    "model_snapshot_min_version",
-    "deleting",
-    "blocked",
-    "established_model_memory",
-];
+pub(crate) const GENERATED: &str = "job_type job_version create_time finished_time model_snapshot_id \
+    model_snapshot_min_version deleting blocked established_model_memory";
 pub(super) const DATAFEED: &str = "datafeed_config";
 /// The name in errors.
 const JOB: &str = "job configuration";
@@ -227,7 +218,7 @@ impl JobConfig {
     /// The job is not an object.
     pub fn without_datafeed(&self) -> Result<Self, Error> {
         let mut job = members(JOB, self.text.get())?;
-        job.remove(&[DATAFEED]);
+        job.remove(DATAFEED);
         Self::parse(raw(&job).get().as_bytes())
     }
 

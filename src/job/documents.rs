@@ -291,7 +291,7 @@ impl Filter {
     /// The filter is not an object.
     pub fn body(&self) -> Result<Box<RawValue>, Error> {
         let mut body = RawObject::parse(self.text.get())?;
-        body.remove(&["filter_id"]);
+        body.remove("filter_id");
         Ok(raw(&body))
     }
 }

@@ -13,8 +13,8 @@ use super::id::{DatafeedId, JobId};
 use crate::json::{Edit, Kind, RawObject, edit_members, raw};
 
 /// Members that belong to other requests: the path contains the job ID, and the datafeed is created separately.
-const ELSEWHERE: [&str; 2] = ["job_id", DATAFEED];
-const OF_DATAFEED: [&str; 3] = ["authorization", "job_id", "datafeed_id"];
+const ELSEWHERE: &str = "job_id datafeed_config";
+const OF_DATAFEED: &str = "authorization job_id datafeed_id";
 
 /// Options for creating the job.
 #[derive(Clone, Debug)]
@@ -58,11 +58,11 @@ impl PortableJob {
             }
             _ => None,
         };
-        job.remove(&ELSEWHERE);
-        job.remove(&GENERATED);
+        job.remove(ELSEWHERE);
+        job.remove(GENERATED);
         let results_index = config.results_index_name.as_deref();
         if results_index.is_some_and(is_default_results_index) {
-            job.remove(&["results_index_name"]);
+            job.remove("results_index_name");
         }
         if let Some(limit) = options.model_memory_limit {
             let mut limits = section(&job, "analysis_limits")?;
@@ -118,10 +118,10 @@ fn datafeed_id(job: &JobId) -> Result<DatafeedId, Error> {
 
 fn datafeed_body(json: &RawValue, options: &PortableOptions<'_>) -> Result<Box<RawValue>, Error> {
     let mut datafeed = members("datafeed configuration", json.get())?;
-    datafeed.remove(&OF_DATAFEED);
+    datafeed.remove(OF_DATAFEED);
     datafeed.set("job_id", options.id.as_str());
     if let Some(indices) = options.datafeed_indices {
-        datafeed.remove(&["indexes"]);
+        datafeed.remove("indexes");
         datafeed.set("indices", indices);
     }
     Ok(raw(&datafeed))
@@ -139,7 +139,7 @@ fn set_analyzer(analysis: &mut RawObject, filters: &[String], mut analyzer: Valu
         let replace = |pattern| json!({"type": "pattern_replace", "pattern": pattern});
         chars.extend(filters.iter().map(replace));
     }
-    analysis.remove(&["categorization_filters"]);
+    analysis.remove("categorization_filters");
     analysis.set("categorization_analyzer", &analyzer);
     Ok(())
 }

@@ -12,6 +12,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::util::format::is_among;
+
 /// A value that must be an object. A derived `Deserialize` also accepts an array for a struct.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Object<T>(pub T);
@@ -102,8 +104,9 @@ impl RawObject {
         }
     }
 
-    pub(crate) fn remove(&mut self, names: &[&str]) {
-        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
+    /// Removes members; their names are separated by spaces.
+    pub(crate) fn remove(&mut self, names: &str) {
+        self.0.retain(|(name, _)| !is_among(names, name));
     }
 }
 

@@ -215,7 +215,7 @@ impl DocumentKind {
         match self.member(path) {
             Some((content, _)) if content != Number => content,
             None if self.covers(self.kept, path) => Kept,
-            None if std::ptr::eq(self, &CONFIGURATION) && GENERATED.iter().any(|name| self.covers(name, path)) => Kept,
+            None if std::ptr::eq(self, &CONFIGURATION) && self.covers(GENERATED, path) => Kept,
             _ => self.others,
         }
     }

@@ -154,8 +154,6 @@ pub struct Contents {
     pub entries: Vec<EntrySummary>,
     /// The state.
     pub state: StateSummary,
-    /// The number of documents of each part.
-    pub documents: BTreeMap<Part, u64>,
     /// The number of input documents by source index.
     pub input_indices: BTreeMap<String, u64>,
     /// Whether two input documents of the same source index have the same ID, which is possible with different routing.
@@ -218,7 +216,9 @@ impl Contents {
 
     /// Returns the number of documents of a part.
     pub fn count(&self, part: Part) -> u64 {
-        self.documents.get(&part).copied().unwrap_or(0)
+        let entries = self.entries.iter();
+        let of_part = entries.filter(|entry| entry.kind.and_then(EntryKind::part) == Some(part));
+        of_part.map(|entry| entry.documents).sum()
     }
 
     /// Returns the place of the entry of this kind.

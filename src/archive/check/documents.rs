@@ -116,7 +116,6 @@ impl<'v> Checker<'v> {
                 Err(error) => return Err(error),
             }
         }
-        *self.contents.documents.entry(part).or_default() += documents;
         Ok(documents)
     }
 

@@ -154,7 +154,7 @@ fn configuration(contents: &Contents) -> [Value; 3] {
     };
     let mut datafeed = job.remove("datafeed_config").unwrap_or_default();
     let member = |name: &str| Some((name.to_owned(), job.remove(name)?));
-    let mut generated: Map<String, Value> = GENERATED.into_iter().filter_map(member).collect();
+    let mut generated: Map<String, Value> = GENERATED.split(' ').filter_map(member).collect();
     let members = datafeed.as_object_mut();
     let authorization = members.and_then(|members| members.remove("authorization"));
     generated.extend(authorization.map(|value| ("datafeed_config.authorization".to_owned(), value)));
