@@ -3,7 +3,6 @@
 mod documents;
 mod entries;
 mod inflate;
-mod manifest;
 #[cfg(test)]
 mod tests;
 

@@ -43,7 +43,6 @@ fn contents() -> Contents {
             entry("logs_input_1.ndjson", Some(EntryKind::Inputs { number: 1 })),
             entry("logs_input_2.ndjson", Some(EntryKind::Inputs { number: 2 })),
         ],
-        documents: [(Part::State, 1), (Part::Inputs, 2)].into(),
         input_indices: [("logs-1".to_owned(), 2)].into(),
         ..Contents::default()
     }
