@@ -375,7 +375,7 @@ fn each_rule_is_applied() {
         (
             "bad mapping",
             good().with("a_input_mapping.json", "[]"),
-            "not a JSON object",
+            "expected an object",
         ),
         (
             "bad manifest",
