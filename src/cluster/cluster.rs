@@ -1,8 +1,8 @@
 //! The connection to a cluster; its identity, its license, and the privileges of the user.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Deserialize;

@@ -336,7 +336,9 @@ impl Cluster {
         {
             copies.retain(|copy| *copy.index == *written);
         }
-        let newest = copies.into_iter().max_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index)));
+        let newest = copies
+            .into_iter()
+            .max_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index)));
         Ok(newest)
     }
 
@@ -344,7 +346,8 @@ impl Cluster {
     pub async fn open_job(&self, job: &JobId) -> Result<()> {
         let request = || Request::post(job_path(job).then(["_open"]));
         let state = async || self.job_state(job).await;
-        self.bring_to_state(["closing", "opening", "opened"], request, state).await
+        self.bring_to_state(["closing", "opening", "opened"], request, state)
+            .await
     }
 
     /// Sends a request that changes a state, and waits until the state is reached. An opposite change is completed first. If
@@ -392,7 +395,8 @@ impl Cluster {
     pub async fn close_job(&self, job: &JobId) -> Result<()> {
         let request = || Request::post(job_path(job).then(["_close"]));
         let state = async || self.job_state(job).await;
-        self.bring_to_state(["opening", "closing", "closed"], request, state).await
+        self.bring_to_state(["opening", "closing", "closed"], request, state)
+            .await
     }
 
     async fn job_state(&self, job: &JobId) -> Result<Option<String>> {
@@ -455,7 +459,8 @@ impl Cluster {
                 None => request,
             }
         };
-        self.bring_to_state(["stopping", "starting", "started"], request, state).await
+        self.bring_to_state(["stopping", "starting", "started"], request, state)
+            .await
     }
 
     /// `POST /_ml/datafeeds/<id>/_stop`, and waits until the datafeed is stopped. A datafeed that is already stopped remains
@@ -463,7 +468,8 @@ impl Cluster {
     pub async fn stop_datafeed(&self, id: &DatafeedId) -> Result<()> {
         let state = async || self.datafeed_state(id).await;
         let request = || Request::post(datafeed_path(id).then(["_stop"]));
-        self.bring_to_state(["starting", "stopping", "stopped"], request, state).await
+        self.bring_to_state(["starting", "stopping", "stopped"], request, state)
+            .await
     }
 
     /// Whether the datafeed was started with an end, and stops there. Versions before 7.13 do not report it.
@@ -700,9 +706,6 @@ mod tests {
             panic!("an object")
         };
         remove_event_ids(&mut event);
-        assert_eq!(
-            Value::Object(event),
-            json!({ "description": "e", "skip_result": true })
-        );
+        assert_eq!(Value::Object(event), json!({ "description": "e", "skip_result": true }));
     }
 }

@@ -235,9 +235,7 @@ fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result
         EntryKind::Snapshot => contents.snapshot = Some(Snapshot::parse(value).map_err(why)?),
         _ => {
             match kind {
-                EntryKind::DataCounts => {
-                    contents.data_counts = Some(DataCounts::parse(json.as_bytes()).map_err(why)?)
-                }
+                EntryKind::DataCounts => contents.data_counts = Some(DataCounts::parse(json.as_bytes()).map_err(why)?),
                 EntryKind::InputMapping => contents.mappings = InputMappings::parse(json).map_err(why)?,
                 EntryKind::Filters => contents.filters = array_of(json, Filter::parse, |filter| filter.id.as_str())?,
                 EntryKind::Calendars => {
@@ -342,7 +340,10 @@ fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) 
         findings.fatal(&Place::new(entry.kind, entry.name.as_str()), difference);
     }
     for name in listed.keys() {
-        findings.incomplete(&Place::new(EntryKind::of_path(name), *name), "the entry is in the manifest, but it is missing");
+        findings.incomplete(
+            &Place::new(EntryKind::of_path(name), *name),
+            "the entry is in the manifest, but it is missing",
+        );
     }
 }
 

@@ -8,7 +8,7 @@ mod tests;
 
 pub use documents::{Action, Document, DocumentStream};
 pub(super) use documents::{DocumentOrder, DocumentReader, Position};
-pub(super) use entries::{CheckedEntries, TarReader};
 pub use entries::{Archive, Entries};
+pub(super) use entries::{CheckedEntries, TarReader};
 pub use inflate::Progress;
 pub(super) use inflate::read_ahead;

@@ -118,7 +118,9 @@ async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Res
     }
     // Growing the buffer would need more memory than the limit.
     let mut decoded = Vec::with_capacity(limit + 1);
-    let read = MultiGzDecoder::new(&*body).take(limit as u64 + 1).read_to_end(&mut decoded);
+    let read = MultiGzDecoder::new(&*body)
+        .take(limit as u64 + 1)
+        .read_to_end(&mut decoded);
     match read.map_err(|error| BodyError::Damaged(format!("damaged gzip content: {error}")))? {
         length if length > limit => Err(BodyError::TooLarge),
         _ => {

@@ -11,11 +11,7 @@ fn needed(analysis: Value, feed: Value, mappings: Value) -> NeededFields {
         "data_description": {"time_field": "timestamp"}});
     let job = JobConfig::parse(job.to_string().as_bytes()).unwrap();
     let definitions = json!({"i": {"mappings": {"properties": mappings}}});
-    needed_fields(
-        &job,
-        &InputMappings::parse(&definitions.to_string()).unwrap(),
-        &[],
-    )
+    needed_fields(&job, &InputMappings::parse(&definitions.to_string()).unwrap(), &[])
 }
 
 fn of_feed(feed: Value) -> NeededFields {
@@ -139,11 +135,7 @@ fn of_indices(feed: Value, definitions: Value) -> NeededFields {
     let job = json!({"job_id": "a", "analysis_config": {"detectors": [{"function": "count"}]}, "datafeed_config": feed,
         "data_description": {"time_field": "timestamp"}});
     let job = JobConfig::parse(job.to_string().as_bytes()).unwrap();
-    needed_fields(
-        &job,
-        &InputMappings::parse(&definitions.to_string()).unwrap(),
-        &[],
-    )
+    needed_fields(&job, &InputMappings::parse(&definitions.to_string()).unwrap(), &[])
 }
 
 #[test]

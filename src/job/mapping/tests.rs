@@ -74,7 +74,8 @@ fn fixtures_need_the_fields_that_they_analyze() {
     ] {
         let dir = format!("{}/tests/fixtures/jobs/{name}", env!("CARGO_MANIFEST_DIR"));
         let job = JobConfig::parse(&std::fs::read(format!("{dir}/job.json")).unwrap()).unwrap();
-        let mappings = InputMappings::parse(&std::fs::read_to_string(format!("{dir}/input_mapping.json")).unwrap()).unwrap();
+        let mappings =
+            InputMappings::parse(&std::fs::read_to_string(format!("{dir}/input_mapping.json")).unwrap()).unwrap();
         let found = needed_fields(&job, &mappings, &[]);
         assert_eq!(
             found.fields.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -216,7 +217,14 @@ fn mappings_that_need_too_much_memory_are_refused() {
     }
     let ignored = format!(r#"{{"a":{{"aliases":[{values}0],"mappings":{{}}}}}}"#);
     assert!(InputMappings::parse(&ignored).unwrap().has("a"));
-    for broken in ["[]", "{", r#"{"a":1}"#, r#"{"a":[{}]}"#, r#"{"a":{"mappings":[]}}"#, "{} {}"] {
+    for broken in [
+        "[]",
+        "{",
+        r#"{"a":1}"#,
+        r#"{"a":[{}]}"#,
+        r#"{"a":{"mappings":[]}}"#,
+        "{} {}",
+    ] {
         assert!(InputMappings::parse(broken).is_err(), "{broken}");
     }
 }
