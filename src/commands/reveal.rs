@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::pseudonym::{KeyFile, Revealer};
+use crate::pseudonym::KeyFile;
 use crate::terminal::Terminal;
 use crate::util::format::{escape, escape_json};
 
@@ -34,24 +34,25 @@ pub struct RevealOptions {
 /// The key file cannot be read, or a text contains no token from it.
 pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
     let file = KeyFile::read(&options.key)?;
-    let revealer = Revealer::new(&file);
     if options.tokens.is_empty() {
         let written = terminal.result_with(|out| {
             let mut lines = std::io::stdin().lock().lines();
             // Values can contain control characters that change the terminal.
-            lines.try_for_each(|line| writeln!(out, "{}", escape(&revealer.reveal(&line?).0)))
+            lines.try_for_each(|line| {
+                let line = line?;
+                writeln!(out, "{}", escape(&file.reveal(&line).unwrap_or(line)))
+            })
         });
         return written.map_err(Error::stdout);
     }
     let mut revealed = Vec::new();
     for token in &options.tokens {
-        let (text, known) = revealer.reveal(token);
-        if !known {
-            return Err(Error::failed(
+        let text = file.reveal(token).ok_or_else(|| {
+            Error::failed(
                 format!("`{token}` does not contain a token from {}", options.key.display()),
                 "use the key file that was written with the archive",
-            ));
-        }
+            )
+        })?;
         revealed.push((token, text));
     }
     let printed = if options.json {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::object::quoted;
-use super::tokenizer::{Error, Kind, Token, Tokenizer};
+use super::tokenizer::{Kind, Token, Tokenizer};
 
 /// Writes tokens as they arrive. The name of a member is held back until the value is kept or left out. A value that is
 /// left out takes its comma with it.
@@ -225,11 +225,14 @@ pub fn for_each_leaf(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>)) -> bool {
         if leaf.kind == Kind::Text || (leaf.kind == Kind::Literal && leaf.text != "null") {
             visit(leaf);
         }
-        Ok::<_, Error>(())
+        Ok(())
     };
     let read = reader.push(source, &mut visit);
     read.and_then(|()| reader.finish(&mut visit)).is_ok()
 }
+
+/// Receives names and values.
+type Visit<'v> = &'v mut dyn FnMut(&Leaf<'_>) -> io::Result<()>;
 
 /// Reads the names and values of one JSON text, given in pieces. A string that cannot be decoded is passed as written.
 #[derive(Debug, Default)]
@@ -240,20 +243,13 @@ pub(crate) struct LeafReader {
 
 impl LeafReader {
     /// Passes the names and values that are complete with these bytes.
-    pub(crate) fn push<E: From<Error>>(
-        &mut self,
-        bytes: &[u8],
-        visit: &mut impl FnMut(&Leaf<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(crate) fn push(&mut self, bytes: &[u8], visit: Visit<'_>) -> io::Result<()> {
         let path = &mut self.path;
         self.tokens.push(bytes, &mut |token| path.visit_leaf(&token, visit))
     }
 
     /// Ends the text.
-    pub(crate) fn finish<E: From<Error>>(
-        mut self,
-        visit: &mut impl FnMut(&Leaf<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(crate) fn finish(mut self, visit: Visit<'_>) -> io::Result<()> {
         let rest = self.tokens.finish(&mut |token| self.path.visit_leaf(&token, visit));
         rest.map(drop)
     }
@@ -276,11 +272,7 @@ struct Path {
 
 impl Path {
     /// Follows a token, and passes it if it is a name or a value that is not a container.
-    fn visit_leaf<E>(
-        &mut self,
-        token: &Token<'_>,
-        visit: &mut impl FnMut(&Leaf<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn visit_leaf(&mut self, token: &Token<'_>, visit: Visit<'_>) -> io::Result<()> {
         let (kind, text) = (token.kind, token.text());
         let text = text.unwrap_or_else(|_| String::from_utf8_lossy(token.raw));
         self.enter(kind, &text);

@@ -25,10 +25,8 @@ pub(crate) fn indented(json: &RawValue, max: usize) -> String {
         let too_long = Error { at: 0, why: "too long" };
         if text.len() > max { Err(too_long) } else { Ok(()) }
     });
-    match read {
-        Ok(_) => text,
-        Err(_) => text + "\n…",
-    }
+    let end = if read.is_ok() { "" } else { "\n…" };
+    text + end
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -44,14 +44,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Calls `visit` for each member whose name is `wanted`, in order, with its value as written.
+/// Calls `visit` for each member, in order, with its value as written.
 pub(crate) fn for_each_member<'a>(
     json: &'a str,
-    wanted: impl Fn(&str) -> bool,
     visit: impl FnMut(Cow<'a, str>, &'a RawValue),
 ) -> serde_json::Result<()> {
-    struct Members<W, V>(W, V);
-    impl<'a, W: Fn(&str) -> bool, V: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for Members<W, V> {
+    struct Members<V>(V);
+    impl<'a, V: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for Members<V> {
         type Value = ();
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,18 +58,14 @@ pub(crate) fn for_each_member<'a>(
         }
 
         fn visit_map<A: MapAccess<'a>>(mut self, mut members: A) -> Result<(), A::Error> {
-            while let Some(CowStr(name)) = members.next_key()? {
-                if (self.0)(&name) {
-                    (self.1)(name, members.next_value()?);
-                } else {
-                    members.next_value::<IgnoredAny>()?;
-                }
+            while let Some((CowStr(name), value)) = members.next_entry()? {
+                (self.0)(name, value);
             }
             Ok(())
         }
     }
     let mut json = serde_json::Deserializer::from_str(json);
-    json.deserialize_map(Members(wanted, visit))?;
+    json.deserialize_map(Members(visit))?;
     json.end()
 }
 
@@ -82,7 +77,7 @@ impl RawObject {
     pub(crate) fn parse(json: &str) -> serde_json::Result<Self> {
         let mut members = Vec::new();
         let add = |name: Cow<'_, str>, value: &RawValue| members.push((name.into_owned(), value.to_owned()));
-        for_each_member(json, |_| true, add)?;
+        for_each_member(json, add)?;
         Ok(Self(members))
     }
 

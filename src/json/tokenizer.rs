@@ -161,7 +161,12 @@ impl Tokenizer {
         bytes: &[u8],
         sink: &mut impl FnMut(Token<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.forget_old();
+        // What remains is an incomplete token.
+        self.buffer.drain(..self.begin);
+        self.gone += self.begin as u64;
+        self.at -= self.begin;
+        self.open = self.open.map(|open| open - self.begin);
+        self.begin = 0;
         self.buffer.extend_from_slice(bytes);
         self.hand_out(false, sink)
     }
@@ -186,15 +191,6 @@ impl Tokenizer {
         let mut tokens = Self::default();
         tokens.push(text, sink)?;
         tokens.finish(sink)
-    }
-
-    /// Removes the bytes of tokens that were passed on. What remains is an incomplete token.
-    fn forget_old(&mut self) {
-        self.buffer.drain(..self.begin);
-        self.gone += self.begin as u64;
-        self.at -= self.begin;
-        self.open = self.open.map(|open| open - self.begin);
-        self.begin = 0;
     }
 
     fn hand_out<E: From<Error>>(

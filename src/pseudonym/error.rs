@@ -17,7 +17,7 @@ impl Error {
         Self::failed(message, hint)
     }
 
-    pub(super) fn too_many_values(most: usize) -> Self {
+    pub(super) fn too_many_values(most: u32) -> Self {
         let message = format!("there are more than {most} distinct values to replace");
         Self::failed(message, "exclude fields with --fields, or export fewer input documents")
     }

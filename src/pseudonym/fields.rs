@@ -158,12 +158,6 @@ impl ReplacedFields {
         self.names.iter().any(|replaced| is_within(replaced, name))
     }
 
-    /// Returns the fields with replaced values that a name refers to.
-    pub(crate) fn behind(&self, name: &str) -> BTreeSet<&String> {
-        let paths = self.mappings.source_paths(name);
-        paths.iter().filter_map(|path| self.places.get(path)).collect()
-    }
-
     /// Returns why a part of the datafeed cannot stay: the replaced field that it reads.
     pub(crate) fn replaced_by(&self, reader: FieldReader<'_>, runtime: Option<&Value>) -> Option<String> {
         let read = fields_read_by(reader, runtime, &self.mappings);

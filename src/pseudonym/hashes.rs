@@ -80,8 +80,7 @@ impl Hashes {
                 if person.is_empty() {
                     continue;
                 }
-                compare(hash(person, ""), [partition, person], [*first, None]);
-                for (second, text) in texts.iter().take(left) {
+                for (second, text) in texts.iter().take(left.max(1)) {
                     compare(hash(person, text), [partition, person], [*first, *second]);
                 }
                 left = left.saturating_sub(texts.len());
@@ -127,8 +126,7 @@ impl Hashes {
     }
 
     /// Returns what to do with a hash. It is removed if no value matches.
-    pub(crate) fn change(&self, text: &str) -> Change {
-        let hash = text.parse::<u64>().ok();
+    pub(crate) fn change(&self, hash: Option<u64>) -> Change {
         match hash.and_then(|hash| Some((hash, *self.token_hashes.get(&hash)?))) {
             None => Change::Drop,
             Some((old, new)) if new == old => Change::Keep,

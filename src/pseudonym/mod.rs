@@ -15,4 +15,4 @@ mod tokens;
 
 pub(crate) use datafeed::DatafeedOutcome;
 pub(crate) use pseudonymizer::{Options, Pseudonymizer};
-pub use tokens::{Key, KeyFile, KeyFileLock, Revealer, TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};
+pub use tokens::{Key, KeyFile, KeyFileLock, TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};

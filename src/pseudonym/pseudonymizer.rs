@@ -89,21 +89,15 @@ impl Pseudonymizer {
                 }
             }
         }
-        match self.archive.contents.manifest.clone() {
-            Some(mut manifest) => self.replace_cluster_names(&mut manifest.source),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes long if there are many values.
-    pub(crate) fn assign_tokens(mut self) -> Result<Self> {
-        self.rewriter.assign_tokens()?;
-        Ok(self)
+        let manifest = self.archive.contents.manifest.clone();
+        manifest.map_or(Ok(()), |mut manifest| self.replace_cluster_names(&mut manifest.source))
     }
 
     /// Refuses, before anything is written, what would leave a value in the archive or change the results of the job.
     pub(crate) fn refuse_unsafe(&mut self, accept_names: bool) -> Result<()> {
-        self.rewriter.refuse_irreplaceable()?;
+        if let Some((field, why)) = self.rewriter.irreplaceable.first_key_value() {
+            return Err(Error::irreplaceable_field(field, why));
+        }
         // Only now is it known whether the datafeed contains values.
         let has_inputs = self.archive.contents.count(Part::Inputs) > 0;
         self.datafeed = datafeed::decide(&self.config, &self.rewriter, has_inputs)?;
@@ -173,8 +167,8 @@ impl Pseudonymizer {
     }
 
     /// Fails if a value is found in the new archive; `contents` is the result of its check.
-    pub(crate) async fn search(&self, archive: &Archive, contents: &Contents, progress: Progress<'_>) -> Result<()> {
-        leak_search::search(archive, contents, &self.rewriter, self.names(), progress).await
+    pub(crate) fn search(&self, archive: &Archive, contents: &Contents, progress: Progress<'_>) -> Result<()> {
+        leak_search::search(archive, contents, &self.rewriter, self.names(), progress)
     }
 
     fn entry(&self, kind: EntryKind, level: u32) -> EntryBuilder {

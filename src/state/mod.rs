@@ -12,6 +12,12 @@ use crate::job::{JobId, SnapshotId};
 /// The indices that store state, including those that an upgrade reindexed.
 pub const STATE_INDICES: [&str; 3] = [".ml-state*", ".reindexed-v7-ml-state*", ".reindexed-v8-ml-state*"];
 
+/// The beginnings of the descriptions of snapshots that autodetect writes.
+pub(crate) const SNAPSHOT_DESCRIPTIONS: [&str; 2] = [
+    "State persisted due to job close at ",
+    "Periodic background persist at ",
+];
+
 /// The kind of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateKind {

@@ -306,13 +306,10 @@ fn members_of(part: Part, source: &[u8]) -> Result<Members, String> {
         return read.map(|_| Members::default()).map_err(not_an_object);
     }
     let mut members = Members::default();
-    let wanted = |name: &str| matches!(name, "job_id" | "result_type");
-    let read = for_each_member(text, wanted, |name, value| {
-        let member = match &*name {
-            "job_id" => &mut members.job,
-            _ => &mut members.result_type,
-        };
-        *member = Some(short_text(value.get()));
+    let read = for_each_member(text, |name, value| match &*name {
+        "job_id" => members.job = Some(short_text(value.get())),
+        "result_type" => members.result_type = Some(short_text(value.get())),
+        _ => {}
     });
     read.map_err(not_an_object)?;
     check_members(text).map_err(|cause| without_value(&cause))?;

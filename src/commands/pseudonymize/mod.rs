@@ -49,12 +49,14 @@ pub(super) async fn pseudonymize(
     let mut pseudonymizer = Pseudonymizer::new(checked, limits, &replacement)?;
     // The file is opened here, since this may wait for another run that uses it.
     let (key, lock) = options.tokens.open_key(terminal).await?;
-    pseudonymizer.rewriter.tokens = interrupt::abandonable(move || Ok(TokenMap::new(key))).await?;
+    pseudonymizer.rewriter.tokens = TokenMap::new(key);
     let stage = terminal.stage("Reading values", bytes, Some(size));
     pseudonymizer.collect_values(&|bytes| stage.inc(bytes)).await?;
     drop(stage);
     let stage = terminal.stage("Assigning tokens", count, None);
-    let mut pseudonymizer = interrupt::abandonable(move || pseudonymizer.assign_tokens()).await?;
+    // This takes long if there are many values.
+    let assign = move || pseudonymizer.rewriter.assign_tokens().map(|()| pseudonymizer);
+    let mut pseudonymizer = interrupt::abandonable(assign).await?;
     let values = pseudonymizer.rewriter.tokens.originals().count() as u64;
     stage.done(&format!("Found values to replace: {}", count(values)));
     pseudonymizer.refuse_unsafe(options.tokens.accept_names)?;
@@ -74,7 +76,7 @@ pub(super) async fn pseudonymize(
     let contents = interrupt::abandonable(check).await?;
     let stage = terminal.stage("Searching for remaining values", bytes, Some(size_of(&contents)));
     let progress = |bytes| stage.inc(bytes);
-    pseudonymizer.search(&written, &contents, &progress).await?;
+    tokio::task::block_in_place(|| pseudonymizer.search(&written, &contents, &progress))?;
     drop(stage);
     terminal.print("Searched the new archive: no replaced value remains");
     // The key file is published first: without it, the tokens of the archive could not be resolved.

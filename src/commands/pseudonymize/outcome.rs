@@ -143,8 +143,9 @@ fn expected_results(config: &JobConfig, fields: &ReplacedFields) -> Vec<String> 
         let is_replaced = fields.names.contains(detector.field.as_ref()?);
         (is_replaced && detector.function.ends_with("info_content")).then_some(&detector.function)
     });
-    let except = measured.map(|function| format!(" for detectors other than `{function}`"));
-    let except = except.unwrap_or_default();
+    let except = measured.map_or_else(String::new, |function| {
+        format!(" for detectors other than `{function}`")
+    });
     let mut sentences = vec![format!(
         "With input documents that contain the same tokens, the job finds the same records{except}, with the same probabilities. \
          Record scores differ by less than 1.5; influencer scores can differ by more."

@@ -367,7 +367,7 @@ impl InputMappings {
                 added = reader.add(index.into_owned(), definition);
             }
         };
-        let read = for_each_member(json, |_| true, add);
+        let read = for_each_member(json, add);
         match read.and(added) {
             Ok(()) => Ok(Some(reader.all)),
             Err(_) if reader.left == 0 => Ok(None),

@@ -1,9 +1,9 @@
 //! Finds aggregations whose result is different with tokens.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::texts::{self, ValueMatcher};
-use crate::job::{FieldReader, JobConfig};
+use crate::job::{FieldReader, JobConfig, one_or_many};
 use crate::pseudonym::rewrite::Rewriter;
 use crate::util::format::is_among;
 
@@ -27,13 +27,13 @@ pub(super) fn problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String> {
         rewriter,
         runtime: config.datafeed().and_then(|feed| feed.runtime_mappings.as_ref()),
         problems: Vec::new(),
+        place: String::new(),
     };
     if let Some(aggregations) = config.datafeed().and_then(|feed| feed.aggregations.as_ref()) {
         let matcher = ValueMatcher::new(&rewriter.tokens, &texts::names(config));
         let problem = matcher.problem_in(aggregations);
-        check
-            .problems
-            .extend(problem.map(|why| format!("its aggregations: {why}")));
+        let problem = problem.map(|why| format!("its aggregations: {why}"));
+        check.problems.extend(problem);
         check.all(aggregations);
     }
     check.problems
@@ -43,6 +43,8 @@ struct Check<'a> {
     rewriter: &'a Rewriter,
     runtime: Option<&'a Value>,
     problems: Vec<String>,
+    /// The name and the kind of the current aggregation.
+    place: String,
 }
 
 impl Check<'_> {
@@ -50,94 +52,91 @@ impl Check<'_> {
     fn all(&mut self, aggregations: &Value) {
         for (name, aggregation) in aggregations.as_object().into_iter().flatten() {
             for (kind, body) in aggregation.as_object().into_iter().flatten() {
+                self.place = format!("aggregation `{name}` (`{kind}`)");
                 match kind.as_str() {
                     "aggs" | "aggregations" => self.all(body),
                     "meta" => {}
-                    "filter" => self.query(kind, name, body),
-                    "filters" | "adjacency_matrix" => self.filters(kind, name, body),
-                    "composite" => self.composite(name, body),
-                    _ if is_among(KEY_AGGREGATIONS, kind) => self.by_key(kind, name, body),
+                    "filter" => self.query(body),
+                    "filters" | "adjacency_matrix" => self.filters(name, body),
+                    "composite" => self.composite(body),
+                    _ if is_among(KEY_AGGREGATIONS, kind) => self.by_key(name, body),
                     _ if is_among(FIELD_AGGREGATIONS, kind) => {
-                        let aggregation = json!({name: {kind: body}});
-                        self.reads(FieldReader::Aggregations(&aggregation), kind, name);
+                        self.reads(FieldReader::Aggregations(&json!({name: {kind: body}})));
                     }
-                    _ => self.problem(kind, name, "it is unknown whether its result is the same with tokens"),
+                    _ => self.problem("it is unknown whether its result is the same with tokens"),
                 }
             }
         }
     }
 
-    fn problem(&mut self, kind: &str, name: &str, why: &str) {
-        self.problems.push(format!("aggregation `{name}` (`{kind}`): {why}"));
+    fn problem(&mut self, why: &str) {
+        self.problems.push(format!("{}: {why}", self.place));
     }
 
     /// Reports an aggregation that reads a replaced field.
-    fn reads(&mut self, reader: FieldReader<'_>, kind: &str, name: &str) {
+    fn reads(&mut self, reader: FieldReader<'_>) {
         if let Some(why) = self.rewriter.fields.replaced_by(reader, self.runtime) {
-            self.problem(kind, name, &why);
+            self.problem(&why);
         }
     }
 
-    fn query(&mut self, kind: &str, name: &str, query: &Value) {
-        self.reads(FieldReader::Query(query), kind, name);
+    fn query(&mut self, query: &Value) {
+        self.reads(FieldReader::Query(query));
         if texts::mentions_ids(query) {
-            self.problem(kind, name, "it contains document IDs");
+            self.problem("it contains document IDs");
         }
     }
 
-    fn filters(&mut self, kind: &str, name: &str, body: &Value) {
+    fn filters(&mut self, name: &str, body: &Value) {
         if self.rewriter.fields.is_derived_from_replaced(name) {
-            self.problem(kind, name, "its keys are replaced values");
+            self.problem("its keys are replaced values");
         }
         match body.get("filters") {
-            Some(Value::Object(filters)) => filters.values().for_each(|query| self.query(kind, name, query)),
-            Some(list) => self.query(kind, name, list),
+            Some(Value::Object(filters)) => filters.values().for_each(|query| self.query(query)),
+            Some(list) => self.query(list),
             None => {}
         }
     }
 
-    fn composite(&mut self, name: &str, body: &Value) {
+    fn composite(&mut self, body: &Value) {
         if body.get("after").is_some() {
-            self.problem("composite", name, "its `after` contains values");
+            self.problem("its `after` contains values");
         }
-        match body.get("sources") {
-            Some(Value::Array(sources)) => sources.iter().for_each(|source| self.all(source)),
-            Some(source) => self.all(source),
-            None => {}
-        }
+        let sources = body.get("sources").into_iter().flat_map(one_or_many);
+        sources.for_each(|source| self.all(source));
     }
 
-    fn by_key(&mut self, kind: &str, name: &str, body: &Value) {
-        let Some(members) = body.as_object() else { return };
-        if let Some(sources) = members.get("terms").and_then(Value::as_array) {
-            sources.iter().for_each(|source| self.by_key(kind, name, source));
+    fn by_key(&mut self, name: &str, body: &Value) {
+        if let Some(sources) = body.get("terms").and_then(Value::as_array) {
+            sources.iter().for_each(|source| self.by_key(name, source));
         }
-        if let Some(script) = members.get("script") {
+        if let Some(script) = body.get("script") {
             if self.rewriter.fields.is_derived_from_replaced(name) {
-                self.problem(kind, name, "its script computes values that are replaced");
+                self.problem("its script computes values that are replaced");
             }
-            self.reads(FieldReader::Script(script), kind, name);
+            self.reads(FieldReader::Script(script));
         }
-        let Some(field) = members.get("field").and_then(Value::as_str) else {
+        let Some(field) = body.get("field").and_then(Value::as_str) else {
             return;
         };
         let reader = FieldReader::Name(field);
         let Some(why) = self.rewriter.fields.replaced_by(reader, self.runtime) else {
             return;
         };
-        if let Some(choice) = VALUE_OPTIONS.iter().find(|choice| members.contains_key(**choice)) {
-            self.problem(kind, name, &format!("{why} with `{choice}`"));
+        if let Some(choice) = VALUE_OPTIONS.iter().find(|choice| body.get(choice).is_some()) {
+            self.problem(&format!("{why} with `{choice}`"));
         }
-        if self.is_cut_by_key(members, field) {
-            let why = format!("{why}, and the order of values decides which buckets it returns");
-            self.problem(kind, name, &why);
+        if self.is_cut_by_key(body, field) {
+            self.problem(&format!(
+                "{why}, and the order of values decides which buckets it returns"
+            ));
         }
     }
 
     /// Whether the order of a field's values determines which buckets are returned.
-    fn is_cut_by_key(&self, members: &Map<String, Value>, field: &str) -> bool {
-        let size = members.get("size").and_then(Value::as_u64);
-        let order = members.get("order").map(Value::to_string).unwrap_or_default();
+    fn is_cut_by_key(&self, body: &Value, field: &str) -> bool {
+        let size = body.get("size").and_then(Value::as_u64);
+        let order = body.get("order").map(Value::to_string).unwrap_or_default();
         let by_key = order.contains("\"_key\"") || order.contains("\"_term\"");
         // After the count, the key only orders buckets with equal counts, which is the default.
         let by_count = order.trim_start_matches(['[', '{']).starts_with("\"_count\"");

@@ -127,15 +127,15 @@ impl DatafeedDecision {
 fn query_problem(feed: &Datafeed, rewriter: &Rewriter) -> Option<String> {
     let reader = FieldReader::Query(&feed.query);
     let replaced = rewriter.fields.replaced_by(reader, feed.runtime_mappings.as_ref());
-    if replaced.is_some() {
-        return replaced;
-    }
     // IDs of input documents are replaced.
-    if texts::mentions_ids(&feed.query) {
-        return Some("it contains document IDs".to_owned());
-    }
-    let is_value = ValueMatcher::new(&rewriter.tokens, &BTreeSet::new()).is_in_query(&feed.query);
-    is_value.then(|| texts::CONTAINS_VALUE.to_owned())
+    let ids = || texts::mentions_ids(&feed.query).then(|| "it contains document IDs".to_owned());
+    let matcher = ValueMatcher::new(&rewriter.tokens, &BTreeSet::new());
+    let value = || {
+        matcher
+            .is_in_query(&feed.query)
+            .then(|| texts::CONTAINS_VALUE.to_owned())
+    };
+    replaced.or_else(ids).or_else(value)
 }
 
 /// Returns the fields defined by the datafeed's scripts that cannot stay, each with the reason.

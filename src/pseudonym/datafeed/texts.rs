@@ -110,12 +110,12 @@ impl<'a> ValueMatcher<'a> {
         nested_values(value).any(|(_, value)| value.as_str().is_some_and(|text| self.is_in_text(text)))
     }
 
-    /// Whether a text contains a value: the complete text, a string literal in it, or a part that is long enough.
     /// Describes the problem if a value is in the texts.
     pub(super) fn problem_in(&self, value: &Value) -> Option<String> {
         self.is_in_texts(value).then(|| CONTAINS_VALUE.to_owned())
     }
 
+    /// Whether a text contains a value: the complete text, a string literal in it, or a part that is long enough.
     fn is_in_text(&self, text: &str) -> bool {
         if self.names.iter().any(|name| name == text) {
             return false;

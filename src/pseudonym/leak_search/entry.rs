@@ -14,12 +14,7 @@ use crate::util::process;
 const QUANTILES: [&str; 2] = ["H4sI", "["];
 
 /// The members of a result whose values are hashed for its ID, in this order.
-const VALUES_IN_ID: [&str; 4] = [
-    "by_field_value",
-    "over_field_value",
-    "partition_field_value",
-    "influencer_field_value",
-];
+const VALUES_IN_ID: &str = "by_field_value over_field_value partition_field_value influencer_field_value";
 
 /// Ends a search early.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +33,7 @@ pub(super) struct EntrySearch<'s> {
     line: u64,
     items: Option<LeafReader>,
     /// The ID of the result on this line, and the values in it.
-    result: (String, [String; VALUES_IN_ID.len()]),
+    result: (String, [String; 4]),
     /// The common part of the IDs of the state documents that are being decoded, and their decoder.
     state: Option<(String, TextDecoder<StateSearch<'s>>)>,
 }
@@ -62,10 +57,8 @@ impl<'s> EntrySearch<'s> {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        if !self.name.ends_with(".ndjson") {
-            return self.part(bytes);
-        }
-        for (number, part) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let has_lines = self.name.ends_with(".ndjson");
+        for (number, part) in bytes.split(|byte| has_lines && *byte == b'\n').enumerate() {
             if number > 0 {
                 self.end_line()?;
                 self.line += 1;
@@ -101,15 +94,11 @@ impl<'s> EntrySearch<'s> {
             return Ok(());
         };
         let mut read = items.finish(&mut |item| self.item(item));
-        if self.is_result() && !self.is_action() {
+        if matches!(self.kind, Some(EntryKind::Results { .. })) && !self.is_action() {
             let (id, values) = std::mem::take(&mut self.result);
-            read = read.and_then(|()| leak_if(self.matcher.hashes_values_of(&id, &values)));
+            read = read.and_then(|()| leak_if(self.matcher.hashes_values_of(&id, &values), None));
         }
         read.map_err(|cause| self.error(&cause))
-    }
-
-    fn is_result(&self) -> bool {
-        matches!(self.kind, Some(EntryKind::Results { .. }))
     }
 
     fn item(&mut self, item: &Leaf<'_>) -> io::Result<()> {
@@ -117,31 +106,26 @@ impl<'s> EntrySearch<'s> {
         match self.kind.filter(|_| item.kind == Kind::Text) {
             Some(EntryKind::State) if is_action && item.path.ends_with("._id") => self.enter_state(&item.text)?,
             Some(EntryKind::State) if item.path == "compressed" => {
-                return self
-                    .state
-                    .as_mut()
-                    .map_or(Ok(()), |(_, state)| state.push(item.text.as_bytes()));
+                let decoder = self.state.as_mut().map(|(_, decoder)| decoder);
+                return decoder.map_or(Ok(()), |decoder| decoder.push(item.text.as_bytes()));
             }
             Some(EntryKind::Snapshot) if QUANTILES.iter().any(|begin| item.text.starts_with(begin)) => {
                 let search = StateSearch::new(matcher, StateStream::Quantiles);
                 return decode_quantiles(&item.text, u64::MAX, search)?.finish();
             }
             Some(EntryKind::Results { .. }) if is_action && item.path.ends_with("._id") => {
-                leak_if(matcher.hashes_value(&item.text))?;
+                leak_if(matcher.hashes_value(&item.text), None)?;
                 self.result.0 = item.text.to_string();
             }
             Some(EntryKind::Results { .. }) if !is_action => {
-                if let Some(place) = VALUES_IN_ID.iter().position(|path| *path == item.path) {
+                if let Some(place) = VALUES_IN_ID.split(' ').position(|path| path == item.path) {
                     self.result.1[place] = item.text.to_string();
                 }
             }
             _ => {}
         }
-        let place = match is_action {
-            true => TextLocation::Other,
-            false => TextLocation::of(self.kind),
-        };
-        leak_if(matcher.contains_value(place, item))
+        let place = TextLocation::of(self.kind.filter(|_| !is_action));
+        leak_if(matcher.contains_value(place, item), None)
     }
 
     fn enter_state(&mut self, id: &str) -> io::Result<()> {
@@ -179,9 +163,9 @@ impl<'s> EntrySearch<'s> {
     }
 }
 
-fn leak_if(found: bool) -> io::Result<()> {
+fn leak_if(found: bool, hash_of: Option<StateStream>) -> io::Result<()> {
     match found {
-        true => Err(io::Error::other(Leak { hash_of: None })),
+        true => Err(io::Error::other(Leak { hash_of })),
         false => Ok(()),
     }
 }
@@ -207,18 +191,18 @@ impl<'s> StateSearch<'s> {
     fn finish(mut self) -> io::Result<()> {
         let items = std::mem::take(&mut self.items);
         items.finish(&mut |item| self.element(item))?;
-        let hash_of = Some(self.stream);
-        match self.hashes.leak(self.matcher).map_err(io::Error::other)? {
-            true => Err(io::Error::other(Leak { hash_of })),
-            false => Ok(()),
-        }
+        let found = self.hashes.leak(self.matcher).map_err(io::Error::other)?;
+        leak_if(found, Some(self.stream))
     }
 
     fn element(&mut self, item: &Leaf<'_>) -> io::Result<()> {
         if item.kind == Kind::Text {
             self.hashes.note(item.path, &item.text);
         }
-        leak_if(self.matcher.contains_value(TextLocation::State(self.stream), item))
+        leak_if(
+            self.matcher.contains_value(TextLocation::State(self.stream), item),
+            None,
+        )
     }
 }
 

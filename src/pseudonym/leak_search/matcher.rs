@@ -11,8 +11,10 @@ use crate::json::{Kind, Leaf};
 use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
 use crate::pseudonym::rewrite::Rewriter;
 use crate::pseudonym::tokens::{MIN_BYTES, PrefixIndex};
+use crate::state::SNAPSHOT_DESCRIPTIONS;
 use crate::state::hash::{scope_hash, scope_hash_of_partition, value_hash, values_id};
 use crate::state::schema::StateStream;
+use crate::util::format::is_among;
 use crate::util::process::{self, Cancelled, until_cancelled};
 use crate::values::Content;
 
@@ -23,15 +25,8 @@ const MAX_ENCODINGS: usize = 2;
 
 /// The paths of values in a decoded model state. They are used for values that other elements may contain by chance:
 /// short values, numbers and names of fields. All other values are searched for everywhere.
-const VALUE_PATHS: [&str; 7] = [
-    "detector.d.c",
-    "detector.e.b.a.b.a",
-    "detector.e.b.a.c.a",
-    "detector.e.b.a.e.a.a.l.a.a.d",
-    "detector.e.b.a.e.b.a.l.a.a.d",
-    "detector.e.b.a.e.a.c.a.h.b.b",
-    "detector.e.b.a.e.a.c.a.h.a.a",
-];
+const VALUE_PATHS: &str = "detector.d.c detector.e.b.a.b.a detector.e.b.a.c.a detector.e.b.a.e.a.a.l.a.a.d \
+                           detector.e.b.a.e.b.a.l.a.a.d detector.e.b.a.e.a.c.a.h.b.b detector.e.b.a.e.a.c.a.h.a.a";
 /// The same for metrics, after the letter of the metric.
 const METRIC_VALUE_PATHS: [&str; 2] = [".a.c.b.d.a.a", ".a.c.b.e.a.b"];
 /// The path of a categorizer's partition values.
@@ -43,27 +38,11 @@ const MESSAGE_PATHS: [&str; 3] = ["b.a", "b.c.a", "c.a.c"];
 /// configurations, documents and manifests.
 const VOCABULARY: &str = include_str!("vocabulary.txt");
 
-/// Parts of entry names and document IDs, and the snapshot descriptions of autodetect.
-const NAME_PARTS: [&str; 17] = [
-    "ml-anomalies-snapshot_doc_",
-    "_model_snapshot_",
-    "_model_state_",
-    "_categorizer_state#",
-    "_category_definition_",
-    "_bucket_",
-    "_bucket_influencer_",
-    "_influencer_",
-    "_record_",
-    "_model_plot_",
-    "_model_forecast_request_stats_",
-    "_model_size_stats_",
-    "_categorizer_stats_",
-    "_manifest.json",
-    ".ml-annotations",
-    "State persisted due to job close at ",
-    "Periodic background persist at ",
-];
-
+/// Parts of entry names and document IDs.
+const NAME_PARTS: &str = "ml-anomalies-snapshot_doc_ _model_snapshot_ _model_state_ _categorizer_state# \
+                          _category_definition_ _bucket_ _bucket_influencer_ _influencer_ _record_ _model_plot_ \
+                          _model_forecast_request_stats_ _model_size_stats_ _categorizer_stats_ _manifest.json \
+                          .ml-annotations";
 /// The kind of text that a name or value belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextLocation {
@@ -89,12 +68,10 @@ impl TextLocation {
 
     /// Whether an element of a state contains values.
     fn has_values(self, path: &str) -> bool {
-        let metric = || {
-            let rest = path.strip_prefix("detector.e.b.a.e.b.");
-            rest.is_some_and(|rest| METRIC_VALUE_PATHS.iter().any(|end| rest.ends_with(end)))
-        };
+        let is_metric = |metric: &str| METRIC_VALUE_PATHS.iter().any(|end| metric.ends_with(end));
+        let metric = path.strip_prefix("detector.e.b.a.e.b.");
         match self {
-            Self::State(StateStream::Model) => VALUE_PATHS.contains(&path) || metric(),
+            Self::State(StateStream::Model) => is_among(VALUE_PATHS, path) || metric.is_some_and(is_metric),
             Self::State(StateStream::Categorizer) => path == PARTITION_PATH,
             _ => false,
         }
@@ -132,7 +109,8 @@ impl<'a> LeakMatcher<'a> {
     ) -> Self {
         let detectors = &config.analysis.detectors;
         names.extend(detectors.iter().map(|detector| detector.function.clone()));
-        let parts = ENDINGS.iter().map(|(ending, _)| *ending).chain(NAME_PARTS);
+        let parts = NAME_PARTS.split(' ').chain(SNAPSHOT_DESCRIPTIONS);
+        let parts = parts.chain(ENDINGS.iter().map(|(ending, _)| *ending));
         let accepted = names.iter().map(String::as_str).chain(parts).map(str::as_bytes);
         let accepted = accepted.filter(|name| values.is_contained_in(name, &mut |_, _| true));
         let words = VOCABULARY.split_ascii_whitespace();
@@ -255,11 +233,7 @@ impl<'a> LeakMatcher<'a> {
 const MAX_TRIED_PAIRS: usize = 30_000_000;
 
 /// The paths of value hashes in quantiles, and of counted values in a model.
-const HASH_PATHS: [&str; 3] = [
-    "a.g.a.a",
-    "detector.e.b.a.e.a.c.a.h.b.a",
-    "detector.e.b.a.e.a.c.a.h.a.b",
-];
+const HASH_PATHS: &str = "a.g.a.a detector.e.b.a.e.a.c.a.h.b.a detector.e.b.a.e.a.c.a.h.a.b";
 
 /// Numbers of a state that may be hashes, with whether there can only be a hash at that path.
 #[derive(Default)]
@@ -269,7 +243,7 @@ impl FoundHashes {
     /// Adds a text that may be a hash.
     pub(super) fn note(&mut self, path: &str, text: &str) {
         if let Ok(hash) = text.parse() {
-            *self.0.entry(hash).or_default() |= HASH_PATHS.contains(&path);
+            *self.0.entry(hash).or_default() |= is_among(HASH_PATHS, path);
         }
     }
 
@@ -294,9 +268,7 @@ impl FoundHashes {
             // Levels of scores contain the hashes of field names.
             let word = self.0.get(&value_hash(text));
             word.is_some_and(|only| *only || !matcher.vocabulary.contains(text.as_bytes()))
-                || persons
-                    .iter()
-                    .any(|person| is_found(scope_hash(["", "", person, text])))
+                || (persons.iter()).any(|person| is_found(scope_hash(["", "", person, text])))
                 || pairs.iter().any(|(partition, person)| {
                     let hash = scope_hash_of_partition(partition, text);
                     is_found(hash("", "")) || is_found(hash(person, ""))

@@ -19,7 +19,7 @@ use crate::pseudonym::error::{Error, Result};
 use crate::util::process;
 
 /// Fails if a value is found in the new archive; `contents` is the result of its check. `names` are not replaced.
-pub(crate) async fn search(
+pub(crate) fn search(
     archive: &Archive,
     contents: &Contents,
     rewriter: &Rewriter,
@@ -32,23 +32,21 @@ pub(crate) async fn search(
     let Some(config) = &contents.config else {
         return Ok(());
     };
-    let values =
-        tokio::task::block_in_place(|| ReplacedValues::new(process::until_cancelled(rewriter.tokens.originals())));
+    let values = ReplacedValues::new(process::until_cancelled(rewriter.tokens.originals()));
     process::fail_if_cancelled()?;
     if values.all.is_empty() {
         return Ok(());
     }
     let matcher = LeakMatcher::new(&values, rewriter, config, names);
-    let mut entries = archive.entries();
-    let mut piece = Vec::new();
+    let (mut entries, mut piece) = (archive.entries(), Vec::new());
     while let Some(name) = entries.next_entry()? {
         let mut entry = EntrySearch::new(&matcher, &name)?;
-        while tokio::task::block_in_place(|| entries.read(&mut piece))? {
-            tokio::task::block_in_place(|| entry.push(&piece))?;
+        while entries.read(&mut piece)? {
+            entry.push(&piece)?;
             progress(piece.len() as u64);
-            tokio::task::yield_now().await;
+            process::fail_if_cancelled()?;
         }
-        tokio::task::block_in_place(|| entry.finish())?;
+        entry.finish()?;
     }
     Ok(())
 }

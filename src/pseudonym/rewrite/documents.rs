@@ -10,6 +10,7 @@ use crate::archive::Part;
 use crate::job::JobConfig;
 use crate::json::{Edit, Kind, Leaf, edit_leaves, edit_members, for_each_leaf, replace_lone_surrogates, without_value};
 use crate::pseudonym::error::{Error, Result};
+use crate::state::SNAPSHOT_DESCRIPTIONS;
 use crate::state::hash::values_id;
 use crate::state::schema::scaled;
 use crate::util::format::is_among;
@@ -24,11 +25,6 @@ const CUSTOM_SETTINGS: &str =
 /// Values of `created_by` for jobs that Kibana created.
 const KIBANA_WIZARDS: &str = "single-metric-wizard multi-metric-wizard population-wizard advanced-wizard \
                               categorization-wizard rare-wizard geo-wizard";
-/// The descriptions of snapshots that autodetect writes.
-const SNAPSHOT_DESCRIPTIONS: [&str; 2] = [
-    "State persisted due to job close at ",
-    "Periodic background persist at ",
-];
 /// Words between the names of functions and fields in the description of a detector.
 const DETECTOR_WORDS: &str = "by over partitionfield excludefrequent usenull true false";
 

@@ -27,9 +27,8 @@ impl Rewriter {
     pub(crate) fn mapping(&mut self, names: &BTreeSet<String>) -> Result<Vec<u8>> {
         let fields = Arc::clone(&self.fields);
         let query_only = &fields.query_only;
-        let mappings = fields
-            .mappings
-            .without(&|path| query_only.contains(path), &query_only.runtime);
+        let is_left_out = |path: &str| query_only.contains(path);
+        let mappings = fields.mappings.without(&is_left_out, &query_only.runtime);
         let mut sources = mappings.to_json();
         for (index, source) in sources.as_object_mut().into_iter().flatten() {
             if let Some(mappings) = source.get_mut("mappings").and_then(Value::as_object_mut) {

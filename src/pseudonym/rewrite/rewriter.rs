@@ -36,7 +36,7 @@ pub(crate) struct Rewriter {
     /// The `max_matching_length` of each category in the state, before and after.
     pub(super) category_lengths: Vec<[u64; 2]>,
     /// Fields whose values cannot be replaced in the input documents, with the reason.
-    irreplaceable: BTreeMap<String, String>,
+    pub(crate) irreplaceable: BTreeMap<String, String>,
 }
 
 impl Rewriter {
@@ -68,24 +68,16 @@ impl Rewriter {
 
     /// Returns the number of values found for the fields that a name refers to.
     pub(crate) fn count_values(&self, name: &str) -> u64 {
-        let fields = self.fields.behind(name).into_iter();
-        let values = fields.filter_map(|field| self.values_by_field.get(field));
+        let paths = self.fields.mappings.source_paths(name);
+        let fields: BTreeSet<&String> = paths.iter().filter_map(|path| self.fields.places.get(path)).collect();
+        let values = fields.into_iter().filter_map(|field| self.values_by_field.get(field));
         values.map(|values| values.len() as u64).sum()
-    }
-
-    /// Refuses fields if it cannot be determined how autodetect reads their values in input documents.
-    pub(crate) fn refuse_irreplaceable(&self) -> Result<()> {
-        match self.irreplaceable.first_key_value() {
-            Some((field, why)) => Err(Error::irreplaceable_field(field, why)),
-            None => Ok(()),
-        }
     }
 
     /// Records that the values of a field cannot be replaced.
     pub(super) fn note_irreplaceable(&mut self, field: &str, why: &str) {
-        if !self.irreplaceable.contains_key(field) {
-            self.irreplaceable.insert(field.to_owned(), why.to_owned());
-        }
+        let known = self.irreplaceable.entry(field.to_owned());
+        known.or_insert_with(|| why.to_owned());
     }
 
     /// Returns a text with tokens instead of values, depending on its content.

@@ -68,12 +68,12 @@ impl Rewriter {
     }
 
     fn hash(&mut self, kind: ValueKind, text: &str) -> Change {
-        let hash = text.parse::<u64>();
+        let hash = text.parse().ok();
         if kind == ValueKind::ValueHash {
-            self.last_value_hash = hash.clone().ok();
+            self.last_value_hash = hash;
         }
         if self.writing {
-            return self.hashes.change(text);
+            return self.hashes.change(hash);
         }
         match kind {
             ValueKind::ValueHash => self.hashes.value_hashes.extend(hash),

@@ -95,9 +95,7 @@ impl KeyFile {
 /// The token of a value depends on the tokens in use, so a run holds the lock from reading the file until it is
 /// replaced.
 #[derive(Debug)]
-pub struct KeyFileLock {
-    file: File,
-}
+pub struct KeyFileLock(File);
 
 impl KeyFileLock {
     /// Locks the file at this path; `None` if another run holds the lock.
@@ -116,7 +114,7 @@ impl KeyFileLock {
             // The previous holder of the lock may have replaced the file. The lock is then for a file without a name,
             // and protects nothing.
             if is_still_at(&file, path).map_err(io)? {
-                return Ok(Some(Self { file }));
+                return Ok(Some(Self(file)));
             }
         }
     }
@@ -127,7 +125,7 @@ impl KeyFileLock {
     /// The file cannot be replaced.
     pub fn publish(self, new: AtomicFile) -> Result<(), FileError> {
         // Windows cannot replace an open file, so there the lock ends first.
-        let _until_published = (!cfg!(windows)).then_some(self.file);
+        let _until_published = (!cfg!(windows)).then_some(self.0);
         new.publish()
     }
 }

@@ -12,7 +12,7 @@ use crate::util::format::hex;
 use crate::values::{ValueFormat, is_decimal, is_email_address, is_numeric, is_uuid, mac_separator};
 
 /// The maximum number of distinct values.
-const MAX_VALUES: usize = 5_000_000;
+const MAX_VALUES: u32 = 5_000_000;
 /// The maximum number of tokens that are tried for a value.
 const MAX_ATTEMPTS: u32 = 1000;
 
@@ -73,8 +73,7 @@ impl TokenMap {
     }
 
     fn add(&mut self, text: &str) -> Result<u32, Error> {
-        let number = self.entries.len();
-        let id = u32::try_from(number).ok().filter(|_| number < MAX_VALUES);
+        let id = u32::try_from(self.entries.len()).ok().filter(|id| *id < MAX_VALUES);
         let id = id.ok_or_else(|| Error::too_many_values(MAX_VALUES))?;
         let text: Arc<str> = Arc::from(text);
         self.index.insert(Arc::clone(&text), id);

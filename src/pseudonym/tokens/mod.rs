@@ -9,4 +9,4 @@ pub use key_file::{Key, KeyFile, KeyFileLock};
 pub use map::{TokenMap, TokenUse};
 pub(crate) use substring_index::{MIN_BYTES, PrefixIndex};
 pub(crate) use text::words;
-pub use text::{Revealer, rewrite_pattern, rewrite_text, unescaped};
+pub use text::{rewrite_pattern, rewrite_text, unescaped};

@@ -25,17 +25,14 @@ impl SubstringIndex {
     /// Indexes these texts. A text that is too short is never found.
     pub(super) fn new<'a>(texts: impl Iterator<Item = &'a Arc<str>>) -> Self {
         let mut index = Self::default();
-        let mut longer: Vec<&Arc<str>> = texts
-            .filter(|text| index.beginnings.add(text).len() < text.len())
-            .collect();
+        let longer = texts.filter(|text| index.beginnings.add(text).len() < text.len());
+        let mut longer: Vec<&Arc<str>> = longer.collect();
         longer.sort_unstable();
         // The texts that are prefixes of the previous one, including itself.
         let mut prefixes: Vec<usize> = Vec::new();
         for (number, text) in longer.iter().enumerate() {
-            while prefixes
-                .pop_if(|prefix| !text.starts_with(&**longer[*prefix]))
-                .is_some()
-            {}
+            let is_no_prefix = |prefix: &mut usize| !text.starts_with(&**longer[*prefix]);
+            while prefixes.pop_if(is_no_prefix).is_some() {}
             index.longer.push((Arc::clone(text), prefixes.last().copied()));
             prefixes.push(number);
         }

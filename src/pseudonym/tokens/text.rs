@@ -1,6 +1,5 @@
 //! Replaces words of texts with tokens, and tokens with values. Other characters stay.
 
-use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
@@ -8,23 +7,23 @@ use super::key_file::KeyFile;
 
 /// The size of the longest IPv6 address in bytes, followed by the period of a sentence.
 const MAX_ADDRESS_BYTES: usize = "0000:0000:0000:0000:0000:ffff:255.255.255.255...".len();
+/// More than the size of any token in bytes.
+const MAX_TOKEN_BYTES: usize = 64;
 
 /// Iterates over the positions of words. A word is an IPv6 address, or a sequence of letters, digits, `_`, `-` and `.` that
 /// begins and ends with a letter or digit, as autodetect splits messages.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        loop {
-            let begin = at + text[at..].find(|c: char| c.is_alphanumeric() || c == ':')?;
-            let rest = &text[begin..];
-            match ipv6(rest).or_else(|| plain(rest)) {
-                Some(length) => {
-                    at = begin + length;
-                    return Some(begin..at);
-                }
-                None => at = begin + 1,
+        while let Some(found) = text[at..].find(|c: char| c.is_alphanumeric() || c == ':') {
+            let begin = at + found;
+            let length = ipv6(&text[begin..]).or_else(|| plain(&text[begin..]));
+            at = begin + length.unwrap_or(1);
+            if length.is_some() {
+                return Some(begin..at);
             }
         }
+        None
     })
 }
 
@@ -115,48 +114,30 @@ fn ipv6(text: &str) -> Option<usize> {
     (fits && address.parse::<Ipv6Addr>().is_ok()).then_some(address.len())
 }
 
-/// Finds the tokens of a key file.
-#[derive(Debug)]
-pub struct Revealer<'a> {
-    tokens: &'a BTreeMap<String, String>,
-    /// The size of the longest token in bytes.
-    longest: usize,
-}
-
-impl<'a> Revealer<'a> {
-    /// Creates a revealer for this key file.
-    pub fn new(file: &'a KeyFile) -> Self {
-        let longest = file.tokens.keys().map(String::len).max().unwrap_or(0);
-        let tokens = &file.tokens;
-        Self { tokens, longest }
-    }
-
-    /// Returns a text with values instead of tokens, and whether there was a token.
-    pub fn reveal(&self, text: &str) -> (String, bool) {
+impl KeyFile {
+    /// Returns a text with values instead of tokens; `None` if it does not contain a token.
+    pub fn reveal(&self, text: &str) -> Option<String> {
         if let Some(value) = self.tokens.get(text) {
-            return (value.clone(), true);
+            return Some(value.clone());
         }
-        let mut known = false;
         let (mut out, mut copied) = (String::with_capacity(text.len()), 0);
         for (begin, _) in text.char_indices() {
             if begin < copied || !begins_word(&text[..begin]) {
                 continue;
             }
-            if let Some((token, value)) = self.token(&text[begin..]) {
-                known = true;
+            if let Some((token, value)) = self.token_at_start(&text[begin..]) {
                 out.push_str(&text[copied..begin]);
                 out.push_str(value);
                 copied = begin + token.len();
             }
         }
-        out.push_str(&text[copied..]);
-        (out, known)
+        (copied > 0).then(|| out + &text[copied..])
     }
 
     /// Returns the longest token at the start that is not followed by a letter or digit, since an address is more than
     /// its first word.
-    fn token(&self, text: &str) -> Option<(&str, &str)> {
-        let may_be = |(at, c): &(usize, char)| *at < self.longest && (c.is_alphanumeric() || "_-.:@".contains(*c));
+    fn token_at_start(&self, text: &str) -> Option<(&str, &str)> {
+        let may_be = |(at, c): &(usize, char)| *at < MAX_TOKEN_BYTES && (c.is_alphanumeric() || "_-.:@".contains(*c));
         let run = text.char_indices().take_while(may_be);
         let ends: Vec<usize> = run.map(|(at, c)| at + c.len_utf8()).collect();
         let is_end = |end: &usize| !text[*end..].starts_with(is_inside);
@@ -257,7 +238,6 @@ mod tests {
     #[test]
     fn tokens_are_found_between_word_boundaries() {
         let file = file();
-        let revealer = Revealer::new(&file);
         for (text, replaced) in [
             ("<t_1>, t_12 from 240.1.2.3.", "<\u{e4}\n\">, t_12 from 10.0.0.1."),
             ("t_9@mail.invalid:240.1.2.3", "a@b.c:10.0.0.1"),
@@ -266,16 +246,16 @@ mod tests {
             ("t_9@mail.invalid.", "a@b.c."),
             ("x240.1.2.3 tt_1", "x240.1.2.3 tt_1"),
         ] {
-            let (reveal, known) = revealer.reveal(text);
-            assert_eq!((reveal.as_str(), known), (replaced, replaced != text), "{text}");
+            let revealed = Some(replaced).filter(|_| replaced != text);
+            assert_eq!(file.reveal(text).as_deref(), revealed, "{text}");
         }
-        assert!(!revealer.reveal("t_12").1);
+        assert_eq!(file.reveal("t_12"), None);
     }
 
     #[test]
     fn long_runs_are_searched_in_linear_time() {
         let file = file();
         let run = "a.".repeat(1 << 19) + "240.1.2.3";
-        assert!(Revealer::new(&file).reveal(&run).0.ends_with(".10.0.0.1"));
+        assert!(file.reveal(&run).unwrap().ends_with(".10.0.0.1"));
     }
 }

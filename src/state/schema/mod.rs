@@ -26,8 +26,7 @@ use crate::state::chunks::{Cause, Error, TextDecoder};
 /// # Errors
 /// The same as for [`rewrite_quantiles`].
 pub fn read_quantiles<V: Visitor>(text: &str, max_bytes: u64, visitor: V) -> Result<V, Error> {
-    let rewritten = rewrite(text, max_bytes, visitor, io::sink());
-    rewritten.map(|(visitor, _)| visitor).map_err(of_quantiles)
+    rewrite(text, max_bytes, visitor, io::sink()).map(|(visitor, _)| visitor)
 }
 
 /// Returns the text with the changes of the visitor, compressed only if the original was.
@@ -36,22 +35,22 @@ pub fn read_quantiles<V: Visitor>(text: &str, max_bytes: u64, visitor: V) -> Res
 /// [`Cause::Damaged`], or [`Cause::Unknown`] for an unknown form.
 pub fn rewrite_quantiles<V: Visitor>(text: &str, max_bytes: u64, visitor: V) -> Result<String, Error> {
     if is_plain(text) {
-        let (_, plain) = rewrite(text, max_bytes, visitor, Vec::new()).map_err(of_quantiles)?;
-        return String::from_utf8(plain).map_err(|cause| of_quantiles(Cause::Damaged(cause.to_string())));
+        let (_, plain) = rewrite(text, max_bytes, visitor, Vec::new())?;
+        return Ok(String::from_utf8_lossy(&plain).into_owned());
     }
     let gzip = GzEncoder::new(EncoderStringWriter::new(&STANDARD), Compression::default());
-    let (_, gzip) = rewrite(text, max_bytes, visitor, gzip).map_err(of_quantiles)?;
-    let base64 = gzip.finish().map_err(|cause| of_quantiles(cause.into()))?;
-    Ok(base64.into_inner())
+    let (_, gzip) = rewrite(text, max_bytes, visitor, gzip)?;
+    gzip.finish().map(EncoderStringWriter::into_inner).map_err(of_quantiles)
 }
 
-fn of_quantiles(cause: Cause) -> Error {
-    cause.of("quantiles")
+fn of_quantiles(cause: io::Error) -> Error {
+    Cause::from(cause).of("quantiles")
 }
 
-fn rewrite<V: Visitor, W: Write>(text: &str, max_bytes: u64, visitor: V, out: W) -> Result<(V, W), Cause> {
+fn rewrite<V: Visitor, W: Write>(text: &str, max_bytes: u64, visitor: V, out: W) -> Result<(V, W), Error> {
     let rewriter = StateRewriter::new(StateStream::Quantiles, visitor, out);
-    Ok(decode_quantiles(text, max_bytes, rewriter)?.finish()?)
+    let rewritten = decode_quantiles(text, max_bytes, rewriter).and_then(StateRewriter::finish);
+    rewritten.map_err(of_quantiles)
 }
 
 /// Decodes a `quantile_state` and returns the sink.

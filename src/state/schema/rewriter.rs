@@ -34,10 +34,6 @@ pub struct StateRewriter<V, W: Write> {
     /// The influencer that the next items belong to.
     influencer: Option<usize>,
     category: OpenCategory,
-    /// Whether the enclosing entry is dropped once it has ended.
-    drop_entry: bool,
-    /// The number of dropped entries in the enclosing level.
-    dropped: u64,
 }
 
 const NO_NUMBER: &str = "a text that is not a number";
@@ -54,6 +50,8 @@ struct Frame {
     /// A number, and how it was written, that depends on what follows and is held back until the level ends: the number
     /// of entries, or the length of a category's longest message.
     deferred: Option<(u64, String)>,
+    /// The number of dropped entries in this level. For an entry, whether it is dropped itself.
+    dropped: u64,
 }
 
 impl<V: Visitor, W: Write> StateRewriter<V, W> {
@@ -69,8 +67,6 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             detector: Detector::default(),
             influencer: None,
             category: OpenCategory::default(),
-            drop_entry: false,
-            dropped: 0,
         }
     }
 
@@ -154,6 +150,7 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             elements,
             influencers: 0,
             deferred: None,
+            dropped: 0,
         });
         self.editor.keep(token)
     }
@@ -169,7 +166,7 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
                     self.visitor.category(max_matching);
                     longest
                 }
-                _ => number.saturating_sub(std::mem::take(&mut self.dropped)),
+                _ => number.saturating_sub(frame.dropped),
             };
             self.editor.release(&match new == number {
                 true => written,
@@ -180,12 +177,19 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
         if !matches!(frame.rule, Rule::Entry(_)) {
             return Ok(());
         }
-        if !std::mem::take(&mut self.drop_entry) {
+        if frame.dropped == 0 {
             return self.editor.release("");
         }
-        self.dropped += 1;
         self.editor.discard();
+        self.drop_entry();
         Ok(())
+    }
+
+    /// Notes that an entry is dropped.
+    fn drop_entry(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.dropped += 1;
+        }
     }
 
     fn text(&mut self, token: &Token<'_>) -> io::Result<()> {
@@ -233,7 +237,7 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             Change::Keep => self.editor.keep(token),
             Change::Replace(text) => self.editor.replace(token, &quoted(&text)),
             Change::Drop if matches!(rule, Rule::Text(ValueKind::ScopeHash)) => {
-                self.drop_entry = true;
+                self.drop_entry();
                 self.editor.keep(token)
             }
             Change::Drop => {

@@ -123,8 +123,7 @@ pub(crate) fn document_time(source: &[u8], field: &str) -> Option<EpochMillis> {
 
 fn find_time(object: &str, field: &str) -> Option<EpochMillis> {
     let mut found = None;
-    let is_part = |name: &str| field.starts_with(name);
-    let read = for_each_member(object, is_part, |name, value| {
+    let read = for_each_member(object, |name, value| {
         let time = match field.strip_prefix(&*name) {
             Some("") => serde_json::from_str(value.get()).ok().and_then(|value| time_of(&value)),
             Some(rest) => rest.strip_prefix('.').and_then(|rest| find_time(value.get(), rest)),
