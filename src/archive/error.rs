@@ -27,6 +27,8 @@ pub enum Error {
     /// The archive or a temporary file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    #[error("no archives (*.tar.gz) in {}", .0.display())]
+    NoArchives(PathBuf),
     /// The archive is incomplete, changed or hostile. `place` is the entry, and the line if known.
     #[error("{place}: {why}")]
     Damaged {
@@ -112,6 +114,7 @@ impl Error {
         let hint = match self {
             Self::File(error) => return error.hint(),
             Self::Damaged { hint, .. } => return hint.clone(),
+            Self::NoArchives(_) => return None,
             Self::TooManyEntries | Self::TooManyIndices => {
                 "export fewer input documents with --inputs-after-date and --inputs-before-date; this does not change \
                  the model"

@@ -25,6 +25,8 @@ const DEFAULT_URL: &str = "https://localhost:9200";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 const DEFAULT_RETRY_FOR: Duration = Duration::from_secs(60);
 const DEFAULT_KEEP_ALIVE: &str = "5m";
+/// More than any command sends at the same time. An export has a smaller number of its own.
+const MAX_REQUESTS: u32 = 1024;
 
 // Not a doc comment, which clap would use as the help of the command.
 #[derive(Clone, Debug, Default, Args)]
@@ -285,6 +287,7 @@ impl ConnectionOptions {
             retry_for: self.retry_for.or(other.retry_for).unwrap_or(DEFAULT_RETRY_FOR),
             secrets,
             keep_alive: keep_alive.unwrap_or_else(|| DEFAULT_KEEP_ALIVE.to_owned()),
+            max_requests: MAX_REQUESTS,
         })
     }
 }

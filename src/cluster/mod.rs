@@ -19,7 +19,6 @@ pub(crate) use http::retry::within;
 pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};
 pub use indices::{Operations, TemplateBody, TemplateEffect};
 pub use search::Pages;
-pub use search::documents::is_newer_index;
 pub(crate) use search::query::SearchRange;
 pub use search::query::{Pagination, Search, Sort, time_range};
 pub use search::response::{Hit, Page};

@@ -126,6 +126,7 @@ pub(crate) async fn handshake(address: url::Url, observer: Arc<Pauses>) -> Resul
         retry_for: Duration::from_secs(60),
         secrets: Secrets::default(),
         keep_alive: "5m".to_owned(),
+        max_requests: 64,
     };
     let clock = Arc::new(ImpatientClock(SystemClock::start()));
     let mut http = HttpClient::new(&options, observer, clock)?;

@@ -1,47 +1,9 @@
-//! Prints failures: that of a command, or those of several jobs or archives, of which one does not stop the others.
+//! Prints failures.
 
 use std::error::Error as StdError;
 
-use serde_json::Value;
-
-use crate::error::{Error, ExitCode, Result};
+use crate::error::Error;
 use crate::terminal::Terminal;
-
-/// The failures of a command that handles several jobs or archives.
-#[derive(Debug, Default)]
-pub(super) struct Failures {
-    count: usize,
-    worst: Option<ExitCode>,
-}
-
-impl Failures {
-    /// Prints a failure and returns its JSON document.
-    pub(super) fn add(&mut self, error: &Error, terminal: &Terminal) -> Value {
-        print_failure(error, terminal);
-        self.count += 1;
-        self.worst = self.worst.max(Some(error.exit()));
-        error.to_json()
-    }
-
-    /// Whether nothing failed.
-    pub(super) fn is_empty(&self) -> bool {
-        self.worst.is_none()
-    }
-
-    /// The result of the command, with the most severe exit code; `what` names all items, such as `12 jobs`. The document
-    /// of the command must contain the failures.
-    pub(super) fn into_result(self, what: &str) -> Result<()> {
-        let Some(exit) = self.worst else {
-            return Ok(());
-        };
-        let message = format!("{} of {what} failed", self.count);
-        Err(Error::Reported(Box::new(Error::Stated {
-            exit,
-            message,
-            hint: None,
-        })))
-    }
-}
 
 /// Prints the message, the causes with `-v`, the hint, and what a rollback removed and left.
 pub(crate) fn print_failure(error: &Error, terminal: &Terminal) {
@@ -104,7 +66,6 @@ fn causes(error: &dyn StdError) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terminal::TerminalOptions;
 
     #[test]
     fn each_cause_is_printed_once() {
@@ -120,19 +81,5 @@ mod tests {
         #[error("cannot connect")]
         struct Outer(#[source] std::io::Error);
         assert_eq!(causes(&Outer(std::io::Error::other("reset"))), ["reset"]);
-    }
-
-    #[test]
-    fn the_most_severe_exit_code_is_returned() {
-        let terminal = Terminal::new(TerminalOptions::default());
-        let mut failures = Failures::default();
-        for exit in [ExitCode::Failed, ExitCode::Interrupted, ExitCode::Damaged] {
-            let (message, hint) = ("failed".to_owned(), None);
-            failures.add(&Error::Stated { exit, message, hint }, &terminal);
-        }
-        let failed = failures.into_result("12 jobs").expect_err("three failed");
-        assert_eq!(failed.exit(), ExitCode::Interrupted);
-        assert_eq!(failed.to_string(), "3 of 12 jobs failed");
-        assert!(Failures::default().into_result("12 jobs").is_ok());
     }
 }

@@ -80,6 +80,11 @@ impl Signals {
         self.first.borrow().is_some()
     }
 
+    /// The error of a command that the first signal stopped.
+    pub(super) fn error(&self) -> Option<Error> {
+        self.first.borrow().map(Error::stopped)
+    }
+
     /// Runs the work until it ends or a signal arrives. The signal drops the work.
     pub(crate) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let work = self.cancellable(work);
@@ -128,8 +133,7 @@ impl Signals {
 
     /// Replaces the error of work that failed because it was interrupted.
     fn unless_stopped<T>(&self, outcome: Result<T>) -> Result<T> {
-        let signal = *self.first.borrow();
-        outcome.map_err(|error| signal.map_or(error, Error::stopped))
+        outcome.map_err(|error| self.error().unwrap_or(error))
     }
 }
 

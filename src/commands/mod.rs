@@ -16,6 +16,7 @@ pub(crate) mod options;
 pub(crate) mod question;
 mod selection;
 mod session;
+mod summary;
 
 pub(crate) use failure::print_failure;
 pub use session::{Environment, RunContext, StopSource};

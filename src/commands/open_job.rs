@@ -20,8 +20,18 @@ pub(super) struct OpenJob {
 }
 
 impl OpenJob {
+    /// The job with this ID; `None` if it does not exist or is not open.
+    pub(super) async fn find(session: &Session, id: &JobId) -> Result<Option<Self>> {
+        let cluster = &session.cluster;
+        let (Some(config), Some(stats)) = (cluster.job(id).await?, cluster.job_stats(id).await?) else {
+            return Ok(None);
+        };
+        let config = JobConfig::of(&config, cluster.datafeed_of(id).await?.as_deref())?;
+        Self::of(session, &config, &stats).await
+    }
+
     /// `None` if the job is not open.
-    pub(super) async fn find(session: &Session, job: &JobConfig, stats: &JobStats) -> Result<Option<Self>> {
+    pub(super) async fn of(session: &Session, job: &JobConfig, stats: &JobStats) -> Result<Option<Self>> {
         if stats.state != "opened" {
             return Ok(None);
         }
@@ -31,16 +41,11 @@ impl OpenJob {
         {
             datafeed = None;
         }
-        let id = job.id().clone();
         Ok(Some(Self {
-            id,
+            id: job.id().clone(),
             datafeed,
             is_changed: AtomicBool::new(false),
         }))
-    }
-
-    pub(super) fn id(&self) -> &JobId {
-        &self.id
     }
 
     /// The requests that close the job.

@@ -12,7 +12,6 @@ use crate::cluster::{self, Clock, Cluster, ConnectOptions, Credential, HttpClien
 use crate::cluster::{RequiredPrivileges, SystemClock};
 use crate::commands::question;
 use crate::error::{Error, ExitCode, Result};
-use crate::job::JobId;
 use crate::terminal::{Stage, Streams, Terminal};
 use crate::util::format::count;
 
@@ -129,12 +128,10 @@ impl Session {
         }
     }
 
-    /// The session of one of several jobs that are exported at the same time.
-    pub(super) fn of_job(&self, job: &JobId) -> Self {
-        Self {
-            cluster: self.cluster.clone(),
-            terminal: self.terminal.about(job.as_str()),
-        }
+    /// The session with another terminal.
+    pub(super) fn with_terminal(&self, terminal: Terminal) -> Self {
+        let cluster = self.cluster.clone();
+        Self { cluster, terminal }
     }
 
     /// Fails with a list of all missing privileges.

@@ -8,40 +8,15 @@ use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::ml::JobState;
 use crate::support::fixtures::Fixture;
+use crate::support::open_jobs::{DATAFEED, JOB, NEW, open, write_snapshot_when_closed};
 use crate::support::test_cluster::TestCluster;
 
-const JOB: &str = "log-categories-multisnap";
-const DATAFEED: &str = "datafeed-log-categories-multisnap";
-const OLD: &str = "1795433575";
-const NEW: &str = "1795433586";
-
-fn call(cluster: &TestCluster, path: &str) {
-    let answer = cluster.call("POST", path, "");
-    assert!(answer.status < 300, "{path}: {:?}", answer.body);
-}
-
-fn revert_to(cluster: &TestCluster, snapshot: &str) {
-    call(
-        cluster,
-        &format!("/_ml/anomaly_detectors/{JOB}/model_snapshots/{snapshot}/_revert"),
-    );
-}
-
-/// A source with a running job that uses its oldest snapshot, and an empty target. Closing the job makes it use its newest
-/// snapshot, as if that was written then.
+/// A source with a running job, and an empty target.
 fn running() -> (Arc<TestCluster>, TestCluster) {
     let (source, target) = clusters(&[Fixture::load(JOB)]);
     let source = Arc::new(source);
-    revert_to(&source, OLD);
-    call(&source, &format!("/_ml/anomaly_detectors/{JOB}/_open"));
-    call(&source, &format!("/_ml/datafeeds/{DATAFEED}/_start"));
-    let closed = Arc::clone(&source);
-    let close = move |_: &_| {
-        call(&closed, &format!("/_ml/anomaly_detectors/{JOB}/_close"));
-        revert_to(&closed, NEW);
-    };
-    let rule = FaultRule::when(|call| call.path.ends_with("/_close"));
-    source.stand_in.faults().add(rule.run(close).then(Action::Pass));
+    open(&source);
+    write_snapshot_when_closed(&source);
     (source, target)
 }
 

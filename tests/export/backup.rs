@@ -121,6 +121,28 @@ fn each_change_is_noticed() {
 }
 
 #[test]
+fn new_results_are_noticed() {
+    let fixture = Fixture::load("web-latency").with_small_state().with_results(3);
+    let cluster = TestCluster::seeded(version(), &fixture);
+    let binary = Binary::new();
+    let include = ["--include-results"];
+    assert_eq!(written(&backup(&cluster, &binary, &include).expect(0)), ["web-latency"]);
+    assert_eq!(
+        written(&backup(&cluster, &binary, &include).expect(0)),
+        Vec::<String>::new()
+    );
+    let result = fixture.results_of_snapshot()[0];
+    let source = serde_json::from_str(&result.source).unwrap();
+    let path = format!("/.ml-anomalies-.write-web-latency/_doc/{}1?refresh=true", result.id);
+    call(&cluster, "PUT", &path, &source);
+    assert_eq!(written(&backup(&cluster, &binary, &include).expect(0)), ["web-latency"]);
+    assert_eq!(
+        written(&backup(&cluster, &binary, &include).expect(0)),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
 fn files_that_are_not_archives_of_the_job_are_refused() {
     let (cluster, binary) = (jobs(3), Binary::new());
     backup(&cluster, &binary, &[]).expect(0);

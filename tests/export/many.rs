@@ -109,6 +109,33 @@ fn one_line_per_job_fits_into_80_columns() {
 }
 
 #[test]
+fn calendar_of_two_jobs_is_in_both_archives() {
+    let cluster = jobs(2);
+    let body = r#"{"job_ids":["job-01","job-02"],"description":"shared"}"#;
+    assert_eq!(cluster.call("PUT", "/_ml/calendars/shared", body).status, 200);
+    let event = r#"{"events":[{"description":"e","start_time":1,"end_time":2}]}"#;
+    let events = "/_ml/calendars/shared/events";
+    assert_eq!(cluster.call("POST", events, event).status, 200);
+    let binary = Binary::new();
+    export(&cluster, &binary, &["--all", "--parallel", "2"]).expect(0);
+    for name in names(1..=2) {
+        let entries = entries(&binary.path("archives").join(name));
+        let calendars: Value = serde_json::from_str(entry(&entries, "_calendars.json")).unwrap();
+        let shared = calendars.as_array().unwrap().iter();
+        let shared = shared.filter(|calendar| calendar["calendar_id"] == "shared");
+        let events: Vec<usize> = shared
+            .map(|calendar| calendar["events"].as_array().unwrap().len())
+            .collect();
+        assert_eq!(events, [1]);
+    }
+    drop(cluster);
+    let target = TestCluster::new(version());
+    target.run(&binary, &["import", "archives", "--yes"]).expect(0);
+    let calendar = target.call("GET", "/_ml/calendars/shared", "").value()["calendars"][0].clone();
+    assert_eq!(calendar["job_ids"], json!(["job-01", "job-02"]));
+}
+
+#[test]
 fn selection_that_matches_nothing_suggests_similar_jobs() {
     let cluster = jobs(2);
     let binary = Binary::new();

@@ -11,6 +11,7 @@ mod new_indices;
 mod open_jobs;
 mod output;
 mod paging;
+mod parallel;
 #[cfg(unix)]
 mod progress;
 mod python_scripts;

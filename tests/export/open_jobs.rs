@@ -10,32 +10,13 @@ use crate::support::archive::{entries, entry};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::fixtures::Fixture;
+use crate::support::open_jobs::{DATAFEED, JOB, NEW, OLD, call, open, write_snapshot_when_closed};
 use crate::support::test_cluster::TestCluster;
 
-const JOB: &str = "log-categories-multisnap";
-const DATAFEED: &str = "datafeed-log-categories-multisnap";
-const OLD: &str = "1795433575";
-const NEW: &str = "1795433586";
-
-fn call(cluster: &TestCluster, path: &str) {
-    let answer = cluster.call("POST", path, "");
-    assert!(answer.status < 300, "{path}: {:?}", answer.body);
-}
-
-fn revert_to(cluster: &TestCluster, snapshot: &str) {
-    call(
-        cluster,
-        &format!("/_ml/anomaly_detectors/{JOB}/model_snapshots/{snapshot}/_revert"),
-    );
-}
-
-/// A job that is open and uses its oldest snapshot; its datafeed is started. Closing it makes it use its newest snapshot, as
-/// if that was written then.
+/// A job that is open and uses its oldest snapshot; its datafeed is started.
 fn open_job() -> TestCluster {
     let cluster = TestCluster::seeded(version(), &Fixture::load(JOB));
-    revert_to(&cluster, OLD);
-    call(&cluster, &format!("/_ml/anomaly_detectors/{JOB}/_open"));
-    call(&cluster, &format!("/_ml/datafeeds/{DATAFEED}/_start"));
+    open(&cluster);
     cluster
 }
 
@@ -75,18 +56,7 @@ fn exported_snapshot(binary: &Binary) -> String {
 #[test]
 fn open_job_is_closed_exported_and_restarted() {
     let cluster = Arc::new(open_job());
-    // The cluster has the rule, which must not keep the cluster.
-    let closed = Arc::downgrade(&cluster);
-    let rule = FaultRule::when(|call| call.path.ends_with("/_close"));
-    let close_and_revert = move |_: &_| {
-        let closed = closed.upgrade().expect("it receives the request");
-        call(&closed, &format!("/_ml/anomaly_detectors/{JOB}/_close"));
-        revert_to(&closed, NEW);
-    };
-    cluster
-        .stand_in
-        .faults()
-        .add(rule.run(close_and_revert).then(Action::Pass));
+    write_snapshot_when_closed(&cluster);
     let binary = Binary::new();
     let run = run(&cluster, &binary, &["--close-job"]).expect(0);
     run.expect_stderr(&format!("Stopped datafeed {DATAFEED}\nClosed job {JOB}\n"))
@@ -109,6 +79,25 @@ fn open_job_is_not_closed_with_yes_alone_and_in_a_dry_run() {
     run(&cluster, &Binary::new(), &["--close-job", "--dry-run"])
         .expect(0)
         .expect_stderr("is open");
+    assert_eq!(changes(&cluster), Vec::<String>::new());
+}
+
+#[test]
+fn warnings_about_a_job_that_is_closed_are_printed_once() {
+    let cluster = open_job();
+    let binary = Binary::new();
+    let more = ["--close-job", "--include-inputs", "--input-field", "unknown"];
+    let run = run(&cluster, &binary, &more).expect(0);
+    let warning = "warning: field unknown may be missing from the archive";
+    assert_eq!(run.stderr.matches(warning).count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn job_with_a_failure_that_is_known_before_is_not_closed() {
+    let cluster = open_job();
+    let missing = FaultRule::when(|call| call.path.ends_with("/_count")).always();
+    cluster.stand_in.faults().add(missing.then(Action::status(400, "{}")));
+    run(&cluster, &Binary::new(), &["--close-job"]).expect(1);
     assert_eq!(changes(&cluster), Vec::<String>::new());
 }
 

@@ -1,5 +1,6 @@
 //! Questions: which data is exported to which file, and the job.
 
+use super::many::jobs;
 use super::{cluster, files, version};
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::FaultRule;
@@ -119,6 +120,48 @@ fn unlimited_input_range_requires_confirmation() {
     let ended = session.wait();
     assert_eq!(ended.code, 0);
     assert!(!ended.screen.contains("date set"), "{}", ended.screen);
+}
+
+#[test]
+fn one_question_is_asked_about_several_jobs() {
+    let cluster = jobs(3);
+    for (more, stated) in [
+        (&[][..], "Export 3 jobs without input documents to archives?"),
+        (
+            &["--include-inputs"],
+            "No date range set: all 600 input documents (about ",
+        ),
+        (
+            &["--include-inputs"],
+            "Export 3 jobs with 600 input documents (fields @timestamp, message, service) to ",
+        ),
+        (
+            &[
+                "--include-results",
+                "--include-inputs",
+                "--inputs-after-date=2024-01-01",
+                "--inputs-before-date=2025-01-01",
+            ],
+            "Export 3 jobs with results and with input documents to archives?",
+        ),
+    ] {
+        for (answer, code, archives) in [("n", 3, 0), ("y", 0, 3)] {
+            let binary = Binary::new();
+            let arguments = ["--all", "--output-dir", "archives"];
+            let mut session = start(&cluster, &binary, &[&arguments[..], more].concat());
+            session.expect("The archives of 3 jobs will contain values of your data");
+            session.expect(stated).expect("(y/n)").send_keys(answer);
+            let ended = session.wait();
+            assert_eq!(
+                (ended.code, ended.stdout.lines().count()),
+                (code, archives),
+                "{}",
+                ended.screen
+            );
+            assert_eq!(ended.screen.matches("(y/n)").count(), 1, "{}", ended.screen);
+            assert_eq!(binary.path("archives").exists(), code == 0);
+        }
+    }
 }
 
 #[test]

@@ -333,9 +333,6 @@ fn options_for_one_archive_and_invalid_ids_are_refused_before_the_first_request(
 #[cfg(target_os = "linux")]
 #[test]
 fn waiting_archives_need_little_memory() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
-
     use crate::support::signals::SignalTarget;
 
     const PADDING: usize = 8 << 20;
@@ -351,21 +348,10 @@ fn waiting_archives_need_little_memory() {
         write_renamed(&large, ["NAME", job], &archives.join(format!("{job}.tar.gz")));
     }
     let peak_of = |archives: &Path| {
-        let (cluster, process) = (TestCluster::in_memory(options()), SignalTarget::default());
-        let (peak, hooked) = (Arc::new(AtomicU64::new(0)), process.clone());
-        let noted = Arc::clone(&peak);
-        let note = move |_: &_| noted.store(hooked.peak_memory(), Ordering::SeqCst);
-        let every = FaultRule::when(|_| true).always().run(note);
-        cluster.stand_in.faults().add(every);
+        let cluster = TestCluster::in_memory(options());
         let (archives, url) = (archives.display().to_string(), cluster.stand_in.url());
-        let output = process.run(binary.command(["import", &archives, "--dry-run", "--url", &url]));
-        assert_eq!(
-            output.status.code(),
-            Some(0),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        peak.load(Ordering::SeqCst)
+        let command = binary.command(["import", &archives, "--dry-run", "--url", &url]);
+        SignalTarget::peak_memory_of(&cluster, command)
     };
     let (one, all) = (peak_of(&archives.join("job-00.tar.gz")), peak_of(&archives));
     assert!(all < one + (64 << 10), "one archive: {one} KiB, 20 archives: {all} KiB");

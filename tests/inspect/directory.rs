@@ -166,7 +166,7 @@ fn a_file_that_cannot_be_read_does_not_stop_the_others() {
 #[test]
 fn a_directory_without_archives_is_an_error() {
     let run = backup(&[]).run(["inspect", "backup"]).expect(1);
-    run.expect_stderr("cannot read backup: it contains no archives (*.tar.gz)");
+    run.expect_stderr("error: no archives (*.tar.gz) in backup");
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod decoded_state;
 pub mod fixtures;
 pub mod in_process;
+pub mod open_jobs;
 #[cfg(unix)]
 pub mod pseudo_terminal;
 #[cfg(unix)]

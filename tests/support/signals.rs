@@ -1,11 +1,15 @@
 //! Sends Ctrl-C and SIGTERM at a selected request.
 
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
+
+use super::cluster::faults::{Action, FaultRule};
+use super::test_cluster::TestCluster;
 
 /// A child process that hooks of the stand-in can signal and wait for.
 #[derive(Clone, Default)]
@@ -55,6 +59,22 @@ impl SignalTarget {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let number = line.and_then(|line| line.split_whitespace().next());
         number.map_or(0, |number| number.parse().unwrap())
+    }
+
+    /// Runs the command to its end, and returns its peak resident set in KiB at its last request to the cluster.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub fn peak_memory_of(cluster: &TestCluster, command: Command) -> u64 {
+        let (process, peak) = (Self::default(), Arc::new(AtomicU64::new(0)));
+        let (hooked, noted) = (process.clone(), Arc::clone(&peak));
+        let note = move |_: &_| noted.store(hooked.peak_memory(), Ordering::SeqCst);
+        let every = FaultRule::when(|_| true).always().run(note);
+        cluster.stand_in.faults().add(every.then(Action::Pass));
+        let output = process.run(command);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        cluster.stand_in.faults().clear();
+        peak.load(Ordering::SeqCst)
     }
 
     /// Waits until the child has ended; false after a timeout.

@@ -87,7 +87,7 @@ impl Archive {
     /// shell.
     ///
     /// # Errors
-    /// [`Error::File`], also if there are none.
+    /// [`Error::File`], or [`Error::NoArchives`].
     pub fn paths_in(directory: &Path) -> Result<Vec<PathBuf>> {
         let is_archive = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -101,10 +101,7 @@ impl Archive {
         paths.retain(is_archive);
         paths.sort_unstable();
         match paths.is_empty() {
-            true => Err(Error::read(
-                directory,
-                io::Error::other("it contains no archives (*.tar.gz)"),
-            )),
+            true => Err(Error::NoArchives(directory.to_owned())),
             false => Ok(paths),
         }
     }

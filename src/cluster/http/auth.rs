@@ -39,6 +39,8 @@ pub struct ConnectOptions {
     pub secrets: Secrets,
     /// The keep-alive of scrolls and points in time, in Elasticsearch's notation, for example `5m`.
     pub keep_alive: String,
+    /// The maximum number of concurrent requests.
+    pub max_requests: u32,
 }
 
 /// What a user authenticates with.

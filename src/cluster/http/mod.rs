@@ -66,7 +66,7 @@ pub(crate) struct HttpClient {
     pub(crate) options: ConnectOptions,
     pub(crate) clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
-    /// Requests in flight hold a read lock. A write lock waits for them and prevents new ones.
+    /// Requests in flight hold a read lock, of which there is a maximum number. A write lock waits for them and prevents new ones.
     pub(crate) in_flight: RwLock<()>,
     /// `X-Opaque-Id` of every request of this run, by which its tasks are found on the cluster.
     pub(crate) opaque_id: String,
@@ -93,7 +93,7 @@ impl HttpClient {
             options: options.clone(),
             clock,
             observer,
-            in_flight: RwLock::default(),
+            in_flight: RwLock::with_max_readers((), options.max_requests),
             opaque_id: format!("esml-state-{:016x}", fastrand::u64(..)),
             unanswered_write: AtomicBool::new(false),
             reached: AtomicBool::new(false),

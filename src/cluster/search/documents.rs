@@ -181,11 +181,6 @@ impl Cluster {
     }
 }
 
-/// Whether an index was created later than another index of the same alias.
-pub fn is_newer_index(index: &str, than: &str) -> bool {
-    index_age(index) > index_age(than)
-}
-
 /// Orders the indices of an alias; the greatest is the newest. Rollovers increment the number, and ML reads
 /// `.ml-state-000002` rather than a reindexed index with the same number.
 pub(crate) fn index_age(index: &str) -> (u64, bool, &str) {
@@ -210,7 +205,7 @@ mod tests {
         ];
         for (n, index) in newest_first.iter().enumerate() {
             for (m, other) in newest_first.iter().enumerate() {
-                assert_eq!(is_newer_index(index, other), n < m, "{index} {other}");
+                assert_eq!(index_age(index) > index_age(other), n < m, "{index} {other}");
             }
         }
     }

@@ -6,14 +6,14 @@ mod options;
 pub use self::options::CopyOptions;
 use self::options::Shared;
 use crate::cluster::{ConnectOptions, RequiredPrivileges};
-use crate::commands::import::{Import, Started, Summary};
+use crate::commands::import::{Import, Imports, Started};
 use crate::commands::interrupt::Signals;
 use crate::commands::open_job::OpenJob;
 use crate::commands::question;
 use crate::commands::session::{RunContext, Session};
 use crate::commands::{export, import};
 use crate::error::{Conflict, Error, Result};
-use crate::job::{JobConfig, JobId};
+use crate::job::JobId;
 use crate::terminal::Terminal;
 use crate::util::format::{amount, first_names};
 
@@ -85,29 +85,22 @@ impl Copy {
         let mut import = self.options.import.clone();
         import.yes = true;
         let copies: Vec<&JobId> = jobs.iter().map(|Renamed { copy, .. }| copy).collect();
-        let mut summary = Summary::of_copies(&import, &copies, &self.target.terminal);
+        let mut summary = Imports::of_copies(&import, &copies, &self.target.terminal);
         let mut waiting = jobs.iter();
         for Renamed { job, copy } in waiting.by_ref() {
             let copied = self.copy_one((job, copy), &mut summary, signals).await;
             signals.set_cleanup(None);
-            let source = job.as_str().as_ref();
-            match copied {
-                Ok(Some(imported)) => summary.add(source, copy, Ok(imported))?,
-                Ok(None) => {}
-                Err(error) => summary.failed(source, copy, error)?,
+            if let Some(imported) = copied.transpose() {
+                summary.add(job.as_str().as_ref(), copy, imported)?;
             }
             if signals.is_stopped() {
                 break;
             }
         }
-        if let Err(signal) = signals.or(std::future::ready(Ok(()))).await {
-            let waiting: Vec<_> = waiting
-                .map(|Renamed { job, copy }| (job.as_str().as_ref(), copy))
-                .collect();
-            if !waiting.is_empty() {
-                summary.not_started(&waiting, &signal);
-            }
-        }
+        let waiting: Vec<_> = waiting
+            .map(|Renamed { job, copy }| (job.as_str().as_ref(), copy))
+            .collect();
+        summary.add_not_started(&waiting, signals);
         summary.finish()
     }
 
@@ -115,14 +108,11 @@ impl Copy {
     async fn copy_one(
         &self,
         (job, copy): (&JobId, &JobId),
-        summary: &mut Summary<'_>,
+        summary: &mut Imports<'_>,
         signals: &Signals,
     ) -> Result<Option<(Started, Import)>> {
-        let session = |session: &Session, job: &JobId| Session {
-            cluster: session.cluster.clone(),
-            terminal: summary.terminal_of(job),
-        };
-        let (source, target) = (session(&self.source, job), session(&self.target, copy));
+        let source = self.source.with_terminal(summary.items.terminal_of(job));
+        let target = self.target.with_terminal(summary.items.terminal_of(copy));
         let closes = self.cutover && !self.options.import.dry_run;
         signals.set_cleanup(Some(export::cleanup("temporary archive", closes)));
         let copying = async {
@@ -133,7 +123,7 @@ impl Copy {
             import::import_exported(target, archive, summary, signals).await
         };
         let open = if closes {
-            signals.or(find_open(&source, job)).await?
+            signals.or(OpenJob::find(&source, job)).await?
         } else {
             None
         };
@@ -218,14 +208,4 @@ impl Copy {
             false => Err(Error::Declined),
         }
     }
-}
-
-/// The job, if it is open.
-async fn find_open(source: &Session, job: &JobId) -> Result<Option<OpenJob>> {
-    let cluster = &source.cluster;
-    let (Some(config), Some(stats)) = (cluster.job(job).await?, cluster.job_stats(job).await?) else {
-        return Ok(None);
-    };
-    let config = JobConfig::of(&config, cluster.datafeed_of(job).await?.as_deref())?;
-    OpenJob::find(source, &config, &stats).await
 }

@@ -1,6 +1,6 @@
 //! The documents of an export, which are found and counted before anything is written.
 
-use serde_json::json;
+use serde_json::{Number, json};
 use sha2::{Digest, Sha256};
 
 use super::documents::{self, SearchedDocuments};
@@ -12,7 +12,10 @@ use crate::error::Result;
 use crate::util::format::hex;
 
 /// Changes if the fingerprint is computed from other data.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// The memory of a model in bytes, up to which its state has a few MiB at most. A new model has about 20 MiB.
+const SMALL_MODEL: u64 = 32 << 20;
 
 /// The documents of an export, which were found and counted.
 pub(super) struct Counted<'a> {
@@ -22,6 +25,8 @@ pub(super) struct Counted<'a> {
     /// For the manifest of a backup.
     pub(super) fingerprint: Option<String>,
     pub(super) results: Option<Results<'a>>,
+    /// The number of readers of its documents.
+    pub(super) readers: usize,
 }
 
 impl<'a> Counted<'a> {
@@ -39,11 +44,30 @@ impl<'a> Counted<'a> {
             searched,
             fingerprint: None,
             results,
+            readers: 1,
         };
+        if !counted.is_small() {
+            counted.readers = export.options.slices;
+        }
         if export.options.skip_unchanged {
             counted.fingerprint = counted.fingerprint().await?;
         }
         Ok(counted)
+    }
+
+    /// Whether one reader is enough, and each part needs little memory.
+    fn is_small(&self) -> bool {
+        let Export { snapshot, options, .. } = self.export;
+        let model = snapshot.model_bytes.as_ref().and_then(Number::as_u64);
+        let searched = self.searched.iter().map(|searched| searched.count);
+        let results = self.results.iter().map(|results| results.documents);
+        let inputs = self.inputs.iter().map(|inputs| inputs.documents);
+        snapshot.state_documents <= 1
+            && model.is_some_and(|bytes| bytes <= SMALL_MODEL)
+            && searched
+                .chain(results)
+                .chain(inputs)
+                .all(|documents| documents <= options.page_size as u64)
     }
 
     /// A hash of everything that determines the content of the archive; `None` if the cluster cannot aggregate `_seq_no`, which
@@ -52,13 +76,9 @@ impl<'a> Counted<'a> {
         let (export, cluster) = (self.export, self.export.cluster());
         let job = &export.job;
         let mut documents = Vec::new();
-        for searched in &self.searched {
-            match searched.revisions(cluster).await? {
-                Some(revisions) => documents.push(revisions),
-                None => return Ok(None),
-            }
-        }
-        for search in self.results.iter().flat_map(Results::searches) {
+        let searched = self.searched.iter().filter(|searched| searched.count > 0);
+        let results = self.results.iter().flat_map(Results::searches);
+        for search in searched.map(|searched| &searched.search).chain(results) {
             match cluster.revisions(search).await? {
                 Some(revisions) => documents.push(revisions),
                 None => return Ok(None),
@@ -68,20 +88,16 @@ impl<'a> Counted<'a> {
         for id in job.filters() {
             filters.push(cluster.filter(id).await?);
         }
-        let others = json!({
+        let content = json!({
             "versions": [VERSION, FORMAT_VERSION],
             "options": export.options.for_manifest(),
+            "config": job.text.get(),
+            "snapshot": String::from_utf8_lossy(&export.snapshot_document.source),
             "documents": documents,
             "inputs": self.inputs.as_ref().map(|inputs| inputs.documents),
             "filters": filters,
             "calendars": cluster.calendars_of(job.id(), &job.groups).await?,
         });
-        let (config, snapshot) = (job.text.get().as_bytes(), &*export.snapshot_document.source);
-        let mut hash = Sha256::new();
-        for part in [config, snapshot, others.to_string().as_bytes()] {
-            hash.update(part.len().to_le_bytes());
-            hash.update(part);
-        }
-        Ok(Some(hex(&hash.finalize())))
+        Ok(Some(hex(&Sha256::digest(content.to_string()))))
     }
 }

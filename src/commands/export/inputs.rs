@@ -95,7 +95,7 @@ impl<'a> Inputs<'a> {
             fields,
             sort,
             page_size: export.options.page_size,
-            slices: export.options.slices,
+            slices: 1,
             pagination: export.options.pagination,
             incomplete_clusters: options.allow_partial.then(Arc::default),
         };
@@ -172,9 +172,13 @@ impl<'a> Inputs<'a> {
 
     /// Starts to read; readers pause after a few pages. Once the search is open, and its documents are fixed, checks that no
     /// index was replaced since its mapping was read.
-    pub(super) async fn open(&self) -> Result<Pages> {
+    pub(super) async fn open(&self, readers: usize) -> Result<Pages> {
         let cluster = self.export.cluster();
-        let pages = cluster.pages(self.search.clone()).await?;
+        let search = Search {
+            slices: readers,
+            ..self.search.clone()
+        };
+        let pages = cluster.pages(search).await?;
         let mut uuids = self.mappings.uuids().peekable();
         if uuids.peek().is_none() {
             return Ok(pages);

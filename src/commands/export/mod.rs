@@ -1,10 +1,9 @@
-//! Exports jobs to archives.
+//! Exports jobs to archives, one for each job. A failure does not stop the other jobs.
 
 mod backup;
 mod counted;
 mod documents;
 mod inputs;
-mod many;
 mod numbered;
 mod options;
 mod outcome;
@@ -12,17 +11,43 @@ mod plan;
 mod results;
 mod write;
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use serde_json::json;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use self::counted::Counted;
 pub use self::options::{ExportOptions, InputOptions, ResultOptions};
+use self::outcome::Preview;
 use self::plan::Export;
 pub(in crate::commands) use self::plan::required_privileges;
 pub(in crate::commands) use self::write::{cleanup, export_to_temporary};
 use crate::cluster::ConnectOptions;
 use crate::commands::interrupt::Signals;
+use crate::commands::open_job::OpenJob;
 use crate::commands::session::{RunContext, Session};
+use crate::commands::summary::{Report, Summary};
 use crate::error::{Error, Result};
 use crate::job::JobId;
 use crate::terminal::Terminal;
+use crate::util::atomic_file::FileError;
+
+/// What the exports of a run share.
+struct Run<'a> {
+    options: ExportOptions,
+    signals: &'a Signals,
+    /// One permit for each reader of documents, so that all exports together need no more memory than one.
+    readers: Semaphore,
+}
+
+impl Run<'_> {
+    /// Waits until this number of readers may hold documents. Never called by an export that has some.
+    async fn acquire(&self, readers: usize) -> Option<SemaphorePermit<'_>> {
+        self.readers.acquire_many(readers as u32).await.ok()
+    }
+}
 
 /// Runs the export and prints its result.
 ///
@@ -30,10 +55,11 @@ use crate::terminal::Terminal;
 /// Any failure to write a complete archive. No file with the name of the archive is created then.
 pub async fn run(
     options: ExportOptions,
-    connect: ConnectOptions,
+    mut connect: ConnectOptions,
     context: &RunContext,
     terminal: &Terminal,
 ) -> Result<()> {
+    connect.max_requests = options.slices as u32;
     let signals = Signals::listen(&context.stop, terminal);
     outcome::require_answerable(&options, terminal)?;
     signals.or(options.refuse_existing(options.only_job().as_ref())).await?;
@@ -42,11 +68,8 @@ pub async fn run(
     let session = signals.or(connected).await?;
     let outcome = async {
         let jobs = signals.or(select(&session, &options)).await?;
-        match options.single(&jobs)? {
-            // Boxed, because debug builds copy these large futures several times on the stack.
-            Some(job) => Box::pin(export(&session, &options, job, &signals)).await,
-            None => Box::pin(many::export(&session, options, jobs, &signals)).await,
-        }
+        // Boxed, because debug builds copy these large futures several times on the stack.
+        Box::pin(export(&session, options, jobs, &signals)).await
     };
     let outcome = outcome.await;
     match (outcome, signals.or_second(session.cluster.release()).await) {
@@ -67,32 +90,130 @@ async fn select(session: &Session, options: &ExportOptions) -> Result<Vec<JobId>
     }
 }
 
-/// Exports one job and prints the result.
-async fn export(session: &Session, options: &ExportOptions, job: &JobId, signals: &Signals) -> Result<()> {
-    let exported = Box::pin(async {
-        options.refuse_existing(Some(job)).await?;
-        let mut export = Export::plan(session, options, job).await?;
-        let open = export.open.take();
-        let counted = Box::pin(Counted::of(&export)).await?;
-        if options.dry_run {
-            return Ok(Ok(outcome::plan(&counted)));
-        }
-        outcome::confirm(&counted).await?;
-        if let Some(open) = open
-            && (options.close_job || outcome::offer_to_close(&export).await?)
-        {
-            return Ok(Err(open));
-        }
-        signals.set_cleanup(Some(write::cleanup("archive", false)));
-        Box::pin(write::save(counted)).await.map(Ok)
-    });
-    let report = match signals.or(exported).await? {
-        Ok(report) => report,
-        Err(open) => {
-            signals.set_cleanup(Some(write::cleanup("archive", true)));
-            Box::pin(write::save_closed(session, options, &open, signals)).await?
-        }
+/// Exports the jobs, and prints the results.
+async fn export(session: &Session, mut options: ExportOptions, jobs: Vec<JobId>, signals: &Signals) -> Result<()> {
+    options.refuse_collisions(&jobs)?;
+    let mut summary = Summary::new(&session.terminal, options.json, "job", jobs.len());
+    summary.is_list |= options.output_dir.is_some();
+    if jobs.is_empty() {
+        let address = session.cluster.address();
+        let warning = format!("nothing is exported: no anomaly detection jobs on {address}");
+        session.terminal.warn(&warning);
+    } else if !options.dry_run {
+        signals.or(prepare(session, &mut options, &jobs)).await?;
+        let archives = if summary.is_list { "archives" } else { "archive" };
+        signals.set_cleanup(Some(cleanup(archives, options.close_job)));
+        summary.begin(&jobs.iter().collect::<Vec<_>>(), &["Snapshot", "Size"]);
+    }
+    let stage = summary
+        .is_list
+        .then(|| session.stage("Exporting jobs", Some(jobs.len() as u64)));
+    let run = Run {
+        readers: Semaphore::new(options.slices),
+        options,
+        signals,
     };
+    let (mut waiting, mut running) = (jobs.into_iter(), Vec::new());
+    loop {
+        while running.len() < run.options.parallel
+            && !signals.is_stopped()
+            && let Some(job) = waiting.next()
+        {
+            let (session, run) = (session.with_terminal(summary.terminal_of(&job)), &run);
+            running.push(Box::pin(async move {
+                let exported = export_one(&session, run, &job).await;
+                (job, exported)
+            }));
+        }
+        if running.is_empty() {
+            break;
+        }
+        let (job, exported) = first_of(&mut running).await;
+        stage.iter().for_each(|stage| stage.inc(1));
+        match exported {
+            Ok(report) => summary.add(&job, report),
+            Err(error) => summary.fail(&job, error, json!({ "job_id": job }))?,
+        }
+    }
+    drop(stage);
     signals.set_cleanup(None);
-    report.print(&session.terminal, options.json)
+    let waiting = waiting.as_slice().iter();
+    let waiting = waiting.map(|job| (job, json!({ "job_id": job }))).collect();
+    summary.add_not_started(waiting, signals);
+    summary.documents.sort_by_key(|document| document["job_id"].to_string());
+    summary.finish(json!({}), "archives")
+}
+
+/// Waits for the first of these futures, and removes it. They run on one thread, because the allocator would keep some memory
+/// for each thread.
+async fn first_of<T>(running: &mut Vec<Pin<Box<impl Future<Output = T>>>>) -> T {
+    let first_ready = |context: &mut Context<'_>| {
+        let mut polled = running.iter_mut().map(|future| future.as_mut().poll(context));
+        let Some((index, Poll::Ready(ended))) = polled.by_ref().enumerate().find(|(_, polled)| polled.is_ready())
+        else {
+            return Poll::Pending;
+        };
+        drop(polled);
+        drop(running.swap_remove(index));
+        Poll::Ready(ended)
+    };
+    poll_fn(first_ready).await
+}
+
+/// Asks all questions, and creates the directory.
+async fn prepare(session: &Session, options: &mut ExportOptions, jobs: &[JobId]) -> Result<()> {
+    if !options.yes {
+        outcome::confirm(session, options, jobs).await?;
+        options.close_job |= outcome::offer_to_close(session, options, jobs).await?;
+    }
+    let Some(directory) = &options.output_dir else {
+        return Ok(());
+    };
+    let created = std::fs::create_dir_all(directory);
+    created.map_err(|cause| FileError::Create(directory.clone(), cause).into())
+}
+
+/// Exports one of the jobs.
+async fn export_one(session: &Session, run: &Run<'_>, job: &JobId) -> Result<Report> {
+    let (mut options, signals) = (run.options.clone(), run.signals);
+    let recorded = match options.skip_unchanged {
+        true => backup::recorded(session, &options, job)?,
+        false => None,
+    };
+    options.overwrite |= recorded.is_some();
+    let options = &options;
+    let preparing = async {
+        options.refuse_existing(Some(job)).await?;
+        if !options.close_job || options.dry_run {
+            return Ok(None);
+        }
+        let Some(open) = OpenJob::find(session, job).await? else {
+            return Ok(None);
+        };
+        // What fails is noticed before the job is closed, and the job is not closed while another one is exported.
+        Box::pin(Preview::default().add(session, options, job)).await?;
+        let readers = run.acquire(options.slices).await;
+        Ok(Some((open, readers)))
+    };
+    let closing = signals.or(preparing).await?;
+    let exporting = async {
+        let export = Export::plan(session, options, job).await?;
+        let counted = Box::pin(Counted::of(&export)).await?;
+        if counted.fingerprint.is_some() && counted.fingerprint == recorded {
+            return Ok(outcome::unchanged(&export));
+        }
+        if options.dry_run {
+            return Ok(outcome::plan(&counted));
+        }
+        let _readers = match closing {
+            Some(_) => None,
+            None => run.acquire(counted.readers).await,
+        };
+        Box::pin(write::save(counted)).await
+    };
+    let exporting = Box::pin(signals.or(exporting));
+    match &closing {
+        Some((open, _)) => open.while_closed(session, signals, exporting, false).await,
+        None => exporting.await,
+    }
 }

@@ -123,6 +123,16 @@ pub(super) fn append(entry: &mut EntryBuilder, hit: &Hit) -> archive::Result<()>
     appended.map_err(|error| error.of_document(&hit.index, &hit.id))
 }
 
+/// Leaves out results and categories that a newer index contains too: after a rollover, both indices contain a document that
+/// changed.
+pub(super) async fn retain_newest(export: &Export<'_>, hits: &mut Vec<Hit>) -> Result<()> {
+    let ids: Vec<String> = hits.iter().map(|hit| hit.id.clone()).collect();
+    let alias = export.job.id().results_alias();
+    let newest = export.cluster().newest(&[&alias], &ids).await?;
+    hits.retain(|hit| newest.get(&hit.id).is_none_or(|index| **index == *hit.index));
+    Ok(())
+}
+
 /// The size of documents in bytes.
 pub(super) fn size_of(hits: &[Hit]) -> u64 {
     hits.iter().map(|hit| hit.source.len() as u64).sum()

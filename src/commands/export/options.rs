@@ -1,5 +1,6 @@
 //! The options of `export`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -119,7 +120,7 @@ pub struct ExportOptions {
     pub page_size: usize,
     /// Number of jobs that are exported at the same time
     ///
-    /// --slices is divided among them, so that they use as many connections as one export.
+    /// Together, they use the memory of one export, and at most as many connections as --slices.
     #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "1", value_parser = number(1_usize, 8))]
     #[arg(hide_short_help = true)]
     pub(super) parallel: usize,
@@ -309,28 +310,39 @@ impl ExportOptions {
         }
     }
 
+    /// The path of the archive of a job; `None` for standard output.
+    pub(super) fn file(&self, job: &JobId) -> Option<String> {
+        let path = self.path(job).display().to_string();
+        Some(path).filter(|path| path != "-")
+    }
+
     /// The target of the archive of a job.
     pub(super) fn target(&self, job: &JobId) -> Target {
         Target::new(&self.path(job), self.overwrite)
     }
 
-    /// The only job, which is exported without a directory; `None` if archives are written to a directory.
-    ///
-    /// # Errors
-    /// Several jobs require a directory.
-    pub(super) fn single<'a>(&self, jobs: &'a [JobId]) -> Result<Option<&'a JobId>> {
-        match (jobs, &self.output_dir) {
-            ([job], None) => Ok(Some(job)),
-            ([_, _, ..], None) => Err(Error::usage(
-                format!(
-                    "{} jobs are selected, and each has its own archive: {}",
-                    jobs.len(),
-                    names_of(jobs)
-                ),
+    /// Refuses jobs that would have the same archive. Without a directory, those are all, and otherwise those whose IDs differ
+    /// in characters that their file names do not have.
+    pub(super) fn refuse_collisions(&self, jobs: &[JobId]) -> Result<()> {
+        if jobs.len() > 1 && self.output_dir.is_none() {
+            let names: Vec<String> = jobs.iter().map(ToString::to_string).collect();
+            let (number, names) = (jobs.len(), first_names(&names));
+            return Err(Error::usage(
+                format!("{number} jobs are selected, and each has its own archive: {names}"),
                 "add --output-dir DIR, or select one job",
-            )),
-            _ => Ok(None),
+            ));
         }
+        let mut by_path = BTreeMap::new();
+        for job in jobs {
+            if let Some(other) = by_path.insert(self.path(job), job) {
+                let path = self.path(job);
+                return Err(Error::refused(
+                    format!("jobs {other} and {job} would have the same archive: {}", path.display()),
+                    format!("export one of them separately: `esml-state export {job} --output FILE`"),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses an existing target before anything is read. Without a job, only a path from the command line is checked.
@@ -351,18 +363,17 @@ impl ExportOptions {
 
     /// The options that determine the content of the archive, with their names on the command line.
     pub(super) fn for_manifest(&self) -> Map<String, Value> {
-        let date = |date: Option<EpochMillis>| json!(date.map(|date| date.to_string()));
         let mut options = vec![
             ("snapshot-id", json!(self.snapshot_id)),
-            ("before-date", date(self.before())),
-            ("annotations-after-date", date(self.annotations_after)),
+            ("before-date", json!(self.before())),
+            ("annotations-after-date", json!(self.annotations_after)),
             ("include-inputs", self.inputs().is_some().into()),
         ];
         if let Some(inputs) = self.inputs() {
             let fields = Some(&inputs.fields).filter(|fields| !fields.is_empty());
             options.extend([
-                ("inputs-after-date", date(inputs.after)),
-                ("inputs-before-date", date(inputs.before)),
+                ("inputs-after-date", json!(inputs.after)),
+                ("inputs-before-date", json!(inputs.before)),
                 ("allow-partial", json!(inputs.allow_partial.then_some(true))),
                 ("all-fields", inputs.all_fields.into()),
                 ("input-field", json!(fields)),
@@ -371,7 +382,7 @@ impl ExportOptions {
         if let Some(results) = self.results() {
             options.extend([
                 ("include-results", true.into()),
-                ("results-after-date", date(results.after)),
+                ("results-after-date", json!(results.after)),
                 ("all-results", json!(results.all_results.then_some(true))),
             ]);
         }
@@ -379,12 +390,6 @@ impl ExportOptions {
         let named = options.into_iter();
         named.map(|(name, value)| (name.to_owned(), value)).collect()
     }
-}
-
-/// The first IDs, for a message.
-fn names_of(jobs: &[JobId]) -> String {
-    let names: Vec<String> = jobs.iter().map(ToString::to_string).collect();
-    first_names(&names)
 }
 
 /// Refuses an empty date range; `after` and `before` contain the names of the options.

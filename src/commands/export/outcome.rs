@@ -1,18 +1,21 @@
 //! The question before an export, the plan of a dry run, and the result. Only the path of the archive or one JSON document is
 //! printed to stdout.
 
-use std::path::Path;
+use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::counted::Counted;
 use super::options::{ExportOptions, InputOptions};
 use super::plan::Export;
-use crate::archive::{ArchiveSummary, EntrySummary, Limits, Target};
+use crate::archive::{ArchiveSummary, EntrySummary, Limits};
+use crate::commands::open_job::OpenJob;
 use crate::commands::pseudonymize;
 use crate::commands::question;
+use crate::commands::session::Session;
+use crate::commands::summary::Report;
 use crate::error::{Error, Result};
-use crate::job::SnapshotId;
+use crate::job::JobId;
 use crate::terminal::Terminal;
 use crate::util::format::{Table, amount, bytes, count, first_names};
 
@@ -27,57 +30,89 @@ pub(super) fn require_answerable(options: &ExportOptions, terminal: &Terminal) -
     ))
 }
 
-/// Asks whether values of the data may be exported. Without a complete date range, states how many input documents that
-/// includes.
-pub(super) async fn confirm(counted: &Counted<'_>) -> Result<()> {
-    let export = counted.export;
-    let (options, terminal) = (export.options, &export.session.terminal);
-    if options.yes {
-        return Ok(());
-    }
-    let job = export.job.id();
-    warn_of_values(options, &format!("The archive of job {job}"), terminal);
-    let mut included = "without input documents".to_owned();
-    if let Some(inputs) = &counted.inputs {
-        let documents = amount(inputs.documents, "input document", "input documents");
-        warn_of_open_range(inputs.options, &documents, inputs.bytes, terminal);
-        let fields = inputs.search.fields.as_ref().map(|fields| first_names(fields));
-        let fields = fields.map_or_else(|| "all fields".to_owned(), |fields| format!("fields {fields}"));
-        included = format!("with {documents} ({fields})");
-    }
-    if let Some(results) = &counted.results {
-        let results = amount(results.documents, "result", "results");
-        included = format!("with {results} and {included}");
-    }
-    let path = match options.target(job) {
-        Target::File { path, .. } => path.display().to_string(),
-        Target::Stdout => "stdout".to_owned(),
-    };
-    ask(format!("Export job {job} {included} to {path}?"), terminal).await
+/// What exports would contain.
+#[derive(Default)]
+pub(super) struct Preview {
+    inputs: u64,
+    input_bytes: u64,
+    fields: BTreeSet<String>,
+    results: u64,
 }
 
-/// Asks the question of [`confirm`] about several jobs, which have `inputs` documents of this size if that is known.
-pub(super) async fn confirm_all(
-    options: &ExportOptions,
-    jobs: usize,
-    inputs: Option<(u64, u64)>,
-    terminal: &Terminal,
-) -> Result<()> {
-    let jobs = amount(jobs as u64, "job", "jobs");
-    warn_of_values(options, &format!("The archives of {jobs}"), terminal);
-    let mut included = "without input documents".to_owned();
-    if let Some(range) = options.inputs() {
-        included = "with input documents".to_owned();
-        if let Some((documents, bytes)) = inputs {
-            included = format!("with {}", amount(documents, "input document", "input documents"));
-            warn_of_open_range(range, &included["with ".len()..], bytes, terminal);
+impl Preview {
+    /// Adds an export. Its warnings are not printed, since the export itself prints them.
+    pub(super) async fn add(&mut self, session: &Session, options: &ExportOptions, job: &JobId) -> Result<()> {
+        let silent = session.with_terminal(Terminal::silent());
+        let export = Export::plan(&silent, options, job).await?;
+        let counted = Counted::of(&export).await?;
+        if let Some(inputs) = counted.inputs {
+            self.inputs += inputs.documents;
+            self.input_bytes += inputs.bytes;
+            self.fields.extend(inputs.search.fields.into_iter().flatten());
         }
+        self.results += counted.results.map_or(0, |results| results.documents);
+        Ok(())
     }
-    if options.results().is_some() {
-        included = format!("with results and {included}");
+}
+
+/// Asks whether values of the data may be exported. For a single job and without a complete date range, states how many input
+/// documents that includes.
+pub(super) async fn confirm(session: &Session, options: &ExportOptions, jobs: &[JobId]) -> Result<()> {
+    let terminal = &session.terminal;
+    let (what, archives, target) = match jobs {
+        [job] => (format!("job {job}"), "archive", options.file(job)),
+        _ => {
+            let directory = options.output_dir.iter().map(|path| path.display().to_string());
+            (amount(jobs.len() as u64, "job", "jobs"), "archives", directory.last())
+        }
+    };
+    let range = options
+        .inputs()
+        .filter(|range| range.after.is_none() || range.before.is_none());
+    let counted = match jobs.len() == 1 || range.is_some() {
+        true => Some(count_all(session, options, jobs).await?),
+        false => None,
+    };
+    warn_of_values(options, &format!("The {archives} of {what}"), terminal);
+    let (mut inputs, mut results) = ("input documents".to_owned(), "results".to_owned());
+    if let Some(counted) = counted {
+        inputs = amount(counted.inputs, "input document", "input documents");
+        results = amount(counted.results, "result", "results");
+        if let Some(range) = range {
+            warn_of_open_range(range, &inputs, counted.input_bytes, terminal);
+        }
+        let fields: Vec<String> = counted.fields.into_iter().collect();
+        inputs += &match fields.is_empty() {
+            true => " (all fields)".to_owned(),
+            false => format!(" (fields {})", first_names(&fields)),
+        };
     }
-    let directory = options.output_dir.as_deref().unwrap_or(Path::new("")).display();
-    ask(format!("Export {jobs} {included} to {directory}?"), terminal).await
+    let included = match (options.results(), options.inputs()) {
+        (None, None) => "without input documents".to_owned(),
+        (Some(_), None) => format!("with {results} and without input documents"),
+        (None, Some(_)) => format!("with {inputs}"),
+        (Some(_), Some(_)) => format!("with {results} and with {inputs}"),
+    };
+    let target = target.unwrap_or_else(|| "stdout".to_owned());
+    let question = format!("Export {what} {included} to {target}?");
+    match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
+        true => Ok(()),
+        false => Err(Error::Declined),
+    }
+}
+
+/// Counts what the archives will contain. The failure of one of several jobs is reported when it is exported.
+async fn count_all(session: &Session, options: &ExportOptions, jobs: &[JobId]) -> Result<Preview> {
+    let stage = session.stage("Counting documents", Some(jobs.len() as u64));
+    let mut counted = Preview::default();
+    for job in jobs {
+        let added = counted.add(session, options, job).await;
+        if jobs.len() == 1 {
+            added?;
+        }
+        stage.inc(1);
+    }
+    Ok(counted)
 }
 
 fn warn_of_values(options: &ExportOptions, archives: &str, terminal: &Terminal) {
@@ -97,8 +132,7 @@ fn warn_of_open_range(range: &InputOptions, documents: &str, size: u64, terminal
     let unbounded = match (range.after, range.before) {
         (None, None) => "No date range set",
         (None, Some(_)) => "No start date set",
-        (Some(_), None) => "No end date set",
-        (Some(_), Some(_)) => return,
+        (Some(_), _) => "No end date set",
     };
     let size = bytes(size);
     terminal.explain(&format!(
@@ -107,44 +141,14 @@ fn warn_of_open_range(range: &InputOptions, documents: &str, size: u64, terminal
     ));
 }
 
-/// Asks whether an open job is closed for the export. Not with `--yes`: closing changes the cluster.
-pub(super) async fn offer_to_close(export: &Export<'_>) -> Result<bool> {
-    let (options, terminal, job) = (export.options, export.session.terminal.clone(), export.job.id());
-    if options.yes || !options.exports_snapshot_in_use() {
+/// Asks whether the job, if it is a single one and open, is closed for the export. Not with `--yes`: closing changes the cluster.
+pub(super) async fn offer_to_close(session: &Session, options: &ExportOptions, jobs: &[JobId]) -> Result<bool> {
+    let [job] = jobs else { return Ok(false) };
+    if options.close_job || !options.exports_snapshot_in_use() || OpenJob::find(session, job).await?.is_none() {
         return Ok(false);
     }
     let question = format!("Close job {job} for a newer snapshot, and open it again after the export?");
-    question::ask(&terminal, move |terminal| terminal.confirm(&question)).await
-}
-
-async fn ask(question: String, terminal: &Terminal) -> Result<()> {
-    match question::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
-        true => Ok(()),
-        false => Err(Error::Declined),
-    }
-}
-
-/// What was exported, or would be.
-pub(super) struct Report {
-    pub(super) snapshot: SnapshotId,
-    /// Whether the archive was not written, because the one that exists has the same content.
-    pub(super) is_unchanged: bool,
-    /// The compressed size of the archive in bytes; `None` for a plan.
-    pub(super) bytes: Option<u64>,
-    /// The path of the archive or the plan; `None` if the archive is unchanged or was written to stdout.
-    pub(super) text: Option<String>,
-    pub(super) document: Value,
-}
-
-impl Report {
-    pub(super) fn print(&self, terminal: &Terminal, json: bool) -> Result<()> {
-        let printed = match (&self.text, json) {
-            (None, _) => Ok(()),
-            (Some(_), true) => terminal.result(&self.document.to_string()),
-            (Some(text), false) => terminal.result(text),
-        };
-        printed.map_err(Error::stdout)
-    }
+    question::ask(&session.terminal, move |terminal| terminal.confirm(&question)).await
 }
 
 /// The report of an archive that was written.
@@ -157,51 +161,45 @@ pub(super) fn report(
     if let Some(outcome) = pseudonymized {
         pseudonymize::print_report(outcome, terminal);
     }
-    let path = match export.options.target(job) {
-        Target::File { path, .. } => Some(path),
-        Target::Stdout => None,
-    };
+    let path = export.options.file(job);
     if path.is_some() {
         if let Some(warning) = size_warning(&summary.entries) {
             terminal.warn(&warning);
         }
         terminal.print(&format!("Exported job {job}: {}", bytes(summary.bytes)));
     }
-    let mut document = json!({
-        "archive": path,
-        "bytes": summary.bytes,
-        "job_id": job,
-        "snapshot_id": export.snapshot.id,
-        "entries": summary.entries,
-    });
+    let mut report = of_archive(export, "exported", summary.bytes);
+    // Entries are not listed for several jobs, since their number is not limited to a few.
+    if export.options.output_dir.is_none() {
+        report.document["entries"] = json!(summary.entries);
+    }
     if let Some(outcome) = pseudonymized {
-        document["pseudonymized"] = json!(outcome);
+        report.document["pseudonymized"] = json!(outcome);
     }
-    Report {
-        snapshot: export.snapshot.id.clone(),
-        is_unchanged: false,
-        bytes: Some(summary.bytes),
-        text: path.map(|path| path.display().to_string()),
-        document,
-    }
+    report.text = path;
+    report
 }
 
 /// The report of an archive that has the content already.
 pub(super) fn unchanged(export: &Export<'_>) -> Report {
     let path = export.options.path(export.job.id());
-    let bytes = path.metadata().ok().map(|file| file.len());
+    let mut report = of_archive(export, "unchanged", path.metadata().map_or(0, |file| file.len()));
+    report.document["unchanged"] = true.into();
+    report
+}
+
+fn of_archive(export: &Export<'_>, result: &'static str, size: u64) -> Report {
+    let (job, snapshot) = (export.job.id(), &export.snapshot.id);
     Report {
-        snapshot: export.snapshot.id.clone(),
-        is_unchanged: true,
-        bytes,
-        text: None,
+        values: vec![snapshot.to_string(), bytes(size)],
+        result,
         document: json!({
-            "archive": path,
-            "bytes": bytes,
-            "job_id": export.job.id(),
-            "snapshot_id": export.snapshot.id,
-            "unchanged": true,
+            "archive": export.options.file(job),
+            "bytes": size,
+            "job_id": job,
+            "snapshot_id": snapshot,
         }),
+        ..Report::default()
     }
 }
 
@@ -219,28 +217,19 @@ fn size_warning(entries: &[EntrySummary]) -> Option<String> {
 
 /// The report of `--dry-run`.
 pub(super) fn plan(counted: &Counted<'_>) -> Report {
-    let Counted {
-        export,
-        inputs,
-        searched,
-        results,
-        ..
-    } = counted;
+    let (export, inputs) = (counted.export, &counted.inputs);
     let fields = inputs.as_ref().map(|inputs| &inputs.search.fields);
     let (job, snapshot) = (export.job.id(), &export.snapshot);
-    let archive = match export.options.target(job) {
-        Target::File { path, .. } => Some(path),
-        Target::Stdout => None,
-    };
+    let archive = export.options.file(job);
     let mut documents = json!({"model_state": snapshot.state_documents});
     let mut table = Table::new(&[1]);
     table.row(["", "documents"]);
     table.row(["model state", &count(snapshot.state_documents)]);
-    for found in searched {
+    for found in &counted.searched {
         documents[found.title()] = found.count.into();
         table.row([found.title(), &count(found.count)]);
     }
-    match results {
+    match &counted.results {
         Some(results) => {
             documents["results"] = results.documents.into();
             documents["later_results"] = results.later.into();
@@ -270,17 +259,16 @@ pub(super) fn plan(counted: &Counted<'_>) -> Report {
         Some(None) => "\nInput fields: all".to_owned(),
         None => String::new(),
     };
-    let name = archive.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
+    let name = archive.unwrap_or_else(|| "stdout".to_owned());
     let (id, time, table) = (&snapshot.id, snapshot.timestamp, table.render(2));
     let table = table.trim_end();
     Report {
-        snapshot: snapshot.id.clone(),
-        is_unchanged: false,
-        bytes: None,
         text: Some(format!(
             "Would export to {name}\nJob {job}, snapshot {id} of {time}\n{table}{fields}"
         )),
+        result: "planned",
         document,
+        ..Report::default()
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::options::ExportOptions;
 use crate::archive::{EntryBuilder, EntryKind, EntryName, SealedEntry};
 use crate::cluster::ml::SnapshotSummary;
-use crate::cluster::{Cluster, Hit, RequiredPrivileges, Search, Sort};
+use crate::cluster::{Cluster, Hit, RequiredPrivileges, Search, SearchRange, Sort, time_range};
 use crate::commands::open_job::OpenJob;
 use crate::commands::session::Session;
 use crate::commands::{list, question};
@@ -37,8 +37,6 @@ pub(in crate::commands) struct Export<'a> {
     pub(super) snapshot: SnapshotSummary,
     /// The stored snapshot document.
     pub(super) snapshot_document: Hit,
-    /// If the job is open.
-    pub(super) open: Option<OpenJob>,
 }
 
 /// The privileges that this export requires, or with `None` those of every export. Reading filters and
@@ -68,17 +66,16 @@ impl<'a> Export<'a> {
         let stats = cluster.job_stats(id).await?;
         let snapshot = find_snapshot(session, options, &job).await?;
         let snapshot_document = snapshot_document(cluster, id, &snapshot).await?;
-        let mut export = Self {
+        let export = Self {
             session,
             options,
             job,
             snapshot,
             snapshot_document,
-            open: None,
         };
         if let Some(stats) = stats {
-            export.open = OpenJob::find(session, &export.job, &stats).await?;
-            export.warn_of_newer_changes(&stats.state).await?;
+            let open = OpenJob::of(session, &export.job, &stats).await?;
+            export.warn_of_newer_changes(open, &stats.state).await?;
         }
         let (config, snapshot) = (export.job.text.get().len(), export.snapshot_document.source.len());
         for (kind, bytes) in [(EntryKind::Config, config), (EntryKind::Snapshot, snapshot)] {
@@ -89,14 +86,13 @@ impl<'a> Export<'a> {
 
     /// Reports that the job has learned more than the snapshot contains, and how to get a newer one. An open job continues to
     /// learn, which changes the categorizer state but not the snapshot.
-    async fn warn_of_newer_changes(&self, state: &str) -> Result<()> {
-        let (job, options) = (self.job.id(), self.options);
-        let is_newest = options.exports_snapshot_in_use();
+    async fn warn_of_newer_changes(&self, open: Option<OpenJob>, state: &str) -> Result<()> {
+        let job = self.job.id();
+        let is_newest = self.options.exports_snapshot_in_use();
         let age = if is_newest { self.age().await? } else { None };
         let age = age.map(|age| format!("its results are {} newer than the snapshot", duration(age)));
         let changes = "changes since the last snapshot are not included";
-        match (&self.open, age) {
-            (Some(_), _) if options.close_job && !options.dry_run => {}
+        match (open, age) {
             (Some(open), age) => {
                 let age = age.map(|age| format!(", and {age}")).unwrap_or_default();
                 let next = format!(
@@ -125,16 +121,11 @@ impl<'a> Export<'a> {
 
     /// How much later the latest bucket of the job is than that of the snapshot.
     async fn age(&self) -> Result<Option<Duration>> {
-        let of_job = json!({ "term": { "job_id": self.job.id() } });
         let query = json!({ "bool": {
-            "filter": [of_job, { "term": { "result_type": "bucket" } }],
+            "filter": [self.of_job(), { "term": { "result_type": "bucket" } }],
             "must_not": { "term": { "is_interim": true } },
         } });
-        let results = self.job.id().results_alias();
-        let search = Search {
-            sort: Sort::Ascending("timestamp".to_owned()),
-            ..Search::lenient([results.as_str()], query)
-        };
+        let search = self.search(&self.job.id().results_alias(), query, "timestamp");
         let extent = self.cluster().time_extent(&search).await?;
         let newer = |(_, EpochMillis(latest)): (EpochMillis, EpochMillis)| {
             let age = latest.checked_sub(self.snapshot.latest_result?.0)?;
@@ -149,6 +140,21 @@ impl<'a> Export<'a> {
 
     pub(super) fn warn(&self, text: &str) {
         self.session.terminal.warn(text);
+    }
+
+    /// A search for documents of the job in system indices, in the order of a field.
+    pub(super) fn search(&self, indices: &str, query: Value, sort: &str) -> Search {
+        Search {
+            sort: Sort::Ascending(sort.to_owned()),
+            page_size: self.options.page_size,
+            pagination: self.options.pagination,
+            ..Search::lenient([indices], query)
+        }
+    }
+
+    /// The query for documents of the job.
+    pub(super) fn of_job(&self) -> Value {
+        json!({ "term": { "job_id": self.job.id() } })
     }
 
     /// The local indices whose documents are exported.
@@ -187,6 +193,11 @@ impl<'a> Export<'a> {
         let message = format!("job {job} was {how} during the export: no archive was written");
         Err(Error::failed(message, hint))
     }
+}
+
+/// The query for documents in a range of time, or for all documents without bounds.
+pub(super) fn in_range(field: &str, range: SearchRange) -> Value {
+    time_range(field, range.from, range.until).unwrap_or_else(|| json!({ "match_all": {} }))
 }
 
 fn create_time(config: &RawValue) -> Option<Value> {

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::numbered::{NumberedEntries, require_all, size_of};
+use super::numbered::{NumberedEntries, require_all, retain_newest, size_of};
 use super::options::ResultOptions;
-use super::plan::Export;
+use super::plan::{Export, in_range};
 use crate::archive::{ArchiveWriter, EntryKind};
-use crate::cluster::{Hit, Search, SearchRange, Sort, time_range};
+use crate::cluster::{Search, SearchRange};
 use crate::error::{Error, Result};
 use crate::job::ResultType;
 use crate::util::format::{amount, count};
@@ -49,10 +49,9 @@ impl<'a> Results<'a> {
         let cluster = export.cluster();
         let (times, creation_times) = bounds(export, options);
         let forecasts = json!({"terms": {"forecast_id": forecast_ids(export, creation_times).await?}});
-        let mut dated = search(export, TIME, times, &forecasts);
-        dated.slices = export.options.slices;
+        let dated = search(export, TIME, times, &forecasts);
         let undated = search(export, LOG_TIME, creation_times, &forecasts);
-        let of_job = Search::lenient([&*export.job.id().results_alias()], of_job(export));
+        let of_job = export.search(&export.job.id().results_alias(), export.of_job(), TIME);
         let (dated_count, undated_count, indices) = tokio::try_join!(
             cluster.count(&dated),
             cluster.count(&undated),
@@ -86,17 +85,25 @@ impl<'a> Results<'a> {
     }
 
     /// Appends the entries.
-    pub(super) async fn write(self, writer: &mut ArchiveWriter) -> Result<()> {
+    pub(super) async fn write(self, readers: usize, writer: &mut ArchiveWriter) -> Result<()> {
         let (export, job) = (self.export, self.export.job.id());
         let stage = export.session.stage("Reading results", Some(self.documents));
         let mut entries = NumberedEntries::new(export, EntryKind::Results { number: 1 });
         let (mut read, mut written, mut unknown) = (0, 0, 0);
         for search in self.searches() {
-            let mut pages = export.cluster().pages(search.clone()).await?;
-            while let Some(hits) = pages.next().await? {
+            let mut pages = export
+                .cluster()
+                .pages(Search {
+                    slices: readers,
+                    ..search.clone()
+                })
+                .await?;
+            while let Some(mut hits) = pages.next().await? {
                 read += hits.len() as u64;
                 stage.inc_with_size(hits.len() as u64, size_of(&hits));
-                let mut hits = self.without_older_copies(hits).await?;
+                if self.has_copies {
+                    retain_newest(export, &mut hits).await?;
+                }
                 let current = hits.len();
                 hits.retain(|hit| is_result_id(job.as_str(), &hit.id));
                 unknown += (current - hits.len()) as u64;
@@ -116,17 +123,6 @@ impl<'a> Results<'a> {
         stage.done(&format!("Results: {}", count(written)));
         Ok(())
     }
-
-    /// Leaves out documents that a newer index contains too: after a rollover, both indices contain a result that changed.
-    async fn without_older_copies(&self, mut hits: Vec<Hit>) -> Result<Vec<Hit>> {
-        if self.has_copies {
-            let ids: Vec<String> = hits.iter().map(|hit| hit.id.clone()).collect();
-            let alias = self.export.job.id().results_alias();
-            let newest = self.export.cluster().newest(&[&alias], &ids).await?;
-            hits.retain(|hit| newest.get(&hit.id).is_none_or(|index| **index == *hit.index));
-        }
-        Ok(hits)
-    }
 }
 
 /// The bounds for the times of buckets, and for the times at which other results were written or created. Later results
@@ -145,10 +141,6 @@ fn bounds(export: &Export<'_>, options: &ResultOptions) -> (SearchRange, SearchR
     (range(times), range(creation_times))
 }
 
-fn of_job(export: &Export<'_>) -> Value {
-    json!({"term": {"job_id": export.job.id()}})
-}
-
 fn of_types(types: impl IntoIterator<Item = ResultType>) -> Value {
     let names: Vec<&str> = types.into_iter().map(ResultType::name).collect();
     json!({"terms": {"result_type": names}})
@@ -159,22 +151,16 @@ fn of_types(types: impl IntoIterator<Item = ResultType>) -> Value {
 fn search(export: &Export<'_>, field: &str, range: SearchRange, forecasts: &Value) -> Search {
     let all = ResultType::NAMES.into_iter().map(|(result_type, _)| result_type);
     let others = of_types(all.filter(|result_type| !FORECASTS.contains(result_type)));
-    let in_range: Vec<Value> = [Some(others), time_range(field, range.from, range.until)]
-        .into_iter()
-        .flatten()
-        .collect();
     let has_time = if field == TIME { "filter" } else { "must_not" };
     let query = json!({"bool": {
-        "filter": [of_job(export), {"bool": {has_time: [{"exists": {"field": TIME}}]}}],
-        "should": [{"bool": {"filter": in_range}}, {"bool": {"filter": [of_types(FORECASTS), forecasts]}}],
+        "filter": [export.of_job(), {"bool": {has_time: [{"exists": {"field": TIME}}]}}],
+        "should": [
+            {"bool": {"filter": [others, in_range(field, range)]}},
+            {"bool": {"filter": [of_types(FORECASTS), forecasts]}},
+        ],
         "minimum_should_match": 1,
     }});
-    Search {
-        sort: Sort::Ascending(field.to_owned()),
-        page_size: export.options.page_size,
-        pagination: export.options.pagination,
-        ..Search::lenient([&*export.job.id().results_alias()], query)
-    }
+    export.search(&export.job.id().results_alias(), query, field)
 }
 
 /// The IDs of the forecasts that were created within the range.
@@ -183,16 +169,12 @@ async fn forecast_ids(export: &Export<'_>, range: SearchRange) -> Result<BTreeSe
     struct Forecast {
         forecast_id: String,
     }
-    let created = time_range(CREATE_TIME, range.from, range.until);
     let stats = of_types([ResultType::ModelForecastRequestStats]);
-    let filter: Vec<Value> = [Some(of_job(export)), Some(stats), created]
-        .into_iter()
-        .flatten()
-        .collect();
+    let filter = [export.of_job(), stats, in_range(CREATE_TIME, range)];
+    let query = json!({"bool": {"filter": filter}});
     let search = Search {
         fields: Some(vec!["forecast_id".to_owned()]),
-        pagination: export.options.pagination,
-        ..Search::lenient([&*export.job.id().results_alias()], json!({"bool": {"filter": filter}}))
+        ..export.search(&export.job.id().results_alias(), query, CREATE_TIME)
     };
     let mut ids = BTreeSet::new();
     let mut pages = export.cluster().pages(search).await?;
@@ -215,7 +197,7 @@ async fn forecast_ids(export: &Export<'_>, range: SearchRange) -> Result<BTreeSe
 /// The number of results after these times, and of forecasts created after them.
 async fn count_later(export: &Export<'_>, from: Option<EpochMillis>, created: Option<EpochMillis>) -> Result<u64> {
     let after = |from| SearchRange { from, until: None };
-    let forecasts = time_range(CREATE_TIME, created, None).unwrap_or_default();
+    let forecasts = in_range(CREATE_TIME, after(created));
     let dated = search(export, TIME, after(from), &forecasts);
     let undated = search(export, LOG_TIME, after(created), &forecasts);
     let cluster = export.cluster();

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use super::counted::Counted;
 use super::documents;
 use super::options::ExportOptions;
-use super::outcome::{self, Report};
+use super::outcome;
 use super::plan::Export;
 use crate::archive::{
     self, ArchiveWriter, EntryKind, Limits, Manifest, ManifestSource, SealedEntry, UnpublishedArchive,
 };
-use crate::commands::interrupt::{Cleanup, Signals};
-use crate::commands::open_job::OpenJob;
+use crate::commands::interrupt::Cleanup;
 use crate::commands::pseudonymize::{self, PseudonymizeOptions, TokenOptions};
 use crate::commands::session::Session;
+use crate::commands::summary::Report;
 use crate::error::Result;
 use crate::job::JobId;
 use crate::json::raw;
@@ -32,21 +32,6 @@ pub(in crate::commands) fn cleanup(archives: &str, restarts: bool) -> Cleanup {
         action: format!("closing searches and removing the partial {archives}{restarting}"),
         risk: format!("leaves searches open until they expire{and}"),
     }
-}
-
-/// Exports an open job from the snapshot that closing it writes.
-pub(super) async fn save_closed(
-    session: &Session,
-    options: &ExportOptions,
-    open: &OpenJob,
-    signals: &Signals,
-) -> Result<Report> {
-    let work = Box::pin(async {
-        let export = Export::plan(session, options, open.id()).await?;
-        save(Counted::of(&export).await?).await
-    });
-    open.while_closed(session, signals, Box::pin(signals.or(work)), false)
-        .await
 }
 
 /// Exports a job to a temporary archive, which is removed when it is dropped.
@@ -79,20 +64,15 @@ pub(super) async fn save(counted: Counted<'_>) -> Result<Report> {
 
 /// Writes the entries in the order that the archive format defines. If dropped before the end, no file remains.
 async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<UnpublishedArchive> {
-    let Counted {
-        export,
-        inputs,
-        searched: [annotations, notifications, categories],
-        fingerprint,
-        results,
-    } = counted;
+    let (export, readers) = (counted.export, counted.readers);
     let (options, cluster) = (export.options, export.cluster());
+    let [annotations, notifications, categories] = counted.searched;
     // The search for input documents starts early if the entries before them are small. Otherwise its point in time could
     // expire.
     let page = options.page_size as u64;
     let is_short = export.snapshot.state_documents <= 1 && annotations.count <= page && notifications.count <= page;
-    let opened_early = match &inputs {
-        Some(inputs) if is_short => Some(inputs.open().await?),
+    let opened_early = match &counted.inputs {
+        Some(inputs) if is_short && options.slices > 1 => Some(inputs.open(readers).await?),
         _ => None,
     };
     writer.append(export.json_entry(EntryKind::Snapshot, &export.snapshot_document.source)?)?;
@@ -113,10 +93,10 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
     let ml_info = cluster.ml_info().await?;
     drop(reading);
     let mut incomplete_clusters = BTreeSet::new();
-    if let Some(inputs) = inputs {
+    if let Some(inputs) = counted.inputs {
         let pages = match opened_early {
             Some(pages) => pages,
-            None => inputs.open().await?,
+            None => inputs.open(readers).await?,
         };
         incomplete_clusters = inputs.write(pages, &mut writer).await?;
     }
@@ -124,8 +104,8 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
         writer.append(export.json_entry(EntryKind::DataCounts, &counts.source)?)?;
     }
     categories.write(export, &mut writer).await?;
-    if let Some(results) = results {
-        Box::pin(results.write(&mut writer)).await?;
+    if let Some(results) = counted.results {
+        Box::pin(results.write(readers, &mut writer)).await?;
     }
     writer.append(filters)?;
     writer.append(calendars)?;
@@ -142,7 +122,7 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
         },
         job_id: export.job.id().to_string(),
         snapshot_id: export.snapshot.id.to_string(),
-        fingerprint,
+        fingerprint: counted.fingerprint,
         incomplete_clusters,
         options: options.for_manifest(),
         entries: Vec::new(),

@@ -16,7 +16,7 @@ mod verify;
 
 pub use options::{ImportOptions, Skip};
 pub(in crate::commands) use outcome::{UNSUPPORTED, require_answerable};
-pub(in crate::commands) use {context::Import, start::Started, summary::Summary};
+pub(in crate::commands) use {context::Import, start::Started, summary::Imports};
 
 use self::archive::Source;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ pub async fn run(
     let signals = Signals::listen(&context.stop, terminal);
     let paths = options.archives()?;
     outcome::require_answerable(&options, terminal)?;
-    let mut summary = Summary::new(&options, paths.len(), terminal);
+    let mut summary = Imports::new(&options, paths.len(), terminal);
     allow_open_files(paths.len());
     let sources = check(&paths, &mut summary, &signals).await?;
     summary.refuse_failures()?;
@@ -61,10 +61,10 @@ pub async fn run(
 }
 
 /// Checks all archives, also if one cannot be imported.
-async fn check(paths: &[PathBuf], summary: &mut Summary<'_>, signals: &Signals) -> Result<Vec<Source>> {
+async fn check(paths: &[PathBuf], summary: &mut Imports<'_>, signals: &Signals) -> Result<Vec<Source>> {
     let mut sources = Vec::with_capacity(paths.len());
     for path in paths {
-        let terminal = summary.terminal_of(path.display());
+        let terminal = summary.items.terminal_of(path.display());
         let checking = async { archive::check(Archive::open(path)?, summary.options, &terminal).await };
         match signals.or(checking).await {
             Ok(source) => sources.push(source),
@@ -77,13 +77,11 @@ async fn check(paths: &[PathBuf], summary: &mut Summary<'_>, signals: &Signals) 
 
 /// Plans the import of all archives, asks once, and imports one job after the other. The failure of a job does not stop the
 /// others, a signal does.
-async fn import(session: &Session, sources: Vec<Source>, mut summary: Summary<'_>, signals: &Signals) -> Result<()> {
+async fn import(session: &Session, sources: Vec<Source>, mut summary: Imports<'_>, signals: &Signals) -> Result<()> {
     let options = summary.options;
     let planned = signals.or(plan_all(session, sources, &mut summary)).await?;
-    if options.dry_run {
-        summary.print_plans(&session.cluster, &planned)?;
-    }
     for (source, plan) in &planned {
+        summary.add_plan(&session.cluster, source.archive.path(), plan);
         if let Err(error) = plan.refuse_conflicts() {
             summary.refused(source.archive.path(), error)?;
         }
@@ -102,7 +100,7 @@ async fn import(session: &Session, sources: Vec<Source>, mut summary: Summary<'_
         let plan = Some(plan).filter(|_| is_single);
         let session = Session {
             cluster: session.cluster.clone(),
-            terminal: summary.terminal_of(&job),
+            terminal: summary.items.terminal_of(&job),
         };
         let imported = import_one(session, options, (source, plan), signals).await;
         summary.add(&path, &job, imported)?;
@@ -110,20 +108,15 @@ async fn import(session: &Session, sources: Vec<Source>, mut summary: Summary<'_
             break;
         }
     }
-    let waiting = waiting
-        .as_slice()
-        .iter()
-        .map(|(source, _)| (source.archive.path(), &source.job));
-    let waiting: Vec<_> = waiting.collect();
-    if !waiting.is_empty()
-        && let Err(signal) = signals.or(std::future::ready(Ok(()))).await
-    {
-        summary.not_started(&waiting, &signal);
-    }
+    let waiting = waiting.as_slice().iter();
+    let waiting: Vec<_> = waiting
+        .map(|(source, _)| (source.archive.path(), &source.job))
+        .collect();
+    summary.add_not_started(&waiting, signals);
     summary.finish()
 }
 
-async fn plan_all(session: &Session, sources: Vec<Source>, summary: &mut Summary<'_>) -> Result<Vec<(Source, Plan)>> {
+async fn plan_all(session: &Session, sources: Vec<Source>, summary: &mut Imports<'_>) -> Result<Vec<(Source, Plan)>> {
     let _checking = session.stage("Checking the cluster", None);
     session.refuse_serverless("import into")?;
     let privileges = plan::required_privileges(summary.options, &sources)?;
@@ -143,7 +136,7 @@ async fn plan_all(session: &Session, sources: Vec<Source>, summary: &mut Summary
 pub(in crate::commands) async fn import_exported(
     session: Session,
     archive: Archive,
-    summary: &mut Summary<'_>,
+    summary: &mut Imports<'_>,
     signals: &Signals,
 ) -> Result<Option<(Started, Import)>> {
     let options = summary.options;
@@ -155,11 +148,8 @@ pub(in crate::commands) async fn import_exported(
         let plan = plan::make(&session, options, &source).await?;
         Ok((source, plan))
     };
-    let planned = signals.or(planning).await?;
-    if options.dry_run {
-        summary.print_plans(&session.cluster, slice::from_ref(&planned))?;
-    }
-    let (source, plan) = planned;
+    let (source, plan) = signals.or(planning).await?;
+    summary.add_plan(&session.cluster, source.archive.path(), &plan);
     plan.refuse_conflicts()?;
     if options.dry_run {
         return Ok(None);

@@ -10,8 +10,8 @@ use super::inspection::{check, name};
 use super::options::InspectOptions;
 use super::timeline::to_the_minute;
 use crate::archive::{self, Archive, Contents, Limits};
-use crate::commands::failure::Failures;
 use crate::commands::interrupt::{self, Signals};
+use crate::commands::summary::Summary;
 use crate::error::{Error, Result};
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Bad, Caution, Good};
@@ -54,35 +54,35 @@ struct ListedArchive {
 pub(super) async fn list(options: InspectOptions, signals: &Signals, terminal: &Terminal) -> Result<()> {
     options.refuse_directory_with_one_archive()?;
     let paths = Archive::paths_in(&options.archive)?;
-    let number = paths.len() as u64;
-    let stage = terminal.stage("Checking the archives", count, Some(number));
-    let (mut archives, mut failures, mut stopped) = (Vec::new(), Failures::default(), false);
+    let stage = terminal.stage("Checking the archives", count, Some(paths.len() as u64));
+    let mut summary = Summary::new(terminal, options.json, "archive", paths.len());
+    summary.is_list = true;
+    let (mut archives, mut is_stopped) = (Vec::with_capacity(paths.len()), false);
     for path in paths {
         let (name, limits, messages) = (name(&path), options.limits, terminal.clone());
         let check = interrupt::abandonable(move || listed(&path, limits, &messages));
-        let checked = match stopped {
+        let checked = match is_stopped {
             true => Ok((ListedArchive::default(), None)),
             false => signals.or(check).await,
         };
-        stopped |= checked.is_err() && signals.is_stopped();
-        let (archive, failure) = checked.unwrap_or_else(|error| (ListedArchive::default(), Some(error)));
-        let failure = failure.map(|failure| failures.add(&failure, terminal));
-        archives.push(ListedArchive {
-            path: name,
-            failure,
-            ..archive
-        });
+        is_stopped |= checked.is_err() && signals.is_stopped();
+        let (mut archive, failure) = checked.unwrap_or_else(|error| (ListedArchive::default(), Some(error)));
+        archive.path = name;
+        if let Some(failure) = failure {
+            archive.failure = Some(failure.to_json());
+            summary.add_failure(failure, terminal);
+        }
+        archives.push(archive);
         stage.inc(1);
     }
     drop(stage);
-    let result = failures.into_result(&amount(number, "archive", "archives"));
+    let result = summary.result();
     let failure = result.as_ref().err().map(Error::to_json);
     let page = page(&name(&options.archive), &archives);
     let failed = archives.iter().filter(|archive| archive.importable != Some(true));
     let failed: String = failed.map(|archive| format!("failed  {}\n", archive.path)).collect();
-    let version = REPORT_VERSION;
     let list = ArchiveList {
-        version,
+        version: REPORT_VERSION,
         archives,
         failure,
     };

@@ -205,6 +205,7 @@ async fn read_call(request: Request<Incoming>) -> io::Result<Call> {
 
 fn log(shared: &Shared, call: &Call) -> usize {
     let mut log = shared.log.lock().expect("log");
+    let in_flight = log.iter().filter(|request| request.status == 0).count() + 1;
     log.push(LoggedRequest {
         method: call.method.clone(),
         path: call.path.clone(),
@@ -212,6 +213,7 @@ fn log(shared: &Shared, call: &Call) -> usize {
         body_length: call.body.len(),
         headers: call.headers.clone(),
         status: 0,
+        in_flight,
     });
     log.len() - 1
 }

@@ -60,6 +60,8 @@ pub struct LoggedRequest {
     pub body_length: usize,
     pub headers: Vec<(String, String)>,
     pub status: u16,
+    /// The number of requests without a response when it arrived, including this one.
+    pub in_flight: usize,
 }
 
 impl LoggedRequest {
