@@ -62,7 +62,8 @@ fn picture_in_the_readme_shows_the_current_page() {
     let binary = Binary::new().with_env("LANG", "en_US.UTF-8");
     std::fs::copy(sample(), binary.path("web-latency_state.tar.gz")).unwrap();
     let command = ["inspect", "web-latency_state.tar.gz"];
-    let page = TerminalSession::start_with_stdout(binary.command(command))
+    // Without progress, which would share a line with the beginning of the page.
+    let page = TerminalSession::start_with_stdout(binary.command(command.into_iter().chain(["-q"])))
         .wait()
         .screen
         .replace('\r', "");
