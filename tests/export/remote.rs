@@ -140,7 +140,7 @@ fn allow_partial_records_the_missing_remote_cluster() {
         let manifest: Value = serde_json::from_str(entry(&entries, "esml_manifest.json")).unwrap();
         assert_eq!(manifest["incomplete_clusters"], json!(["europe"]));
         assert_eq!(manifest["options"]["allow-partial"], true);
-        let missing = "missing from the archive: Some input documents from remote clusters";
+        let missing = "missing from the archive: some input documents from remote clusters";
         let page = binary.run(["inspect", "out.tar.gz"]).expect(0);
         assert!(
             page.stdout

@@ -186,7 +186,7 @@ fn job_without_data_counts_opens() {
     drop(cluster);
     let cluster = TestCluster::new(newest());
     let run = cluster.import(&binary, &archive, &[]).expect(0);
-    run.expect_stderr("missing from the archive: Data counts");
+    run.expect_stderr("missing from the archive: data counts");
     assert_job_continues(&cluster, &contents);
 }
 

@@ -88,13 +88,14 @@ impl<'a> Planner<'a> {
     /// Reports what the archive does not contain, and input documents that are not imported.
     pub(super) fn note_missing_parts(&mut self) {
         let (contents, skipped) = (&self.archive.contents, self.options.skips_inputs());
-        for MissingPart { what, consequence } in missing_parts(contents) {
+        for MissingPart { what, mut consequence } in missing_parts(contents) {
             let noted = match what {
                 "categorizer_state" | "data_counts" => true,
                 "input_mapping" | "remote_clusters" => !skipped,
                 _ => false,
             };
-            if noted {
+            if noted && let Some(first) = consequence.get_mut(..1) {
+                first.make_ascii_lowercase();
                 self.note(format!("missing from the archive: {consequence}"));
             }
         }
