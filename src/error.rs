@@ -1,75 +1,13 @@
 //! The errors of commands, and their exit codes.
 
-use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::util::atomic_file::FileError;
 use crate::util::process::Cancelled;
-use crate::util::process::StopSignal;
+pub use crate::util::process::ExitCode;
 use crate::{archive, cluster, job, state};
-
-/// The exit codes of the program, ordered by severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum ExitCode {
-    /// Everything was done and verified.
-    Done = 0,
-    /// Failed: cluster unreachable, request rejected, disk full, data missing …
-    Failed = 1,
-    /// Invalid command line.
-    Usage = 2,
-    /// Refused for safety; the message states how to continue.
-    Refused = 3,
-    /// The archive is damaged, incomplete or hostile; nothing was written.
-    Damaged = 4,
-    /// Documents were rejected, or differ when read back; rolled back.
-    Rejected = 5,
-    /// Failed, and the rollback was incomplete.
-    Remains = 6,
-    /// The terminal was closed (SIGHUP).
-    HungUp = 129,
-    /// Ctrl-C.
-    Interrupted = 130,
-    /// SIGTERM.
-    Terminated = 143,
-}
-
-impl ExitCode {
-    /// The order in which the exit code is selected if several jobs or archives fail.
-    fn severity(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::HungUp | Self::Interrupted | Self::Terminated => 6,
-            Self::Remains => 7,
-            other => other as u8,
-        }
-    }
-}
-
-impl Ord for ExitCode {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let order = |code: &Self| (code.severity(), *code as u8);
-        order(self).cmp(&order(other))
-    }
-}
-
-impl PartialOrd for ExitCode {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl From<StopSignal> for ExitCode {
-    fn from(signal: StopSignal) -> Self {
-        match signal {
-            StopSignal::HangUp => Self::HungUp,
-            StopSignal::Interrupt => Self::Interrupted,
-            StopSignal::Terminate => Self::Terminated,
-        }
-    }
-}
 
 fn describe(signal: ExitCode) -> &'static str {
     match signal {

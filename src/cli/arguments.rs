@@ -45,8 +45,8 @@ pub(super) enum Command {
     Reveal(RevealOptions),
     /// Print a shell completion script
     ///
-    /// In Bash, Fish and Zsh, the script also completes job and snapshot IDs. It reads them from the cluster that
-    /// ELASTICSEARCH_URL, ELASTICSEARCH_CLOUD_ID or ESML_PROFILE specifies.
+    /// In Bash, Fish and Zsh, the script also completes job and snapshot IDs, and names of profiles. It reads the IDs from the
+    /// cluster that ELASTICSEARCH_URL, ELASTICSEARCH_CLOUD_ID or ESML_PROFILE specifies.
     #[command(after_long_help = include_str!("help/completions.txt").trim_end())]
     Completions {
         /// Shell

@@ -1,6 +1,5 @@
 //! The connection options, and what a profile or the environment adds to them.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,7 +38,7 @@ pub(super) struct ConnectionOptions {
     /// the password is read as with --username.
     ///
     /// Environment: ELASTICSEARCH_URL
-    #[arg(long, value_name = "URL", value_parser = secret)]
+    #[arg(long, value_name = "URL")]
     url: Option<Secret>,
     /// Elastic Cloud ID, instead of --url
     ///
@@ -53,14 +52,14 @@ pub(super) struct ConnectionOptions {
     /// security needs no credential.
     ///
     /// Environment: ELASTICSEARCH_USERNAME
-    #[arg(short = 'u', long = "username", value_name = "NAME", value_parser = secret)]
+    #[arg(short = 'u', long = "username", value_name = "NAME")]
     user: Option<Secret>,
     /// Password; prefer --password-file
     ///
     /// Other users of this machine can see the password in the process list.
     ///
     /// Environment: ELASTICSEARCH_PASSWORD
-    #[arg(long, value_name = "PASSWORD", value_parser = secret)]
+    #[arg(long, value_name = "PASSWORD")]
     password: Option<Secret>,
     /// Read the password from a file, or `-` for stdin
     ///
@@ -70,12 +69,12 @@ pub(super) struct ConnectionOptions {
     /// API key, encoded or as `id:key`
     ///
     /// Environment: ELASTICSEARCH_API_KEY
-    #[arg(long, value_name = "KEY", value_parser = secret)]
+    #[arg(long, value_name = "KEY")]
     api_key: Option<Secret>,
     /// Bearer token
     ///
     /// Environment: ELASTICSEARCH_BEARER_TOKEN
-    #[arg(long, value_name = "TOKEN", value_parser = secret)]
+    #[arg(long, value_name = "TOKEN")]
     bearer_token: Option<Secret>,
     /// PEM file with CA certificates to trust
     ///
@@ -258,28 +257,24 @@ impl ConnectionOptions {
             }
         }
         let ask = async |user: &str| {
-            let prompt = format!("Password for {user} on {address}");
-            match terminal.interactive() {
-                true => question::ask(terminal, move |terminal| terminal.password(&prompt))
-                    .await
-                    .map(Some),
-                false => Ok(None),
+            if !terminal.interactive() {
+                return Ok(None);
             }
+            let prompt = format!("Password for {user} on {address}");
+            let asked = question::ask(terminal, move |terminal| terminal.password(&prompt));
+            asked.await.map(Some)
         };
         let credential = credentials::resolve(&sources, environment, ask).await?;
         let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();
         let secrets = own.with(&proxy_secrets(environment));
         terminal.redact(&secrets);
+        let mut ca_certs = [self.ca_cert, other.ca_cert].into_iter();
         let identity = self.client_cert.zip(self.client_key);
         let keep_alive = self.keep_alive.or(other.keep_alive);
         Ok(ConnectOptions {
             address,
             credential,
-            ca_certs: if self.ca_cert.is_empty() {
-                other.ca_cert
-            } else {
-                self.ca_cert
-            },
+            ca_certs: ca_certs.find(|paths| !paths.is_empty()).unwrap_or_default(),
             client_identity: identity.or_else(|| other.client_cert.zip(other.client_key)),
             verify_certificates: !(uses_tls && (self.ignore_certs || other.ignore_certs)),
             timeout: self.timeout.or(other.timeout).unwrap_or(DEFAULT_TIMEOUT),
@@ -301,11 +296,6 @@ fn proxy_secrets(environment: &Environment) -> Secrets {
         Some(Secrets::of([&*password, &format!("{}:{password}", address.username())]))
     });
     secrets.fold(Secrets::default(), |all, proxy| all.with(&proxy))
-}
-
-/// Wraps a secret. It never fails, because clap prints a value that is refused.
-fn secret(text: &str) -> Result<Secret, Infallible> {
-    Ok(Secret::new(text))
 }
 
 /// Checks a duration that is sent to Elasticsearch as typed. By default, Elasticsearch accepts at most a day.

@@ -21,13 +21,6 @@ use crate::util::similar::suggest;
 
 /// The option that selects a profile.
 const PROFILE: &str = "profile";
-/// The keys of secrets. With `_` and one of [`PLACES`], the value is the place of the secret.
-const SECRETS: [(&str, Kind); 3] = [
-    ("password", Kind::Password),
-    ("api_key", Kind::ApiKey),
-    ("bearer_token", Kind::BearerToken),
-];
-const PLACES: [&str; 3] = ["file", "command", "env"];
 /// The keys whose values are paths.
 const FILES: [&str; 3] = ["ca_cert", "client_cert", "client_key"];
 const ANOTHER_TYPE: &str = "has a value of another type";
@@ -67,20 +60,13 @@ impl<T: Args> Profile<T> {
         for (key, value) in section.get_ref() {
             let (at, key) = (key.span().start, key.get_ref().as_ref());
             let another_type = || file.error(at, &format!("{key} of profile {name} {ANOTHER_TYPE}"));
-            match secret_of(key) {
-                Some((kind, place)) => {
-                    let text = value.get_ref().as_str().ok_or_else(another_type)?;
-                    secrets.push(Part {
-                        kind,
-                        option: Origin::Profile(name.to_owned()).name(key),
-                        place: match place {
-                            "file" => SecretPlace::File(file.resolve(text)),
-                            "command" => SecretPlace::Command(text.to_owned()),
-                            _ => SecretPlace::Variable(text.into()),
-                        },
-                    });
-                }
-                None => words.extend(file.words(key, value.get_ref()).ok_or_else(another_type)?),
+            let text = value.get_ref().as_str();
+            if let Some((kind, place)) = file.secret_of(key, text.unwrap_or_default()) {
+                let option = Origin::Profile(name.to_owned()).name(key);
+                text.ok_or_else(another_type)?;
+                secrets.push(Part { kind, option, place });
+            } else {
+                words.extend(file.words(key, value.get_ref()).ok_or_else(another_type)?);
             }
         }
         let parser = T::augment_args(Command::new(PROFILE).no_binary_name(true));
@@ -111,13 +97,6 @@ impl<T: Args> Profile<T> {
             ));
         }
     }
-}
-
-/// The secret that a key such as `password_file` is about, and its place.
-fn secret_of(key: &str) -> Option<(Kind, &str)> {
-    let (secret, place) = key.rsplit_once('_').filter(|(_, place)| PLACES.contains(place))?;
-    let (_, kind) = SECRETS.into_iter().find(|(name, _)| *name == secret)?;
-    Some((kind, place))
 }
 
 #[cfg(unix)]
@@ -201,6 +180,24 @@ impl ConfigFile {
         let names = profiles.keys().map(|name| name.get_ref().as_ref());
         let next = format!("add a section `[profiles.{name}]` to the file");
         Err(Error::usage(message, suggest(name, names, &next)))
+    }
+
+    /// The secret that a key such as `password_file` is about, and its place.
+    fn secret_of(&self, key: &str, text: &str) -> Option<(Kind, SecretPlace)> {
+        let (secret, place) = key.rsplit_once('_')?;
+        let kind = match secret {
+            "password" => Kind::Password,
+            "api_key" => Kind::ApiKey,
+            "bearer_token" => Kind::BearerToken,
+            _ => return None,
+        };
+        let place = match place {
+            "file" => SecretPlace::File(self.resolve(text)),
+            "command" => SecretPlace::Command(text.to_owned()),
+            "env" => SecretPlace::Variable(text.into()),
+            _ => return None,
+        };
+        Some((kind, place))
     }
 
     /// A key as words of a command line; `None` if its value has another type.

@@ -93,6 +93,7 @@ fn suggest_option(error: &mut clap::Error, arguments: &[OsString]) {
     }
 }
 
+/// Each command is boxed, because debug builds copy these large futures several times on the stack.
 async fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
     match cli.command {
         Command::Copy(command) => {
@@ -105,28 +106,28 @@ async fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result
                 Some(target) => Some(target.resolve(context, terminal).await?),
                 None => None,
             };
-            commands::copy::run(options, (source, target), context, terminal).await
+            Box::pin(commands::copy::run(options, (source, target), context, terminal)).await
         }
         Command::Export(command) => {
             let WithConnection { options, connection } = *command;
             let options = options.validated(terminal)?;
             let connect = connection.resolve(context, terminal).await?;
-            commands::export::run(options, connect, context, terminal).await
+            Box::pin(commands::export::run(options, connect, context, terminal)).await
         }
         Command::Import(command) => {
             let WithConnection { options, connection } = *command;
             let options = options.validated()?;
             let connect = connection.resolve(context, terminal).await?;
-            commands::import::run(options, connect, context, terminal).await
+            Box::pin(commands::import::run(options, connect, context, terminal)).await
         }
-        Command::Inspect(options) => commands::inspect::run(options, context, terminal).await,
+        Command::Inspect(options) => Box::pin(commands::inspect::run(options, context, terminal)).await,
         Command::List(command) => {
             let connect = command.connection.resolve(context, terminal).await?;
-            commands::list::run(&command.options, connect, context, terminal).await
+            Box::pin(commands::list::run(&command.options, connect, context, terminal)).await
         }
         Command::Pseudonymize(options) => {
             let options = options.validated(terminal)?;
-            commands::pseudonymize::run(options, context, terminal).await
+            Box::pin(commands::pseudonymize::run(options, context, terminal)).await
         }
         Command::Reveal(options) => commands::reveal::run(&options, terminal),
         Command::Completions { shell } => terminal.result(&completions::script(shell)).map_err(Error::stdout),

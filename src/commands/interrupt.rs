@@ -12,7 +12,7 @@ use crate::commands::session::{Session, StopSource};
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::Terminal;
 use crate::util::atomic_file;
-use crate::util::process::{self, StopSignal, lock};
+use crate::util::process::{self, lock};
 
 /// The time for a command to end after the second signal. It is not used unless the terminal or a disk is blocked.
 const MAX_EXIT_TIME: Duration = Duration::from_secs(1);
@@ -55,13 +55,13 @@ impl Signals {
             // Waiting for a blocked terminal must not prevent the cleanup.
             let announcing = tokio::task::spawn_blocking(move || announce(first, &announced, &terminal));
             let _ = tokio::time::timeout(MAX_EXIT_TIME, announcing).await;
-            let _ = first_sender.send(Some(first.into()));
+            let _ = first_sender.send(Some(first));
             let mut second = signals.next().await;
             // When a terminal is closed, the system and the shell may both send SIGHUP.
-            while (first, second) == (StopSignal::HangUp, StopSignal::HangUp) {
+            while (first, second) == (ExitCode::HungUp, ExitCode::HungUp) {
                 second = signals.next().await;
             }
-            let _ = second_sender.send(Some(second.into()));
+            let _ = second_sender.send(Some(second));
             let ended = tokio::time::timeout(MAX_EXIT_TIME, second_sender.closed()).await;
             if ended.is_err() {
                 atomic_file::remove_temporary_files();
@@ -146,14 +146,14 @@ async fn received(signal: &watch::Receiver<Option<ExitCode>>) -> ExitCode {
 }
 
 /// Prints what happens after the first signal.
-fn announce(signal: StopSignal, cleanup: &Mutex<Option<Cleanup>>, terminal: &Terminal) {
+fn announce(signal: ExitCode, cleanup: &Mutex<Option<Cleanup>>, terminal: &Terminal) {
     let Some(Cleanup { action, risk }) = lock(cleanup).take() else {
         return;
     };
     let (what, again) = match signal {
-        StopSignal::Interrupt => ("Interrupted", "Ctrl-C"),
-        StopSignal::Terminate => ("Terminated", "signal"),
-        StopSignal::HangUp => ("The terminal was closed", "signal"),
+        ExitCode::Terminated => ("Terminated", "signal"),
+        ExitCode::HungUp => ("The terminal was closed", "signal"),
+        _ => ("Interrupted", "Ctrl-C"),
     };
     terminal.hide_stages();
     terminal.print_always(&format!("{what}: {action}. A second {again} exits at once and {risk}."));

@@ -65,7 +65,7 @@ impl Observer for Terminal {
 }
 
 /// A connected client and the terminal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) cluster: Cluster,
     pub(super) terminal: Terminal,

@@ -1,6 +1,7 @@
-//! Files, threads, memory and signals of the process, and the cancellation of long computations: while they do not await,
-//! dropping their future cannot stop them.
+//! Files, threads, memory, signals and exit codes of the process, and the cancellation of long computations: while they do
+//! not await, dropping their future cannot stop them.
 
+use std::cmp::Ordering;
 use std::future::Future;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -97,19 +98,52 @@ pub(crate) fn capacity(bytes: usize) -> usize {
     if bytes < LARGE_BLOCK { bytes } else { bytes.max(APART) }
 }
 
-/// A signal that stops the program, with the exit code that a shell expects: 128 plus the number of the signal.
+/// The exit codes of the program, ordered by severity. A signal has the code that a shell expects: 128 plus its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StopSignal {
-    HangUp = 129,
-    Interrupt = 130,
-    Terminate = 143,
+#[repr(u8)]
+pub enum ExitCode {
+    /// Everything was done and verified.
+    Done = 0,
+    /// Failed: cluster unreachable, request rejected, disk full, data missing …
+    Failed = 1,
+    /// Invalid command line.
+    Usage = 2,
+    /// Refused for safety; the message states how to continue.
+    Refused = 3,
+    /// The archive is damaged, incomplete or hostile; nothing was written.
+    Damaged = 4,
+    /// Documents were rejected, or differ when read back; rolled back.
+    Rejected = 5,
+    /// Failed, and the rollback was incomplete.
+    Remains = 6,
+    /// The terminal was closed (SIGHUP).
+    HungUp = 129,
+    /// Ctrl-C.
+    Interrupted = 130,
+    /// SIGTERM.
+    Terminated = 143,
+}
+
+/// By severity: it determines the exit code if several jobs or archives fail.
+impl Ord for ExitCode {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // What remains must be removed, also after a signal.
+        let severity = |code: &Self| (*code == Self::Remains, *code as u8);
+        severity(self).cmp(&severity(other))
+    }
+}
+
+impl PartialOrd for ExitCode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Polls the handler of a signal.
 type PollSignal = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>;
 
 /// The handlers of signals, and of console events on Windows. A signal between two calls of `next` is kept.
-pub(crate) struct Signals(Vec<(PollSignal, StopSignal)>);
+pub(crate) struct Signals(Vec<(PollSignal, ExitCode)>);
 
 impl Signals {
     /// Installs the handlers. Requires a runtime.
@@ -117,11 +151,11 @@ impl Signals {
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut kinds = vec![
-            (SignalKind::interrupt(), StopSignal::Interrupt),
-            (SignalKind::terminate(), StopSignal::Terminate),
+            (SignalKind::interrupt(), ExitCode::Interrupted),
+            (SignalKind::terminate(), ExitCode::Terminated),
         ];
         if !is_hang_up_ignored() {
-            kinds.push((SignalKind::hangup(), StopSignal::HangUp));
+            kinds.push((SignalKind::hangup(), ExitCode::HungUp));
         }
         let mut signals = Self(Vec::new());
         for (kind, stop) in kinds {
@@ -138,20 +172,20 @@ impl Signals {
         let (mut interrupt, mut breaks, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
         let (mut log_off, mut shut_down) = (ctrl_logoff()?, ctrl_shutdown()?);
         let mut signals = Self(Vec::new());
-        signals.add(StopSignal::Interrupt, move |context| interrupt.poll_recv(context));
-        signals.add(StopSignal::Interrupt, move |context| breaks.poll_recv(context));
-        signals.add(StopSignal::HangUp, move |context| close.poll_recv(context));
-        signals.add(StopSignal::Terminate, move |context| log_off.poll_recv(context));
-        signals.add(StopSignal::Terminate, move |context| shut_down.poll_recv(context));
+        signals.add(ExitCode::Interrupted, move |context| interrupt.poll_recv(context));
+        signals.add(ExitCode::Interrupted, move |context| breaks.poll_recv(context));
+        signals.add(ExitCode::HungUp, move |context| close.poll_recv(context));
+        signals.add(ExitCode::Terminated, move |context| log_off.poll_recv(context));
+        signals.add(ExitCode::Terminated, move |context| shut_down.poll_recv(context));
         Ok(signals)
     }
 
-    fn add(&mut self, stop: StopSignal, poll: impl FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send + 'static) {
+    fn add(&mut self, stop: ExitCode, poll: impl FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send + 'static) {
         self.0.push((Box::new(poll), stop));
     }
 
     /// Waits for the next signal.
-    pub(crate) async fn next(&mut self) -> StopSignal {
+    pub(crate) async fn next(&mut self) -> ExitCode {
         let poll_all = |context: &mut Context<'_>| {
             let mut handlers = self.0.iter_mut();
             let received = handlers.find_map(|(poll, stop)| poll(context).is_ready().then_some(*stop));

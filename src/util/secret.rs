@@ -12,7 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A password, key or token. `Debug` prints `***`, and `Display` is not implemented.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Secret(String);
 
 impl Secret {
@@ -27,9 +27,16 @@ impl Secret {
     }
 }
 
+/// For options: this never fails, because clap prints a value that is refused.
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
+        f.write_str(REDACTED)
     }
 }
 
@@ -45,10 +52,10 @@ const ANY_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
 /// The secrets of a run in every form in which a server or proxy may return them. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Secrets {
     /// With their lengths, the longest first, because a form can be a part of another one.
-    forms: Arc<BTreeSet<(Reverse<usize>, String)>>,
+    forms: Arc<BTreeSet<(Reverse<usize>, Secret)>>,
 }
 
 impl Secrets {
@@ -57,7 +64,7 @@ impl Secrets {
         let decoded = |text: &'a str| Self::decode(text).into_iter().chain([text.to_owned()]);
         let forms = texts.into_iter().flat_map(decoded).flat_map(|text| encodings(&text));
         let forms = forms.filter(|form| form.chars().count() >= MIN_LENGTH);
-        let forms = forms.map(|form| (Reverse(form.len()), form)).collect();
+        let forms = forms.map(|form| (Reverse(form.len()), Secret(form))).collect();
         Self { forms: Arc::new(forms) }
     }
 
@@ -80,13 +87,7 @@ impl Secrets {
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let redact = |text: Cow<'a, str>, form: &str| replaced(&text, form).map_or(text, Cow::Owned);
         let forms = self.forms.iter();
-        forms.fold(Cow::Borrowed(text), |text, (_, form)| redact(text, form))
-    }
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(REDACTED)
+        forms.fold(Cow::Borrowed(text), |text, (_, form)| redact(text, form.reveal()))
     }
 }
 
@@ -161,9 +162,8 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown_for_debugging() {
-        assert_eq!(
-            format!("{:?} {:?}", Secret::new("s3cr3t"), Secrets::of(["s3cr3t"])),
-            "*** ***"
-        );
+        assert_eq!(format!("{:?}", Secret::new("s3cr3t")), "***");
+        let shown = format!("{:?}", Secrets::of(["s3cr3t"]));
+        assert!(shown.contains("***") && !shown.contains("s3cr3t"), "{shown}");
     }
 }

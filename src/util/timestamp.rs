@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Iso8601, Rfc3339};
 
 use crate::util::format::parse_duration;
 
@@ -139,29 +139,19 @@ fn before_now(text: &str) -> Option<EpochMillis> {
     Some(EpochMillis(NOW.0.saturating_sub(millis)))
 }
 
-/// Parses an RFC 3339 date. The time, the seconds, the offset (then UTC) and its colon are optional, and a space can replace
-/// the `T`.
+/// Parses an ISO 8601 date. The time and the offset (then UTC) are optional, and a space can replace the `T` and precede the
+/// offset.
 pub(crate) fn parse_date(text: &str) -> Result<EpochMillis, time::error::Parse> {
-    let whole = OffsetDateTime::parse(text, &Rfc3339);
-    let (Err(_), Some((date, rest))) = (&whole, text.split_at_checked(10)) else {
-        return whole.map(EpochMillis::from);
-    };
-    let complete = match rest.strip_prefix(['T', 't', ' ']) {
-        Some(rest) => {
-            let (time, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len()));
-            let time = time.trim_end().replace(',', ".");
-            let seconds = if time.len() == "00:00".len() { ":00" } else { "" };
-            let offset = match (offset, offset.split_at_checked(3)) {
-                ("", _) => "Z".to_owned(),
-                (_, Some((hours, ""))) => format!("{hours}:00"),
-                (_, Some((hours, minutes))) if !minutes.starts_with(':') => format!("{hours}:{minutes}"),
-                _ => offset.to_owned(),
-            };
-            format!("{date}T{time}{seconds}{offset}")
+    let complete = match text.split_at_checked(10) {
+        Some((date, "")) => format!("{date}T00:00Z"),
+        Some((date, rest)) if rest.starts_with(['T', 't', ' ']) => {
+            let time = rest[1..].replace(' ', "").to_ascii_uppercase();
+            let utc = if time.contains(['Z', '+', '-']) { "" } else { "Z" };
+            format!("{date}T{time}{utc}")
         }
-        None => format!("{date}T00:00:00Z{rest}"),
+        _ => text.to_owned(),
     };
-    OffsetDateTime::parse(&complete, &Rfc3339).map(EpochMillis::from)
+    OffsetDateTime::parse(&complete, &Iso8601::PARSING).map(EpochMillis::from)
 }
 
 impl From<OffsetDateTime> for EpochMillis {

@@ -68,7 +68,7 @@ fn completions_of_options_with_a_file_are_file_names() {
 /// `esml-state` is a shell function here, and each line of the result is a completion.
 #[cfg(unix)]
 #[test]
-fn bash_completes_ids_without_what_the_shell_would_interpret() {
+fn bash_completes_ids_and_profiles_without_what_the_shell_would_interpret() {
     let script = stdout(&run(&["completions", "bash"]));
     let program = r#"esml-state() {
         printf '%s\tclosed\n' web-latency log-categories '$(id)' '*' 'a b'
@@ -99,12 +99,18 @@ fn bash_completes_ids_without_what_the_shell_would_interpret() {
             "list --quiet --timeout 2s --retries 0 -- a\n",
         ),
         (&["export", "--job"], Some("--job-id\n"), ""),
+        (&["import", "--profile", "p"], Some("production\n"), ""),
+        (&["copy", "a", "--to", ""], Some("production\ntest\n"), ""),
         (&["import", ""], None, ""),
     ] {
         let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("esml-state")).unwrap();
+        let profiles = "[profiles.production]\nurl = 'https://a'\n[profiles.test] # here\n[profiles.\"$(id)\"]\n";
+        std::fs::write(directory.path().join("esml-state/config.toml"), profiles).unwrap();
         let mut bash = std::process::Command::new("bash");
         bash.args(["-c", &format!("{script}\n{program}\n{complete}"), "bash"])
             .args(words);
+        bash.env("XDG_CONFIG_HOME", directory.path());
         let output = bash.current_dir(directory.path()).output().unwrap();
         if let Some(expected) = expected {
             assert_eq!(stdout(&output), expected, "{words:?}");

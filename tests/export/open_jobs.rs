@@ -9,13 +9,18 @@ use super::{files, version};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::cluster::ml::{MlOptions, User};
 use crate::support::fixtures::Fixture;
 use crate::support::open_jobs::{DATAFEED, JOB, NEW, OLD, call, open, write_snapshot_when_closed};
 use crate::support::test_cluster::TestCluster;
 
 /// A job that is open and uses its oldest snapshot; its datafeed is started.
 fn open_job() -> TestCluster {
-    let cluster = TestCluster::seeded(version(), &Fixture::load(JOB));
+    open_job_on(TestCluster::new(version()))
+}
+
+fn open_job_on(cluster: TestCluster) -> TestCluster {
+    cluster.seed(&Fixture::load(JOB));
     open(&cluster);
     cluster
 }
@@ -161,6 +166,29 @@ fn datafeed_that_was_started_with_an_end_is_not_stopped() {
         .expect(3)
         .expect_stderr("was started with an end, which a restart would lose");
     assert_eq!(changes(&cluster), Vec::<String>::new());
+}
+
+/// Exporting a job without filters does not require the privilege.
+#[test]
+fn job_is_not_closed_without_the_privilege_to_start_it_again() {
+    let ml = [".ml-state*", ".ml-annotations*", ".ml-notifications*", ".ml-anomalies*"];
+    let user = User::new("reader", "pass")
+        .cluster(&["monitor", "monitor_ml"])
+        .indices(&ml, &["read", "view_index_metadata"]);
+    let cluster = open_job_on(TestCluster::with(MlOptions {
+        users: Some(vec![user]),
+        allows_requests_without_credentials: true,
+        ..MlOptions::new(version())
+    }));
+    let login = ["--username", "reader", "--password", "pass"];
+    run(&cluster, &Binary::new(), &login).expect(0);
+    let binary = Binary::new();
+    run(&cluster, &binary, &[&login[..], &["--close-job"]].concat())
+        .expect(1)
+        .expect_stderr("the user is missing privileges: `manage_ml` on the cluster\n");
+    assert_eq!(changes(&cluster), Vec::<String>::new());
+    assert_running(&cluster);
+    assert_eq!(files(binary.directory()), Vec::<String>::new());
 }
 
 #[test]

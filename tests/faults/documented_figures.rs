@@ -1,20 +1,31 @@
 //! The figures in docs/reliability.md.
 
 use super::fault_kinds::KINDS;
-use super::{changed, export, import, other_users};
+use super::{backup, changed, close_job, copy, export, import, other_users};
 use crate::import_safety;
 
 /// Title and figure of each row.
 fn figures() -> Vec<(&'static str, usize)> {
     let (exported, imported) = (export::baseline().requests.len(), import::baseline().requests.len());
+    let closed = close_job::requests().len();
+    let skipped = backup::baseline().requests.len();
+    let copied = [false, true].map(|cutover| copy::baseline(cutover).count());
     let requests = exported + imported;
+    let all = requests + closed + skipped + copied.iter().sum::<usize>();
     vec![
         ("requests of an export", exported),
         ("requests of an import", imported),
+        ("requests of an export with `--close-job`", closed),
+        (
+            "requests of an export with `--skip-unchanged` that skips the job",
+            skipped,
+        ),
+        ("requests of a copy, to both clusters", copied[0]),
+        ("requests of a copy with `--cutover`, to both clusters", copied[1]),
         ("faults", KINDS.len()),
         (
             "combinations: each request × each fault, once and permanently",
-            requests * KINDS.len() * 2,
+            all * KINDS.len() * 2,
         ),
         ("interruptions: each request × Ctrl-C, SIGTERM and SIGHUP", requests * 3),
         (

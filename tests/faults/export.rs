@@ -14,21 +14,18 @@ use crate::support::binary::Run;
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
-pub fn run(cluster: &TestCluster, run: &InProcess, output: &Path) -> Run {
-    let (url, output) = (cluster.stand_in.url(), output.display().to_string());
-    let mut line = vec![
+/// Runs an export with these options.
+pub fn run_with(cluster: &TestCluster, run: &InProcess, more: &[&str]) -> Run {
+    let url = cluster.stand_in.url();
+    let line = [
         "export",
         "--job-id",
         JOB,
-        "-o",
-        &output,
         "--yes",
         "--include-inputs",
         "--include-results",
         "--url",
         &url,
-    ];
-    line.extend([
         "--page-size",
         "2",
         "--slices",
@@ -44,12 +41,16 @@ pub fn run(cluster: &TestCluster, run: &InProcess, output: &Path) -> Run {
         "--compression-level",
         "0",
         "-vv",
-    ]);
-    run.run(&line)
+    ];
+    run.run(&[&line[..], more].concat())
+}
+
+pub fn run(cluster: &TestCluster, run: &InProcess, output: &Path) -> Run {
+    run_with(cluster, run, &["-o", &output.display().to_string()])
 }
 
 /// The content of an archive, without the times of its creation.
-fn comparable_entries(archive: &Path) -> BTreeMap<String, String> {
+pub fn comparable_entries(archive: &Path) -> BTreeMap<String, String> {
     let mut entries = entries(archive);
     entries.retain(|name, _| name != "esml_manifest.json");
     entries

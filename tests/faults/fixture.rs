@@ -5,13 +5,15 @@ use std::sync::{Arc, OnceLock};
 use serde_json::json;
 
 use crate::support::archive::{ArchiveFile, SharedArchive};
-use crate::support::cluster::ml::{MlOptions, MlVersion};
+use crate::support::cluster::ml::{JobState, MlOptions, MlVersion};
 use crate::support::cluster::tls::Tls;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::{Template, TestCluster};
 
 /// The ID of the job.
 pub const JOB: &str = "log-categories";
+/// The ID of its datafeed.
+pub const DATAFEED: &str = "datafeed-log-categories";
 
 pub fn options() -> MlOptions {
     MlOptions::new(MlVersion::new(9, 2, 0))
@@ -62,8 +64,31 @@ pub fn target(port: Port) -> TestCluster {
     static TARGET: OnceLock<Template> = OnceLock::new();
     let mut other = Fixture::load("user-population").without_inputs();
     other.annotations.truncate(2);
-    let template = TARGET.get_or_init(|| TestCluster::template(options(), |cluster| cluster.seed(&other)));
+    let mut options = options();
+    options.cluster_uuid = "target".to_owned();
+    let template = TARGET.get_or_init(|| TestCluster::template(options, |cluster| cluster.seed(&other)));
     template.cluster(port.tls())
+}
+
+/// Opens the job and starts its datafeed.
+pub fn start_job(cluster: &TestCluster) {
+    for path in [
+        format!("/_ml/anomaly_detectors/{JOB}/_open"),
+        format!("/_ml/datafeeds/{DATAFEED}/_start"),
+    ] {
+        let answer = cluster.call("POST", &path, "");
+        assert!(answer.status < 300, "{path}: {answer:?}");
+    }
+}
+
+/// The states of the job and its datafeed.
+pub fn states(cluster: &TestCluster) -> (Option<JobState>, String) {
+    let stats = cluster.call("GET", &format!("/_ml/datafeeds/{DATAFEED}/_stats"), "");
+    let datafeed = stats.value()["datafeeds"][0]["state"]
+        .as_str()
+        .unwrap_or("none")
+        .to_owned();
+    (cluster.ml.job_state(JOB), datafeed)
 }
 
 /// Returns an archive of the job.

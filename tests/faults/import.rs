@@ -92,21 +92,24 @@ pub fn check_cluster(cluster: &TestCluster, run: &Run) -> Result<(), String> {
     }
 }
 
+/// Checks the exit code and the message. A successful run has the result of one without faults.
+pub fn check_exit(scenario: &Scenario, requests: &[RequestId], run: &Run) -> Result<(), String> {
+    // The cluster refuses the configuration, as it would one with an unknown option.
+    let is_validation = scenario.request(requests).path.ends_with("/_validate");
+    match (run.code, scenario.duration) {
+        (0, _) => Ok(()),
+        _ if scenario.succeeds(requests) => Err(format!("exit {}", run.code)),
+        (1 | 5, _) | (6, FaultDuration::Permanent) => check_error_message(run, scenario.kind),
+        (3, _) if is_validation => check_error_message(run, scenario.kind),
+        (code, _) => Err(format!("exit {code}")),
+    }
+}
+
 fn run_scenario(scenario: &Scenario) -> Result<(), String> {
     let (cluster, own, requests) = (target(scenario.kind.port()), InProcess::new(), &baseline().requests);
     scenario.inject(&cluster, &own, requests);
     let run = run(&cluster, &own);
-    // The cluster refuses the configuration, as it would one with an unknown option.
-    let is_validation = scenario.request(requests).path.ends_with("/_validate");
-    // A successful run must have the result of an import without faults.
-    let judged = match (run.code, scenario.duration) {
-        (0, _) => Ok(()),
-        _ if scenario.succeeds(requests) => Err(format!("exit {}", run.code)),
-        (1 | 5, _) | (6, FaultDuration::Permanent) => check_error_message(&run, scenario.kind),
-        (3, _) if is_validation => check_error_message(&run, scenario.kind),
-        (code, _) => Err(format!("exit {code}")),
-    };
-    judged
+    check_exit(scenario, requests, &run)
         .and_then(|()| check_cluster(&cluster, &run))
         .map_err(|why| scenario.describe_failure("import", requests, &why, &run))
 }

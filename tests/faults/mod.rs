@@ -1,9 +1,12 @@
-//! Every request of export and import, combined with every kind of fault.
+//! Every request of export, import and copy, combined with every kind of fault.
 
 #![allow(clippy::print_stdout, reason = "the figures are printed")]
 
+mod backup;
 mod binary_sample;
 mod changed;
+mod close_job;
+mod copy;
 mod credentials;
 mod data;
 mod documented_figures;

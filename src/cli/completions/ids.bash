@@ -8,12 +8,18 @@ _esml_state_ids() {
     done
 }
 
+# Prints the names of the profiles in the configuration file.
+_esml_state_profiles() {
+    sed -n 's/^ *\[profiles\.\([A-Za-z0-9_-]*\)\].*/\1/p' "${XDG_CONFIG_HOME:-$HOME/.config}/esml-state/config.toml" 2>/dev/null
+}
+
 _esml_state_with_ids() {
     local ids=""
     _esml__state "$@"
     case "$2,$3" in
         -*) ;;
         *,export | *,list | *,--job-id) ids=$(_esml_state_ids) ;;
+        *,--profile | *,--from | *,--to) ids=$(_esml_state_profiles) ;;
         *,--snapshot-id) ids=$(_esml_state_ids "${COMP_WORDS[2]}") ;;
     esac
     ids=$(compgen -W "$ids" -- "$2")

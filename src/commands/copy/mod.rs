@@ -29,25 +29,20 @@ pub async fn run(
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop, terminal);
     import::require_answerable(&options.shared.import, terminal)?;
-    let privileges = export::required_privileges(None);
-    let source = signals
-        .or(Session::connect(&source, &privileges, context, terminal))
-        .await?;
+    let connect = async |to: &ConnectOptions, privileges: &RequiredPrivileges| {
+        let connecting = Session::connect(to, privileges, context, terminal);
+        signals.or(connecting).await
+    };
+    let source = connect(&source, &export::required_privileges(None)).await?;
     let target = match target {
         Some(target) => {
-            let cluster = vec!["monitor", "manage_ml"];
             let privileges = RequiredPrivileges {
-                cluster,
+                cluster: vec!["monitor", "manage_ml"],
                 indices: Vec::new(),
             };
-            signals
-                .or(Session::connect(&target, &privileges, context, terminal))
-                .await?
+            connect(&target, &privileges).await?
         }
-        None => Session {
-            cluster: source.cluster.clone(),
-            terminal: source.terminal.clone(),
-        },
+        None => source.clone(),
     };
     let copy = Copy {
         cutover: options.cutover,
@@ -116,17 +111,18 @@ impl Copy {
         let closes = self.cutover && !self.options.import.dry_run;
         signals.set_cleanup(Some(export::cleanup("temporary archive", closes)));
         let copying = async {
-            let exporting = export::export_to_temporary(&source, &self.options.export, job);
+            let exporting = Box::pin(export::export_to_temporary(&source, &self.options.export, job));
             let exported = signals.or(exporting).await;
             signals.set_cleanup(None);
             let archive = exported?.archive()?.named(job.as_str().as_ref());
-            import::import_exported(target, archive, summary, signals).await
+            Box::pin(import::import_exported(target, archive, summary, signals)).await
         };
         let open = if closes {
             signals.or(OpenJob::find(&source, job)).await?
         } else {
             None
         };
+        let copying = Box::pin(copying);
         let Some(open) = open else {
             return copying.await;
         };

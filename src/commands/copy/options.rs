@@ -1,6 +1,5 @@
 //! The options of `copy`: its own, those of `export` that select what is copied, and those of `import` for the target.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 
 use clap::builder::Resettable;
@@ -38,12 +37,12 @@ pub struct CopyOptions {
     ///
     /// The URL can contain a credential (`https://user:password@host:9200`); a profile also keeps it out of the process list.
     /// Without --from, the connection options and the environment select the source.
-    #[arg(long, value_name = "SOURCE", value_parser = secret, conflicts_with_all = OF_ONE_CLUSTER)]
+    #[arg(long, value_name = "SOURCE", conflicts_with_all = OF_ONE_CLUSTER)]
     pub from: Option<Secret>,
     /// Target: a profile or a URL [default: the source]
     ///
     /// Within a cluster, the copy needs another ID: --as, --as-prefix or --as-suffix.
-    #[arg(long, value_name = "TARGET", value_parser = secret)]
+    #[arg(long, value_name = "TARGET")]
     pub to: Option<Secret>,
     /// Close the job on the source, and start the copy
     ///
@@ -69,11 +68,6 @@ const OF_ONE_CLUSTER: [&str; 10] = [
     "client_cert",
     "client_key",
 ];
-
-/// Wraps a secret: a URL can contain a password.
-fn secret(text: &str) -> Result<Secret, Infallible> {
-    Ok(Secret::new(text))
-}
 
 /// The options of the export and of the import.
 #[derive(Clone, Debug)]

@@ -62,7 +62,9 @@ pub async fn run(
     connect.max_requests = options.slices as u32;
     let signals = Signals::listen(&context.stop, terminal);
     outcome::require_answerable(&options, terminal)?;
-    signals.or(options.refuse_existing(options.only_job().as_ref())).await?;
+    // An archive of the last run is replaced if it is one of this job.
+    let only = options.only_job().filter(|_| !options.skip_unchanged);
+    signals.or(options.refuse_existing(only.as_ref())).await?;
     let privileges = plan::required_privileges(None);
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;
