@@ -1,6 +1,6 @@
 //! Indices: definitions, aliases, settings, operations, and what index templates add to a new index.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -185,12 +185,8 @@ impl Cluster {
         let Some(NamedTemplate { name, index_template }) = index_templates.pop() else {
             return self.legacy_effect(index).await;
         };
-        let simulation = Request::post(Path::of(["_index_template", "_simulate_index", index]));
-        let parts = match self.http.json::<Template>(simulation).await {
-            // The simulation requires the privilege to change templates, unlike reading them.
-            Err(Error::Forbidden { .. }) => self.template_parts(&name).await?,
-            simulated => simulated?.template.into_iter().collect(),
-        };
+        // Simulating the index would require the privilege to change templates, unlike reading them.
+        let parts = self.template_parts(&name).await?;
         let data_stream = index_template.data_stream.is_some();
         Ok(Some(TemplateEffect::of(vec![name], data_stream, parts)))
     }
@@ -202,12 +198,15 @@ impl Cluster {
         let Some(NamedTemplate { index_template, .. }) = found.index_templates.pop() else {
             return Ok(Vec::new());
         };
-        let all: Templates = self.http.json(Request::get(Path::of(["_component_template"]))).await?;
-        let all = all.index_templates.into_iter();
-        let all: HashMap<String, Template> = all.map(|named| (named.name, named.index_template)).collect();
-        let components = index_template.composed_of.iter();
-        let components = components.filter_map(|name| all.get(name)?.template.clone());
-        Ok(components.chain(index_template.template).collect())
+        let mut parts = Vec::new();
+        for component in &index_template.composed_of {
+            let request = Request::get(Path::of(["_component_template", component]));
+            let found: Templates = self.http.json_if_found(request).await?.unwrap_or_default();
+            let found = found.index_templates.into_iter();
+            parts.extend(found.filter_map(|named| named.index_template.template));
+        }
+        parts.extend(index_template.template);
+        Ok(parts)
     }
 
     async fn legacy_effect(&self, index: &str) -> Result<Option<TemplateEffect>> {
@@ -240,7 +239,7 @@ impl TemplateEffect {
         }
         Self {
             names,
-            data_stream: data_stream || body.mappings.contains_key("_data_stream_timestamp"),
+            data_stream,
             body,
         }
     }
@@ -326,8 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn template_is_assembled_from_its_components_without_the_simulate_privilege() {
-        let denied = r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#;
+    async fn template_is_assembled_from_its_components() {
         let answers = [
             (
                 200,
@@ -337,7 +335,6 @@ mod tests {
                 ]})
                 .to_string(),
             ),
-            (403, denied.to_owned()),
             (
                 200,
                 json!({"index_templates": [{"name": "t", "index_template": {"index_patterns": ["w*"],
@@ -347,9 +344,15 @@ mod tests {
             (
                 200,
                 json!({"component_templates": [
-                    {"name": "b", "component_template": {"template": {"settings": {"index.hidden": "true"}}}},
                     {"name": "a", "component_template": {"template": {"settings": {"index": {"hidden": "false"}},
                         "aliases": {"all": {}}}}},
+                ]})
+                .to_string(),
+            ),
+            (
+                200,
+                json!({"component_templates": [
+                    {"name": "b", "component_template": {"template": {"settings": {"index.hidden": "true"}}}},
                 ]})
                 .to_string(),
             ),
