@@ -10,43 +10,34 @@ const WITHOUT_MIN_VERSION: &str = "6.3.0";
 
 /// The versions that can open a snapshot, from its `min_version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Requirement {
-    at_least: Version,
-}
-
-/// Why a cluster cannot open a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Incompatible {
-    /// The snapshot was written by a later version.
-    TooNew,
-    /// The snapshot was written by a version whose state the cluster can no longer read.
-    TooOld,
-}
+pub(crate) struct Requirement(Version);
 
 impl Requirement {
     /// The requirement of a snapshot document; `None` if its `min_version` is not a version.
     pub(crate) fn of(min_version: Option<&str>) -> Option<Self> {
-        let at_least = Version::parse(min_version.unwrap_or(WITHOUT_MIN_VERSION))?;
-        Some(Self { at_least })
+        Version::parse(min_version.unwrap_or(WITHOUT_MIN_VERSION)).map(Self)
     }
 
     /// Whether Elasticsearch 9 cannot open it: its servers have this constant, and its autodetect cannot read older state.
     pub(super) fn too_old_for_9(self) -> bool {
-        !self.at_least.at_least(8, 3)
+        !self.0.at_least(8, 3)
     }
 
-    /// The reason why a cluster of this version cannot open it, if any.
-    pub(super) fn unmet_by(self, cluster: Version) -> Option<Incompatible> {
-        let too_new = (self.at_least > cluster).then_some(Incompatible::TooNew);
-        let too_old = cluster.at_least(9, 0) && self.too_old_for_9();
-        too_new.or(too_old.then_some(Incompatible::TooOld))
+    /// Whether a later version than that of the cluster wrote it.
+    pub(super) fn too_new_for(self, cluster: Version) -> bool {
+        self.0 > cluster
+    }
+
+    /// Whether the cluster can no longer read its state.
+    pub(super) fn too_old_for(self, cluster: Version) -> bool {
+        cluster.at_least(9, 0) && self.too_old_for_9()
     }
 }
 
 /// `Elasticsearch 9.0.0 or later`, or the range of versions before 9.
 impl std::fmt::Display for Requirement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { at_least } = self;
+        let Self(at_least) = self;
         match self.too_old_for_9() {
             false => write!(f, "Elasticsearch {at_least} or later"),
             true => write!(f, "Elasticsearch {at_least} or later, before 9.0.0"),
@@ -65,67 +56,55 @@ pub(crate) struct MissingPart {
 /// The parts that are missing from an archive.
 pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
     let mut parts = Vec::new();
-    let mut add = |what, consequence: &str| {
+    let mut add = |is_missing: bool, what, consequence: &str| {
         let consequence = consequence.to_owned();
-        parts.push(MissingPart { what, consequence });
+        parts.extend(is_missing.then_some(MissingPart { what, consequence }));
     };
     let has = |part| contents.count(part) > 0;
-    if contents.is_missing_categorizer() {
-        let consequence = "Categorizer state: the job starts without categories and learns them again";
-        add("categorizer_state", consequence);
-    }
-    if contents.categorizes() && !has(Part::Categories) {
-        let consequence = "existing categories have no examples until they match again";
-        add("categories", &format!("Category definitions: {consequence}"));
-    }
-    if contents.data_counts.is_none() {
-        add("data_counts", "Data counts: the counts of the imported job start at 0");
-    }
+    let consequence = "Categorizer state: the job starts without categories and learns them again";
+    add(contents.is_missing_categorizer(), "categorizer_state", consequence);
+    let consequence = "Category definitions: existing categories have no examples until they match again";
+    let is_missing = contents.categorizes() && !has(Part::Categories);
+    add(is_missing, "categories", consequence);
+    let consequence = "Data counts: the counts of the imported job start at 0";
+    add(contents.data_counts.is_none(), "data_counts", consequence);
     if let Some(snapshot) = &contents.snapshot
         && let Some(requirement) = Requirement::of(snapshot.min_version.as_deref())
-        && requirement.too_old_for_9()
     {
         let consequence = format!("Support for Elasticsearch 9: the snapshot requires {requirement}");
-        add("elasticsearch_9", &consequence);
+        add(requirement.too_old_for_9(), "elasticsearch_9", &consequence);
     }
-    if !has(Part::Inputs) {
-        let consequence = "the datafeed reads its original indices, which must exist on the target cluster";
-        add("inputs", &format!("Input documents: {consequence}"));
-    }
-    if let Some(manifest) = &contents.manifest
-        && !manifest.incomplete_clusters.is_empty()
-    {
+    let consequence = "the datafeed reads its original indices, which must exist on the target cluster";
+    add(!has(Part::Inputs), "inputs", &format!("Input documents: {consequence}"));
+    if let Some(manifest) = &contents.manifest {
         let clusters: Vec<&str> = manifest.incomplete_clusters.iter().map(String::as_str).collect();
         let consequence = format!("Some input documents from remote clusters: {}", clusters.join(", "));
-        add("remote_clusters", &consequence);
+        add(!clusters.is_empty(), "remote_clusters", &consequence);
     }
-    if has(Part::Inputs) && !contents.texts.contains_key(&EntryKind::InputMapping) {
-        let consequence = "Mapping of the input documents: field types are derived from the job and the data";
-        add("input_mapping", consequence);
-    }
+    let consequence = "Mapping of the input documents: field types are derived from the job and the data";
+    let has_mapping = contents.texts.contains_key(&EntryKind::InputMapping);
+    add(has(Part::Inputs) && !has_mapping, "input_mapping", consequence);
     let Some(config) = &contents.config else {
         return parts;
     };
-    if config.datafeed().is_none() {
-        add("datafeed", "Datafeed: the imported job does not have one");
-    }
+    let consequence = "Datafeed: the imported job does not have one";
+    add(config.datafeed().is_none(), "datafeed", consequence);
     for filter in config.filters() {
-        if !contents.filters.iter().any(|archived| archived.id == *filter) {
-            let consequence = "in 8.6 and later, the job cannot be opened without it";
-            let consequence = format!("Filter `{filter}`, which is used in a rule: {consequence}");
-            add("filter", &consequence);
-        }
+        let consequence = "in 8.6 and later, the job cannot be opened without it";
+        let consequence = format!("Filter `{filter}`, which is used in a rule: {consequence}");
+        let has_filter = contents.filters.iter().any(|archived| archived.id == *filter);
+        add(!has_filter, "filter", &consequence);
     }
-    if !contents.texts.contains_key(&EntryKind::Calendars) {
-        add("calendars", "Calendars: scheduled events are not imported");
-    }
-    if !has(Part::Annotations) {
-        add("annotations", "Annotations: those of the original job are not imported");
-    }
-    if !has(Part::Notifications) {
-        let consequence = "Notifications: the messages of the original job are not imported";
-        add("notifications", consequence);
-    }
+    let has_calendars = contents.texts.contains_key(&EntryKind::Calendars);
+    add(
+        !has_calendars,
+        "calendars",
+        "Calendars: scheduled events are not imported",
+    );
+    let consequence = "Annotations: those of the original job are not imported";
+    add(!has(Part::Annotations), "annotations", consequence);
+    let consequence = "Notifications: the messages of the original job are not imported";
+    add(!has(Part::Notifications), "notifications", consequence);
     parts
 }
 
@@ -139,22 +118,23 @@ mod tests {
 
     #[test]
     fn a_snapshot_requires_its_min_version_and_in_9_at_least_8_3() {
-        use Incompatible::{TooNew, TooOld};
-        for (min, cluster, unmet) in [
-            (Some("9.0.0"), "9.0.0", None),
-            (Some("9.0.0"), "9.3.0-SNAPSHOT", None),
-            (Some("9.0.0"), "8.19.9", Some(TooNew)),
-            (Some("9.9.0"), "9.2.0", Some(TooNew)),
-            (Some("8.3.0"), "8.2.3", Some(TooNew)),
-            (Some("7.11.0"), "7.10.2", Some(TooNew)),
-            (Some("8.3.0"), "9.0.0", None),
-            (Some("8.0.0"), "9.0.0", Some(TooOld)),
-            (Some("8.0.0"), "8.0.0", None),
-            (None, "9.0.0", Some(TooOld)),
-            (None, "7.17.29", None),
+        let (fits, too_new, too_old) = ([false, false], [true, false], [false, true]);
+        for (min, cluster, expected) in [
+            (Some("9.0.0"), "9.0.0", fits),
+            (Some("9.0.0"), "9.3.0-SNAPSHOT", fits),
+            (Some("9.0.0"), "8.19.9", too_new),
+            (Some("9.9.0"), "9.2.0", too_new),
+            (Some("8.3.0"), "8.2.3", too_new),
+            (Some("7.11.0"), "7.10.2", too_new),
+            (Some("8.3.0"), "9.0.0", fits),
+            (Some("8.0.0"), "9.0.0", too_old),
+            (Some("8.0.0"), "8.0.0", fits),
+            (None, "9.0.0", too_old),
+            (None, "7.17.29", fits),
         ] {
-            let requirement = Requirement::of(min).expect("a version");
-            assert_eq!(requirement.unmet_by(version(cluster)), unmet, "{min:?} into {cluster}");
+            let (requirement, cluster) = (Requirement::of(min).expect("a version"), version(cluster));
+            let found = [requirement.too_new_for(cluster), requirement.too_old_for(cluster)];
+            assert_eq!(found, expected, "{min:?} into {cluster}");
         }
         assert_eq!(Requirement::of(Some("soon")), None);
     }

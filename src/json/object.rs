@@ -138,6 +138,11 @@ pub(crate) fn raw(value: &(impl Serialize + ?Sized)) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).expect("a value that is always JSON")
 }
 
+/// Parses a text that is already known to be JSON; null if it is nested too deeply.
+pub(crate) fn value(text: &RawValue) -> Value {
+    serde_json::from_str(text.get()).unwrap_or(Value::Null)
+}
+
 /// The text of a string, or another value as JSON.
 pub(crate) fn unquoted(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)

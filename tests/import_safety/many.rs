@@ -354,7 +354,7 @@ fn waiting_archives_need_little_memory() {
         SignalTarget::peak_memory_of(&cluster, command)
     };
     let (one, all) = (peak_of(&archives.join("job-00.tar.gz")), peak_of(&archives));
-    assert!(all < one + (64 << 10), "one archive: {one} KiB, 20 archives: {all} KiB");
+    assert!(all < one + (32 << 10), "one archive: {one} KiB, 20 archives: {all} KiB");
 }
 
 #[cfg(unix)]

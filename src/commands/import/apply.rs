@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::archive::origin;
 use super::context::{BulkDocument, Import, missing_ids};
 use super::journal::{Entry, WriteStatus, WrittenDocuments, derived_id};
-use super::ownership::{Ownership, value};
+use super::ownership::Ownership;
 use super::plan::{self, TargetPlan, missing_events};
 use super::replace::delete_existing;
 use crate::archive::{Document, Part};
@@ -20,6 +20,7 @@ use crate::cluster::{self, Bulk, Cluster};
 use crate::commands::interrupt::stop_between_requests;
 use crate::error::{Error, Result};
 use crate::job::{Calendar, body_of_run, loading_alias, marked_by_run};
+use crate::json::value;
 use crate::state::STATE_INDICES;
 use crate::terminal::Stage;
 use crate::util::format::{amount, count};
@@ -156,9 +157,7 @@ async fn create_job(import: &Import) -> Result<()> {
         None => cluster.job(job).await?.map(|current| value(&current)).filter(has_time),
         created => created,
     };
-    if let Some(created) = created {
-        let _ = import.journal.job.set(created);
-    }
+    let _ = created.map(|created| import.journal.job.set(created));
     import.print(&format!("Created job {job}"));
     Ok(())
 }
@@ -192,9 +191,7 @@ async fn create_datafeed(import: &Import) -> Result<()> {
         None => cluster.datafeed(id).await?.map(|current| value(&current)),
         created => created,
     };
-    if let Some(created) = created {
-        let _ = import.journal.datafeed.set(created);
-    }
+    let _ = created.map(|created| import.journal.datafeed.set(created));
     import.print(&format!("Created datafeed {id}"));
     Ok(())
 }
@@ -342,13 +339,13 @@ async fn write_results(import: &Import, part: Part, title: &str) -> Result<()> {
 
 /// Writes annotations or notifications to the index that the cluster itself uses for them.
 async fn write_new_documents(import: &Import, part: Part) -> Result<()> {
+    if import.plan.counts.of(part) == 0 {
+        return Ok(());
+    }
     let (title, what, patterns): (_, _, &[_]) = match part {
         Part::Annotations => ("annotations", "annotations", &[".ml-annotations*"]),
         _ => ("notifications", "imported notifications", &[".ml-notifications*"]),
     };
-    if import.plan.counts.of(part) == 0 {
-        return Ok(());
-    }
     let (index, bulk) = wait_for_index(import, part, title).await?;
     let ids = new_ids(import, part, patterns).await?;
     let documents = WrittenDocuments::new(what, part, ids, patterns, index);
@@ -450,10 +447,8 @@ async fn refresh_inputs(import: &Import) -> Result<()> {
         // Through the alias, so that an index that replaced ours is not changed.
         let alias = loading_alias(&target.index.name, &import.journal.run);
         let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
-        let names = [alias.as_str()];
-        let (settings, refresh) = tokio::join!(cluster.update_settings(&alias, &defaults), cluster.refresh(&names));
-        settings?;
-        refresh?;
+        cluster.update_settings(&alias, &defaults).await?;
+        cluster.refresh(&[alias]).await?;
     }
     Ok(())
 }

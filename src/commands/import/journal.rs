@@ -84,11 +84,6 @@ impl Entry {
             Self::Membership(id) => format!("membership of job {job} in calendar {id}"),
         }
     }
-
-    /// Elasticsearch deletes it together with the job, or only when no job uses it.
-    fn follows_job(&self) -> bool {
-        matches!(self, Self::Filter(_) | Self::Documents(_) | Self::Results)
-    }
 }
 
 impl<T: Clone> Log<T> {
@@ -167,12 +162,12 @@ impl Journal {
         lock(&self.indices).get(name).cloned()
     }
 
-    /// The entries that may have to be undone, the last one first. Filters and documents come after the job: Elasticsearch
-    /// deletes most documents itself, and the job is complete as long as it exists.
+    /// The entries that may have to be undone, the last one first. Filters come after the job because it uses them, and
+    /// documents because Elasticsearch deletes most of them itself, and the job is complete as long as it exists.
     pub(super) fn to_undo(&self) -> Vec<Entry> {
         let entries = self.entries.possible().into_iter().rev();
         let mut order: Vec<Entry> = entries.map(|(entry, _)| entry).collect();
-        order.sort_by_key(Entry::follows_job);
+        order.sort_by_key(|entry| matches!(entry, Entry::Filter(_) | Entry::Documents(_) | Entry::Results));
         order
     }
 

@@ -36,23 +36,11 @@ pub struct ImportOptions {
     #[arg(long = "as", value_name = "NEW")]
     pub rename: Option<JobId>,
     /// Add text to the start of each job ID
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true,
-        conflicts_with = "rename"
-    )]
-    as_prefix: String,
+    #[arg(long, value_name = "TEXT", conflicts_with = "rename")]
+    as_prefix: Option<String>,
     /// Add text to the end of each job ID
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true,
-        conflicts_with = "rename"
-    )]
-    as_suffix: String,
+    #[arg(long, value_name = "TEXT", conflicts_with = "rename")]
+    as_suffix: Option<String>,
     /// Replace the job if it exists
     ///
     /// The existing job is deleted after everything else was checked. It is not restored if the import fails. An existing
@@ -202,7 +190,7 @@ impl ImportOptions {
 
     /// Whether jobs are imported under another ID.
     pub(in crate::commands) fn renames(&self) -> bool {
-        self.rename.is_some() || !self.as_prefix.is_empty() || !self.as_suffix.is_empty()
+        self.rename.is_some() || self.as_prefix.is_some() || self.as_suffix.is_some()
     }
 
     /// The ID under which a job of an archive is imported.
@@ -210,7 +198,8 @@ impl ImportOptions {
         if let Some(renamed) = &self.rename {
             return Ok(renamed.clone());
         }
-        let renamed = format!("{}{job}{}", self.as_prefix, self.as_suffix);
+        let added = |text: &Option<String>| text.clone().unwrap_or_default();
+        let renamed = format!("{}{job}{}", added(&self.as_prefix), added(&self.as_suffix));
         let invalid = |why| Error::usage(format!("{why}"), "choose another --as-prefix or --as-suffix");
         renamed.parse().map_err(invalid)
     }

@@ -18,6 +18,7 @@ use super::plan::{calendar, missing_events};
 use crate::cluster;
 use crate::error::{Error, ExitCode, Result};
 use crate::job::marked_by_run;
+use crate::json::value;
 
 /// Why this import must not delete an object.
 pub(super) const USED: &str = "another job uses it";
@@ -182,15 +183,15 @@ impl Import {
 
     async fn concurrent_change(&self) -> cluster::Result<Option<String>> {
         let job = self.job();
-        match self.job_ownership().await? {
-            Ownership::Ours => {}
-            Ownership::Absent => return Ok(Some(format!("another client deleted job {job}"))),
-            Ownership::Foreign(_) => {
-                return Ok(Some(format!("another client deleted and recreated job {job}")));
+        let change = match self.job_ownership().await? {
+            Ownership::Ours => {
+                let stats = self.cluster().job_stats(job).await?;
+                return Ok(stats.and_then(|stats| self.opened(&stats.state)));
             }
-        }
-        let stats = self.cluster().job_stats(job).await?;
-        Ok(stats.and_then(|stats| self.opened(&stats.state)))
+            Ownership::Absent => "deleted",
+            Ownership::Foreign(_) => "deleted and recreated",
+        };
+        Ok(Some(format!("another client {change} job {job}")))
     }
 
     /// Reports that another client opened the job, unless it is closed.
@@ -224,11 +225,6 @@ fn is_our_job(sent: &RawValue, current: &Value) -> bool {
 /// The UUID in the definition of an index.
 pub(super) fn uuid_of(index: &Value) -> &Value {
     &index["settings"]["index"]["uuid"]
-}
-
-/// Null if it cannot be parsed: that never equals something that this import created.
-pub(super) fn value(text: &RawValue) -> Value {
-    serde_json::from_str(text.get()).unwrap_or(Value::Null)
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::Import;
 use super::journal::Entry;
 use super::plan::documents_of_job;
+use crate::cluster::Hit;
 use crate::error::Result;
 use crate::job::SnapshotId;
 use crate::state::{STATE_INDICES, StateDocId, StateKind};
@@ -48,17 +48,16 @@ pub(super) async fn delete_existing(import: &Import) -> Result<()> {
 
 /// The snapshots whose state may exist: those that have a snapshot document, and the imported one.
 async fn snapshots(import: &Import) -> Result<BTreeSet<SnapshotId>> {
-    #[derive(Deserialize)]
-    struct SnapshotReference {
-        snapshot_id: Option<SnapshotId>,
-    }
+    let snapshot_id = |hit: &Hit| {
+        let document: Value = serde_json::from_slice(&hit.source).ok()?;
+        document["snapshot_id"].as_str()?.parse().ok()
+    };
     let mut snapshots = BTreeSet::from([import.plan.snapshot_id.clone()]);
     let mut search = documents_of_job(".ml-anomalies-*", import.job());
     search.query = json!({"bool": {"filter": [search.query, {"exists": {"field": "snapshot_doc_count"}}]}});
     let mut pages = import.cluster().pages(search).await?;
     while let Some(hits) = pages.next().await? {
-        let named = hits.iter().filter_map(|hit| serde_json::from_slice(&hit.source).ok());
-        snapshots.extend(named.filter_map(|named: SnapshotReference| named.snapshot_id));
+        snapshots.extend(hits.iter().filter_map(snapshot_id));
     }
     Ok(snapshots)
 }

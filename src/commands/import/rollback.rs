@@ -60,7 +60,6 @@ type Undone = Result<Ownership, UndoFailure>;
 /// A rollback that can be stopped between two requests.
 pub(super) struct Rollback<'a> {
     import: &'a Import,
-    deadline: Duration,
     /// Why nothing may be deleted.
     foreign_use: Option<UndoFailure>,
     /// What is undone, in order, with the results so far.
@@ -80,21 +79,24 @@ impl<'a> Rollback<'a> {
         let entries = import.journal.to_undo().into_iter();
         Self {
             import,
-            deadline: Duration::MAX,
             foreign_use: None,
             entries: entries.map(|entry| (entry, None)).collect(),
         }
     }
 
-    /// Undoes as much as possible.
+    /// Undoes as much as possible within a limit.
     pub(super) async fn run(&mut self) {
+        let cluster = self.import.cluster();
+        within(cluster.clock(), MAX_TIME, self.undo_all()).await;
+    }
+
+    async fn undo_all(&mut self) {
         let stage = self.import.stage("Rolling back", Some(self.entries.len() as u64));
         // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
         self.import.cluster().wait_for_tasks().await;
-        self.deadline = self.import.cluster().clock().now() + MAX_TIME;
         self.foreign_use = foreign_use(self.import).await;
         for number in 0..self.entries.len() {
-            let undone = self.undo_in_time(&self.entries[number].0).await;
+            let undone = self.undo(&self.entries[number].0).await;
             self.entries[number].1 = Some(undone);
             stage.inc(1);
         }
@@ -108,7 +110,7 @@ impl<'a> Rollback<'a> {
     async fn retry_failed(&mut self) {
         for number in 0..self.entries.len() {
             if let (entry, Some(Err(_))) = &self.entries[number] {
-                self.entries[number].1 = Some(match self.undo_in_time(entry).await {
+                self.entries[number].1 = Some(match self.undo(entry).await {
                     // The first request may have been executed.
                     Ok(Ownership::Absent) => Ok(Ownership::Ours),
                     undone => undone,
@@ -168,16 +170,6 @@ impl<'a> Rollback<'a> {
             kept,
             remains,
         }
-    }
-
-    async fn undo_in_time(&self, entry: &Entry) -> Undone {
-        let clock = self.import.cluster().clock();
-        let undone = match self.deadline.saturating_sub(clock.now()) {
-            Duration::ZERO => None,
-            left => within(clock, left, self.undo(entry)).await,
-        };
-        let minutes = MAX_TIME.as_secs() / 60;
-        undone.unwrap_or_else(|| Err(UndoFailure::new(format!("not removed within {minutes} minutes"))))
     }
 
     /// If another job has the ID of ours, everything under that ID belongs to it.

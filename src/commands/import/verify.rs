@@ -12,7 +12,8 @@ use super::plan::{self, CalendarPlan, TargetPlan, missing_events};
 use crate::archive::Part;
 use crate::cluster::{Cluster, Hit, Operations, Search};
 use crate::error::{Error, Result};
-use crate::job::{JobConfig, loading_alias};
+use crate::job::loading_alias;
+use crate::json::value;
 use crate::terminal::Stage;
 use crate::util::format::amount;
 use crate::util::timestamp::EpochMillis;
@@ -111,18 +112,17 @@ impl Import {
     async fn verify_job(&self) -> Result<Option<String>> {
         let (cluster, plan, job) = (self.cluster(), &self.plan, self.job());
         self.require_ours(Entry::Job).await?;
-        let config = cluster.job(job).await?;
-        let config = config.ok_or_else(|| Error::mismatch(format!("job {job} no longer exists")))?;
-        let config = JobConfig::parse(config.get().as_bytes())?;
-        require(config.model_snapshot_id.as_ref() == Some(&plan.snapshot_id), || {
+        let current = cluster.job(job).await?.map(|job| value(&job)).unwrap_or_default();
+        require(current["model_snapshot_id"] == plan.snapshot_id.as_str(), || {
             format!("job {job} does not use snapshot {}", plan.snapshot_id)
         })?;
         if let Some(id) = plan.datafeed() {
             self.require_ours(Entry::Datafeed(id.clone())).await?;
         }
         let stats = cluster.job_stats(job).await?;
-        let counts = stats.as_ref().map(|stats| &stats.data_counts);
-        let latest = counts.and_then(|counts| counts.latest_record_timestamp);
+        let latest = stats
+            .as_ref()
+            .and_then(|stats| stats.data_counts.latest_record_timestamp);
         let expected = self.archive.snapshot.latest_record_time_stamp;
         require(latest == expected, || {
             let (latest, expected) = (time_or_none(latest), time_or_none(expected));
@@ -133,26 +133,22 @@ impl Import {
 
     /// The indices contain the archive's input documents and nothing else; returns their number.
     async fn verify_inputs(&self, stage: &Stage) -> Result<u64> {
-        let (mut unproven, mut compared) = (Vec::new(), 0);
+        let mut compared = 0;
         for target in &self.plan.targets {
             self.verify_index(target).await?;
             let counts = &self.archive.contents.input_indices;
             let sources = target.index.sources.iter();
             let expected: u64 = sources.filter_map(|source| counts.get(source)).sum();
-            match self.is_proven(target, expected).await? {
-                true => stage.inc(expected),
-                false => unproven.push((target, expected)),
+            if self.is_proven(target, expected).await? {
+                stage.inc(expected);
+            } else {
+                self.require_input_ids(target, stage).await?;
+                let (name, found) = (&target.index.name, self.count_documents(target).await?);
+                require(found == expected, || {
+                    format!("index {name} contains {found} input documents, the archive {expected}")
+                })?;
             }
             compared += expected;
-        }
-        for (target, _) in &unproven {
-            self.require_input_ids(target, stage).await?;
-        }
-        for (target, expected) in unproven {
-            let (name, found) = (&target.index.name, self.count_documents(target).await?);
-            require(found == expected, || {
-                format!("index {name} contains {found} input documents, the archive {expected}")
-            })?;
         }
         Ok(compared)
     }

@@ -3,12 +3,13 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::planner::Planner;
+use super::planned::Planner;
 use crate::cluster::{self, Cluster};
-use crate::commands::compatibility::{Incompatible, Requirement};
+use crate::commands::compatibility::Requirement;
 use crate::commands::import::archive::origin;
 use crate::error::{Error, Result};
 use crate::job::{PortableJob, Version};
+use crate::json::value;
 use crate::util::format::{bytes, duration, format_size, parse_size};
 
 /// The stop words of the default analyzer before 7.14, in the order of `_ml/info`.
@@ -32,9 +33,11 @@ impl Planner<'_> {
         if let Some(license) = self.cluster.license().await?
             && !license.permits_ml()
         {
-            let (kind, status) = (license.kind, license.status);
             return Err(Error::failed(
-                format!("the license ({kind}, {status}) does not include machine learning"),
+                format!(
+                    "the license ({}, {}) does not include machine learning",
+                    license.kind, license.status
+                ),
                 "start a trial with `POST /_license/start_trial?acknowledge=true`, or use another cluster",
             ));
         }
@@ -97,16 +100,16 @@ impl Planner<'_> {
             let message = format!("the min_version of snapshot {snapshot} is not a valid version: {version}");
             return self.conflict(message, "export the job again");
         };
-        let Some(unmet) = requirement.unmet_by(here) else {
-            return;
-        };
-        let hint = match unmet {
-            Incompatible::TooNew => "import into a cluster of that version, or upgrade this cluster first".to_owned(),
-            Incompatible::TooOld => format!(
+        let hint = if requirement.too_new_for(here) {
+            "import into a cluster of that version, or upgrade this cluster first".to_owned()
+        } else if requirement.too_old_for(here) {
+            format!(
                 "Elasticsearch 9 requires a snapshot from 8.3.0 or later: import into 8.19, upgrade the snapshot there with `POST \
                  /_ml/anomaly_detectors/{}/model_snapshots/{snapshot}/_upgrade?wait_for_completion=true`, and export the job again",
                 self.archive.job()
-            ),
+            )
+        } else {
+            return;
         };
         self.conflict(
             format!("cannot open snapshot {snapshot} on Elasticsearch {here}: it requires {requirement}"),
@@ -165,10 +168,11 @@ impl Planner<'_> {
             true => portable.with_datafeed(self.job)?,
             false => portable.job.clone(),
         };
-        let Some(refused) = refusal(cluster, &body).await? else {
+        let Some(refused) = refusal(cluster, body.get().to_owned()).await? else {
             return Ok(());
         };
-        let of_datafeed = portable.datafeed.is_some() && refusal(cluster, &portable.job).await?.is_none();
+        let job = portable.job.get().to_owned();
+        let of_datafeed = portable.datafeed.is_some() && refusal(cluster, job).await?.is_none();
         let whose = if of_datafeed { "the datafeed" } else { "the job" };
         let unknown = unknown_options(cluster, &body).await?.join(", ");
         let message = match unknown.is_empty() {
@@ -189,8 +193,8 @@ impl Planner<'_> {
 }
 
 /// Why a configuration is not accepted; `None` if it is.
-async fn refusal(cluster: &Cluster, body: &RawValue) -> Result<Option<cluster::Error>> {
-    match cluster.validate_job(body.get().to_owned()).await {
+async fn refusal(cluster: &Cluster, body: String) -> Result<Option<cluster::Error>> {
+    match cluster.validate_job(body).await {
         Ok(()) => Ok(None),
         Err(error) if error.status() == Some(400) => Ok(Some(error)),
         Err(error) => Err(error.into()),
@@ -198,17 +202,11 @@ async fn refusal(cluster: &Cluster, body: &RawValue) -> Result<Option<cluster::E
 }
 
 async fn unknown_options(cluster: &Cluster, body: &RawValue) -> Result<Vec<String>> {
-    #[allow(clippy::expect_used, reason = "no unknown option would be named")]
-    let mut copy: Value = serde_json::from_str(body.get()).expect("raw JSON is JSON");
-    let mut unknown = Vec::new();
-    while unknown.len() < MAX_UNKNOWN {
-        // One line per member, so that the line number in the response identifies it.
-        let text = format!("{copy:#}");
-        let response = match cluster.validate_job(text).await {
-            Err(cluster::Error::Refused { source, .. }) if source.status == 400 => source,
-            Err(error) => return Err(error.into()),
-            Ok(()) => break,
-        };
+    let (mut copy, mut unknown) = (value(body), Vec::new());
+    // One line per member, so that the line number in the response identifies it.
+    while unknown.len() < MAX_UNKNOWN
+        && let Some(cluster::Error::Refused { source: response, .. }) = refusal(cluster, format!("{copy:#}")).await?
+    {
         let option = UnknownOption::parse(&response.reason);
         let Some(path) = option.and_then(|option| option.remove_from(&mut copy, &mut 1)) else {
             break;

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::planner::Planner;
+use super::planned::Planner;
 use crate::cluster::{self, Cluster, Search};
 use crate::error::Result;
 use crate::job::{Calendar, CalendarId, DatafeedId, Filter, JobId, PortableJob};
+use crate::json::{unquoted, value};
 use crate::state::{STATE_INDICES, StateDocId, StateKind};
 
 /// What already exists under the job's ID.
@@ -39,18 +39,6 @@ pub(crate) struct CalendarPlan {
     pub(crate) missing: Vec<Map<String, Value>>,
 }
 
-#[derive(Deserialize)]
-struct DatafeedOwner {
-    datafeed_id: DatafeedId,
-    job_id: String,
-}
-
-impl DatafeedOwner {
-    fn parse(datafeed: &RawValue) -> cluster::Result<Self> {
-        serde_json::from_str(datafeed.get()).map_err(|error| cluster::Error::invalid_json("GET /_ml/datafeeds", &error))
-    }
-}
-
 impl Planner<'_> {
     /// Finds the job, its datafeed, and remaining documents of an earlier job.
     pub(super) async fn find_existing(&mut self, portable: &PortableJob) -> Result<Existing> {
@@ -77,7 +65,7 @@ impl Planner<'_> {
             && existing.datafeed.as_ref() != Some(id)
             && let Some(other) = self.cluster.datafeed(id).await?
         {
-            let owner = DatafeedOwner::parse(&other)?.job_id;
+            let owner = unquoted(&value(&other)["job_id"]);
             self.conflict(
                 format!("datafeed {id} already exists and belongs to job {owner}"),
                 "skip the datafeed with --skip-datafeed, or import under another ID with --as",
@@ -116,23 +104,20 @@ impl Planner<'_> {
     /// Checks that the existing job can be replaced; returns its datafeed.
     async fn check_existing_job(&mut self) -> Result<Option<DatafeedId>> {
         let job = self.job;
+        let backup = format!("to keep a copy, first run `esml-state export {job} -o {job}_backup.tar.gz`");
         match self.options.replace {
             true => self.note(format!(
-                "the existing job {job} will be deleted and cannot be restored; to keep a copy, first run `esml-state export \
-                 {job} -o {job}_backup.tar.gz`"
+                "the existing job {job} will be deleted and cannot be restored; {backup}"
             )),
             false => self.conflict(
                 format!("job {job} already exists"),
-                format!(
-                    "import under another ID with --as, or replace it with --replace (to keep a copy, first run `esml-state \
-                     export {job} -o {job}_backup.tar.gz`)"
-                ),
+                format!("import under another ID with --as, or replace it with --replace ({backup})"),
             ),
         }
         // The datafeed first: a job cannot be closed while its datafeed is started, and hints are followed in order.
         let mut datafeed = None;
         if let Some(raw) = self.cluster.datafeed_of(job).await? {
-            let id = DatafeedOwner::parse(&raw)?.datafeed_id;
+            let id: DatafeedId = unquoted(&value(&raw)["datafeed_id"]).parse()?;
             if let Some(state) = self.cluster.datafeed_state(&id).await?
                 && state != "stopped"
             {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
-use super::planner::{Planner, TargetPlan};
+use super::planned::{Planner, TargetPlan};
 use crate::archive::{ArchivedQuery, CheckedArchive, Part};
 use crate::cluster::{RequiredPrivileges, Search};
 use crate::commands::compatibility::{MissingPart, missing_parts};

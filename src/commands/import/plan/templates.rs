@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::planner::Planner;
+use super::planned::Planner;
 use crate::cluster::{self, TemplateEffect};
 use crate::error::Result;
 use crate::job::{TargetIndex, flat_settings, one_or_many};
@@ -112,10 +112,11 @@ fn dangers(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
     dangers.extend(hidden.map(|hidden| format!("hides {hidden} behind a runtime field")));
     for (name, value) in &effect.body.settings {
         let shown = unquoted(value);
-        let limit = LIMITS.iter().find(|(limit, _)| limit == name);
-        let too_low = limit.is_some_and(|(_, least)| shown.parse::<u64>().is_ok_and(|limit| limit < *least));
-        let required = REQUIRED.iter().find(|(required, _)| required == name);
-        let differs = required.is_some_and(|(_, required)| *required != shown);
+        let is_low = |least: u64| shown.parse::<u64>().is_ok_and(|limit| limit < least);
+        let too_low = LIMITS.iter().any(|(limit, least)| limit == name && is_low(*least));
+        let differs = REQUIRED
+            .iter()
+            .any(|(required, value)| required == name && *value != shown);
         let unknown_field =
             name == "sort.field" && !one_or_many(value).iter().all(|field| fields.contains(&unquoted(field)));
         if too_low || differs || unknown_field || name == "routing_path" {
