@@ -205,7 +205,7 @@ impl<'a> Inputs<'a> {
             self.add_indices_of(&hits).await?;
             entries.add(hits, writer).await?;
         }
-        entries.finish(writer).await?;
+        entries.append_until(0, writer).await?;
         require_all("input documents", read, self.documents)?;
         let allowed = self.search.incomplete_clusters;
         let incomplete = allowed.map(|names| lock(&names).clone()).unwrap_or_default();

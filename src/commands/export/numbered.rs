@@ -48,13 +48,8 @@ impl<'a> NumberedEntries<'a> {
         self.append_until(IN_FLIGHT, writer).await
     }
 
-    /// Appends the other entries.
-    pub(super) async fn finish(mut self, writer: &mut ArchiveWriter) -> Result<()> {
-        self.append_until(0, writer).await
-    }
-
     /// Appends the first entries until no more than `left` are open.
-    async fn append_until(&mut self, left: usize, writer: &mut ArchiveWriter) -> Result<()> {
+    pub(super) async fn append_until(&mut self, left: usize, writer: &mut ArchiveWriter) -> Result<()> {
         while self.open.len() > left
             && let Some(entry) = self.open.pop_front()
         {

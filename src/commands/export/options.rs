@@ -316,11 +316,6 @@ impl ExportOptions {
         Some(path).filter(|path| path != "-")
     }
 
-    /// The target of the archive of a job.
-    pub(super) fn target(&self, job: &JobId) -> Target {
-        Target::new(&self.path(job), self.overwrite)
-    }
-
     /// Refuses jobs that would have the same archive. Without a directory, those are all, and otherwise those whose IDs differ
     /// in characters that their file names do not have.
     pub(super) fn refuse_collisions(&self, jobs: &[JobId]) -> Result<()> {

@@ -111,7 +111,7 @@ impl<'a> Results<'a> {
                 entries.add(hits, writer).await?;
             }
         }
-        entries.finish(writer).await?;
+        entries.append_until(0, writer).await?;
         require_all("results", read, self.documents)?;
         if unknown > 0 {
             export.warn(&format!(

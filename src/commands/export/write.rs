@@ -8,7 +8,7 @@ use super::options::ExportOptions;
 use super::outcome;
 use super::plan::Export;
 use crate::archive::{
-    self, ArchiveWriter, EntryKind, Limits, Manifest, ManifestSource, SealedEntry, UnpublishedArchive,
+    self, ArchiveWriter, EntryKind, Limits, Manifest, ManifestSource, SealedEntry, Target, UnpublishedArchive,
 };
 use crate::commands::interrupt::Cleanup;
 use crate::commands::pseudonymize::{self, PseudonymizeOptions, TokenOptions};
@@ -49,7 +49,7 @@ pub(super) async fn save(counted: Counted<'_>) -> Result<Report> {
     let export = counted.export;
     let (options, session) = (export.options, export.session);
     let Some(tokens) = options.tokens() else {
-        let target = options.target(export.job.id());
+        let target = Target::new(&options.path(export.job.id()), options.overwrite);
         let archive = write(counted, ArchiveWriter::create(&target, options.compression_level)?).await?;
         let _saving = session.stage("Saving the archive", None);
         let summary = tokio::task::block_in_place(|| archive.publish())?;
