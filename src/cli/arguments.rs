@@ -5,7 +5,7 @@ use clap::{ArgAction, Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use crate::cli::connection::ConnectionOptions;
 use crate::commands::copy::CopyOptions;
 use crate::commands::export::ExportOptions;
-use crate::commands::import::ImportOptions;
+use crate::commands::import::ImportArguments;
 use crate::commands::inspect::InspectOptions;
 use crate::commands::list::ListOptions;
 use crate::commands::pseudonymize::PseudonymizeOptions;
@@ -37,7 +37,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Command {
     Export(Box<WithConnection<ExportOptions>>),
-    Import(Box<WithConnection<ImportOptions>>),
+    Import(Box<WithConnection<ImportArguments>>),
     Inspect(InspectOptions),
     List(Box<WithConnection<ListOptions>>),
     Copy(Box<WithConnection<CopyOptions>>),
@@ -81,7 +81,7 @@ impl Cli {
         match &self.command {
             Command::Copy(command) => command.options.prints_json(),
             Command::Export(command) => command.options.prints_json(),
-            Command::Import(command) => command.options.json,
+            Command::Import(command) => command.options.options.json,
             Command::Inspect(options) => options.json,
             Command::List(command) => command.options.json,
             Command::Pseudonymize(options) => options.prints_json(),

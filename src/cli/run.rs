@@ -98,7 +98,7 @@ async fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result
     match cli.command {
         Command::Copy(command) => {
             let WithConnection { options, connection } = *command;
-            let options = options.validated(terminal)?;
+            let options = options.validated()?;
             let target = options.to.as_ref().map(|to| connection.of_cluster("to", to));
             let source = options.from.as_ref().map(|from| connection.of_cluster("from", from));
             let source = source.unwrap_or(connection).resolve(context, terminal).await?;

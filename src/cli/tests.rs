@@ -7,7 +7,7 @@ use super::connection::ConnectionOptions;
 use crate::cluster::{ConnectOptions, Credential};
 use crate::commands::Environment;
 use crate::commands::export::ExportOptions;
-use crate::commands::import::ImportOptions;
+use crate::commands::import::ImportArguments;
 use crate::error::{Error, ExitCode};
 use crate::terminal::{Terminal, Verbosity};
 use crate::util::timestamp::EpochMillis;
@@ -31,7 +31,7 @@ fn export(line: &str) -> Result<(ExportOptions, ConnectOptions), Error> {
     Ok((options, resolve(command.connection, &terminal)?))
 }
 
-fn import(line: &str) -> Result<(ImportOptions, ConnectOptions), Error> {
+fn import(line: &str) -> Result<(ImportArguments, ConnectOptions), Error> {
     let cli = parse(&format!("esml-state import {line}")).unwrap();
     let terminal = Terminal::new(cli.terminal);
     let Command::Import(command) = cli.command else {
@@ -54,10 +54,10 @@ fn command_line_of_the_python_script_is_accepted() {
          --inputs_after_date 2023-03-01 --inputs_before_date 2023-04-01 --include_inputs --ignore_certs",
     )
     .unwrap();
-    assert_eq!(options.only_job().unwrap().as_str(), "j");
-    assert_eq!(options.before(), Some(EpochMillis(1_704_067_200_000)));
-    assert_eq!(options.annotations_after, Some(EpochMillis(1_675_209_600_000)));
-    let inputs = options.inputs().unwrap();
+    assert_eq!(options.source.only_job().unwrap().as_str(), "j");
+    assert_eq!(options.source.before(), Some(EpochMillis(1_704_067_200_000)));
+    assert_eq!(options.source.annotations_after, Some(EpochMillis(1_675_209_600_000)));
+    let inputs = options.source.inputs().unwrap();
     assert_eq!(
         (inputs.after, inputs.before),
         (
@@ -72,7 +72,7 @@ fn command_line_of_the_python_script_is_accepted() {
     assert_eq!(options.archives().unwrap(), [std::path::Path::new("a.tar.gz")]);
     assert_eq!(connect.address.as_str(), "https://abc.ex.co/");
     assert_eq!(
-        export("--job_id j --snapshot_before_date 1").unwrap().0.before(),
+        export("--job_id j --snapshot_before_date 1").unwrap().0.source.before(),
         Some(EpochMillis(1))
     );
 }
@@ -80,7 +80,11 @@ fn command_line_of_the_python_script_is_accepted() {
 #[test]
 fn job_is_a_positional_argument_or_an_option() {
     for line in ["j", "--job-id j", "j --job-id j", "--job_id j j"] {
-        assert_eq!(export(line).unwrap().0.only_job().unwrap().as_str(), "j", "{line}");
+        assert_eq!(
+            export(line).unwrap().0.source.only_job().unwrap().as_str(),
+            "j",
+            "{line}"
+        );
     }
 }
 
@@ -93,16 +97,20 @@ fn options_have_the_documented_defaults() {
     assert_eq!((connect.retry_for.as_secs(), connect.keep_alive.as_str()), (60, "5m"));
     assert_eq!(connect.retries, u32::MAX, "the time alone is a bound");
     assert_eq!(
-        (options.slices, options.page_size, options.compression_level),
+        (
+            options.source.slices,
+            options.source.page_size,
+            options.compression_level
+        ),
         (4, 10_000, 4)
     );
-    assert!(options.inputs().is_none() && !options.yes);
+    assert!(options.source.inputs().is_none() && !options.yes);
     let (options, _) = import("a").unwrap();
     assert_eq!(
         (
-            options.bulk().size,
-            options.bulk().concurrency,
-            options.max_entry_size.entry
+            options.options.bulk().size,
+            options.options.bulk().concurrency,
+            options.options.max_entry_size.entry
         ),
         (2 << 20, 3, 10 << 30)
     );
@@ -111,8 +119,8 @@ fn options_have_the_documented_defaults() {
 #[test]
 fn after_date_sets_the_more_specific_dates() {
     let (options, _) = export("--job-id j --after-date 5 --include-inputs --inputs-after-date 7").unwrap();
-    assert_eq!(options.annotations_after, Some(EpochMillis(5)));
-    assert_eq!(options.inputs().unwrap().after, Some(EpochMillis(7)));
+    assert_eq!(options.source.annotations_after, Some(EpochMillis(5)));
+    assert_eq!(options.source.inputs().unwrap().after, Some(EpochMillis(7)));
 }
 
 #[test]

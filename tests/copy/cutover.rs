@@ -84,7 +84,7 @@ fn source_is_not_closed_if_the_copy_is_refused_or_a_dry_run() {
     let (source, target) = running();
     cut_over(&source, &target, &["--dry-run"])
         .expect(0)
-        .expect_stderr("is open");
+        .expect_stderr("is open; to include them, add --cutover, or close the job first");
     target.seed(&Fixture::load(JOB));
     cut_over(&source, &target, &[])
         .expect(3)

@@ -4,9 +4,9 @@
 mod options;
 
 pub use self::options::CopyOptions;
-use self::options::Shared;
 use crate::cluster::{ConnectOptions, RequiredPrivileges};
-use crate::commands::import::{Import, Imports, Started};
+use crate::commands::export::ExportOptions;
+use crate::commands::import::{Import, ImportOptions, Imports, Started};
 use crate::commands::interrupt::Signals;
 use crate::commands::open_job::OpenJob;
 use crate::commands::question;
@@ -28,7 +28,7 @@ pub async fn run(
     terminal: &Terminal,
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop, terminal);
-    import::require_answerable(&options.shared.import, terminal)?;
+    import::require_answerable(&options.import, terminal)?;
     let connect = async |to: &ConnectOptions, privileges: &RequiredPrivileges| {
         let connecting = Session::connect(to, privileges, context, terminal);
         signals.or(connecting).await
@@ -48,7 +48,8 @@ pub async fn run(
         cutover: options.cutover,
         source,
         target,
-        options: options.shared,
+        export: ExportOptions::of_copy(options.source),
+        import: options.import,
     };
     let outcome = copy.run(&signals).await;
     // After a second signal, nothing is waited for.
@@ -64,7 +65,8 @@ struct Copy {
     cutover: bool,
     source: Session,
     target: Session,
-    options: Shared,
+    export: ExportOptions,
+    import: ImportOptions,
 }
 
 /// A job on the source, and its ID on the target.
@@ -77,7 +79,7 @@ impl Copy {
     async fn run(&self, signals: &Signals) -> Result<()> {
         let jobs = signals.or(self.select()).await?;
         signals.or(self.confirm(&jobs)).await?;
-        let mut import = self.options.import.clone();
+        let mut import = self.import.clone();
         import.yes = true;
         let copies: Vec<&JobId> = jobs.iter().map(|Renamed { copy, .. }| copy).collect();
         let mut summary = Imports::of_copies(&import, &copies, &self.target.terminal);
@@ -108,10 +110,10 @@ impl Copy {
     ) -> Result<Option<(Started, Import)>> {
         let source = self.source.with_terminal(summary.items.terminal_of(job));
         let target = self.target.with_terminal(summary.items.terminal_of(copy));
-        let closes = self.cutover && !self.options.import.dry_run;
+        let closes = self.cutover && !self.import.dry_run;
         signals.set_cleanup(Some(export::cleanup("temporary archive", closes)));
         let copying = async {
-            let exporting = Box::pin(export::export_to_temporary(&source, &self.options.export, job));
+            let exporting = Box::pin(export::export_to_temporary(&source, &self.export, job));
             let exported = signals.or(exporting).await;
             signals.set_cleanup(None);
             let archive = exported?.archive()?.named(job.as_str().as_ref());
@@ -143,10 +145,10 @@ impl Copy {
 
     /// Selects the jobs, and refuses what is known to fail before anything is exported.
     async fn select(&self) -> Result<Vec<Renamed>> {
-        let Shared { export, import } = &self.options;
+        let import = &self.import;
         self.source.refuse_serverless("copy from")?;
         self.target.refuse_serverless("copy to")?;
-        let selected = export.selection.resolve(&self.source).await?;
+        let selected = self.export.source.selection.resolve(&self.source).await?;
         import.require_single("job", selected.len())?;
         let address = self.target.cluster.address();
         let is_same = self.source.cluster.is_same(&self.target.cluster);
@@ -176,7 +178,7 @@ impl Copy {
 
     /// Asks once for all jobs, before anything is exported.
     async fn confirm(&self, jobs: &[Renamed]) -> Result<()> {
-        let (import, terminal) = (&self.options.import, &self.target.terminal);
+        let (import, terminal) = (&self.import, &self.target.terminal);
         if import.yes || import.dry_run || jobs.is_empty() {
             return Ok(());
         }

@@ -1,29 +1,16 @@
-//! The options of `copy`: its own, those of `export` that select what is copied, and those of `import` for the target.
+//! The options of `copy`: its own, and those of `export` and `import` that a copy needs.
 
-use std::ffi::OsString;
+use clap::{Arg, Args};
 
-use clap::builder::Resettable;
-use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-
-use crate::commands::export::ExportOptions;
+use crate::commands::export::SourceOptions;
 use crate::commands::import::ImportOptions;
 use crate::error::{Error, Result};
-use crate::terminal::Terminal;
 use crate::util::format::is_among;
 use crate::util::secret::Secret;
 
-/// The options of `export` that `copy` has too.
-const EXPORT: &str = "jobs job_id all snapshot_id before_date snapshot_before_date after_date annotations_after \
-                      include_inputs after before all_fields input_field allow_partial include_results \
-                      results_after all_results slices page_size pagination";
-/// The options of `import` that `copy` has too.
-const IMPORT: &str = "rename as_prefix as_suffix replace model_memory_limit input_index datafeed_indices open start_datafeed \
-                      datafeed_start dry_run yes json annotations notifications results datafeed filters calendars \
-                      bulk_size bulk_concurrency";
-/// Those that only the long help contains.
+/// The options that only the long help contains.
 const DETAILS: &str = "model_memory_limit input_index datafeed_indices annotations notifications results datafeed filters \
-                       calendars bulk_size bulk_concurrency";
+                       calendars bulk_size bulk_concurrency max_entry_size";
 
 /// Copy jobs and their learned models to another cluster
 ///
@@ -31,7 +18,7 @@ const DETAILS: &str = "model_memory_limit input_index datafeed_indices annotatio
 /// source cluster is only read. A failed copy is rolled back. A job is opened, and its datafeed started, only on request. The
 /// job IDs on the target cluster are printed to stdout.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = include_str!("help.txt").trim_end())]
+#[command(after_long_help = include_str!("help.txt").trim_end(), mut_args(for_copy))]
 pub struct CopyOptions {
     /// Source: a profile or a URL
     ///
@@ -52,7 +39,9 @@ pub struct CopyOptions {
     #[arg(long, conflicts_with_all = ["snapshot_id", "before_date", "snapshot_before_date"])]
     pub(super) cutover: bool,
     #[command(flatten)]
-    pub(super) shared: Shared,
+    pub(super) source: SourceOptions,
+    #[command(flatten)]
+    pub(super) import: ImportOptions,
 }
 
 /// The connection options of a single cluster. The others are used for both.
@@ -69,82 +58,17 @@ const OF_ONE_CLUSTER: [&str; 10] = [
     "client_key",
 ];
 
-/// The options of the export and of the import.
-#[derive(Clone, Debug)]
-pub(super) struct Shared {
-    pub(super) export: ExportOptions,
-    pub(super) import: ImportOptions,
-}
-
-impl Args for Shared {
-    fn augment_args(command: Command) -> Command {
-        let export = ExportOptions::augment_args(Command::new("export"));
-        let export = export.mut_arg("jobs", |jobs| {
-            let help = "Job, wildcard or group to copy";
-            jobs.help(help)
-                .long_help(format!("{help}\n\nA wildcard contains `*` and must be quoted."))
-        });
-        let import = ImportOptions::augment_args(Command::new("import"));
-        let shared = |command: &Command, ids: &str| -> Vec<_> {
-            let shared = command
-                .get_arguments()
-                .filter(|arg| is_among(ids, arg.get_id().as_str()));
-            let in_help = |arg: &Arg| {
-                let is_hidden = arg.is_hide_short_help_set() || is_among(DETAILS, arg.get_id().as_str());
-                // After the options of this command.
-                arg.clone().hide_short_help(is_hidden).display_order(Resettable::Reset)
-            };
-            shared.map(in_help).collect()
-        };
-        command.args(shared(&export, EXPORT)).args(shared(&import, IMPORT))
+/// Adapts the help of an option of another command.
+fn for_copy(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "jobs" => arg
+            .help("Job, wildcard or group to copy")
+            .long_help("Job, wildcard or group to copy\n\nA wildcard contains `*` and must be quoted."),
+        // Without --include-inputs, none are copied.
+        "inputs" => arg.hide(true),
+        id if is_among(DETAILS, id) => arg.hide_short_help(true),
+        _ => arg,
     }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for Shared {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self {
-            export: parse(matches, EXPORT, &[])?,
-            import: parse(matches, IMPORT, &["a temporary file"])?,
-        })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-/// The options of another command, whose line consists of the given options with these IDs, and of `words`.
-fn parse<T: Args>(matches: &ArgMatches, ids: &str, words: &[&str]) -> Result<T, clap::Error> {
-    let command = T::augment_args(Command::new("copy").no_binary_name(true));
-    let mut line: Vec<OsString> = Vec::new();
-    for arg in command
-        .get_arguments()
-        .filter(|arg| is_among(ids, arg.get_id().as_str()))
-    {
-        let id = arg.get_id().as_str();
-        if matches.value_source(id) != Some(ValueSource::CommandLine) {
-            continue;
-        }
-        let option = arg.get_long().map(|long| format!("--{long}"));
-        match (option, arg.get_action().takes_values()) {
-            (Some(option), false) => line.push(option.into()),
-            (option, _) => {
-                let option = option.map(|option| format!("{option}=")).unwrap_or_default();
-                for value in matches.get_raw(id).into_iter().flatten() {
-                    let mut word = OsString::from(&option);
-                    word.push(value);
-                    line.push(word);
-                }
-            }
-        }
-    }
-    line.extend(words.iter().map(OsString::from));
-    T::from_arg_matches(&command.try_get_matches_from(line)?)
 }
 
 impl CopyOptions {
@@ -152,29 +76,27 @@ impl CopyOptions {
     ///
     /// # Errors
     /// If options conflict, no job is selected, or a copy within a cluster would have the ID of the job.
-    pub fn validated(mut self, terminal: &Terminal) -> Result<Self> {
-        let Shared { export, import } = self.shared;
-        if export.selection.is_empty() {
+    pub fn validated(mut self) -> Result<Self> {
+        if self.source.selection.is_empty() {
             return Err(Error::usage(
                 "a job is required",
                 "list the jobs with `esml-state list`, and run `esml-state copy JOB`",
             ));
         }
-        if self.to.is_none() && !import.renames() {
+        if self.to.is_none() && !self.import.renames() {
             return Err(Error::usage(
                 "a copy within a cluster requires another job ID",
                 "add --as NEW, or select another cluster with --to",
             ));
         }
-        let (export, mut import) = (export.validated(terminal)?, import.validated()?);
-        import.open |= self.cutover;
-        import.start_datafeed |= self.cutover && !import.skip.datafeed;
-        self.shared = Shared { export, import };
+        self.source = self.source.validated()?;
+        self.import.open |= self.cutover;
+        self.import.start_datafeed |= self.cutover && !self.import.skip.datafeed;
         Ok(self)
     }
 
     /// Whether a JSON document is printed.
     pub fn prints_json(&self) -> bool {
-        self.shared.import.json
+        self.import.json
     }
 }

@@ -47,7 +47,7 @@ impl<'a> Counted<'a> {
             readers: 1,
         };
         if !counted.is_small() {
-            counted.readers = export.options.slices;
+            counted.readers = export.options.source.slices;
         }
         if export.options.skip_unchanged {
             counted.fingerprint = counted.fingerprint().await?;
@@ -67,7 +67,7 @@ impl<'a> Counted<'a> {
             && searched
                 .chain(results)
                 .chain(inputs)
-                .all(|documents| documents <= options.page_size as u64)
+                .all(|documents| documents <= options.source.page_size as u64)
     }
 
     /// A hash of everything that determines the content of the archive; `None` if the cluster cannot aggregate `_seq_no`, which
@@ -90,7 +90,7 @@ impl<'a> Counted<'a> {
         }
         let content = json!({
             "versions": [VERSION, FORMAT_VERSION],
-            "options": export.options.for_manifest(),
+            "options": export.options.source.for_manifest(),
             "config": job.text.get(),
             "snapshot": String::from_utf8_lossy(&export.snapshot_document.source),
             "documents": documents,

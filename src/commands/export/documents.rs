@@ -26,8 +26,8 @@ pub(super) struct SearchedDocuments {
 /// Annotations, notifications and categories.
 pub(super) async fn find(export: &Export<'_>) -> Result<[SearchedDocuments; 3]> {
     let range = SearchRange {
-        from: export.options.annotations_after,
-        until: export.options.before(),
+        from: export.options.source.annotations_after,
+        until: export.options.source.before(),
     };
     let count = async |kind, index: &str, query: Value, sort: &str| -> Result<SearchedDocuments> {
         let query = json!({"bool": {"filter": [export.of_job(), query]}});

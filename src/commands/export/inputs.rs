@@ -42,7 +42,7 @@ impl<'a> Inputs<'a> {
     /// Reads the mappings of the datafeed's indices and counts the documents; `None` without `--include-inputs`.
     pub(super) async fn find(export: &'a Export<'a>) -> Result<Option<Self>> {
         note_index_dependent_clauses(export);
-        let Some(options) = export.options.inputs() else {
+        let Some(options) = export.options.source.inputs() else {
             return Ok(None);
         };
         let (job, cluster) = (&export.job, export.cluster());
@@ -94,9 +94,9 @@ impl<'a> Inputs<'a> {
             runtime_mappings: runtime_mappings(datafeed, time_field),
             fields,
             sort,
-            page_size: export.options.page_size,
+            page_size: export.options.source.page_size,
             slices: 1,
-            pagination: export.options.pagination,
+            pagination: export.options.source.pagination,
             incomplete_clusters: options.allow_partial.then(Arc::default),
         };
         let mut inputs = Self {
@@ -340,7 +340,7 @@ fn note_index_dependent_clauses(export: &Export<'_>) {
         return;
     }
     let clauses = clauses.into_iter().collect::<Vec<_>>().join(", ");
-    export.session.terminal.print(&match options.inputs() {
+    export.session.terminal.print(&match options.source.inputs() {
         Some(_) => format!(
             "note: an import will replace the query of the datafeed with `match_all`, because its clauses on {clauses} \
              depend on the index; the input documents in the archive already match it, and the archive keeps the query"

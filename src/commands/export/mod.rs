@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::counted::Counted;
-pub use self::options::{ExportOptions, InputOptions, ResultOptions};
+pub use self::options::{ExportOptions, InputOptions, ResultOptions, SourceOptions};
 use self::outcome::Preview;
 use self::plan::Export;
 pub(in crate::commands) use self::plan::required_privileges;
@@ -59,11 +59,11 @@ pub async fn run(
     context: &RunContext,
     terminal: &Terminal,
 ) -> Result<()> {
-    connect.max_requests = options.slices as u32;
+    connect.max_requests = options.source.slices as u32;
     let signals = Signals::listen(&context.stop, terminal);
     outcome::require_answerable(&options, terminal)?;
     // An archive of the last run is replaced if it is one of this job.
-    let only = options.only_job().filter(|_| !options.skip_unchanged);
+    let only = options.source.only_job().filter(|_| !options.skip_unchanged);
     signals.or(options.refuse_existing(only.as_ref())).await?;
     let privileges = plan::required_privileges(None);
     let connected = Session::connect(&connect, &privileges, context, terminal);
@@ -86,9 +86,9 @@ pub async fn run(
 /// The jobs of the command line, or the one that the user chooses.
 async fn select(session: &Session, options: &ExportOptions) -> Result<Vec<JobId>> {
     session.refuse_serverless("export from")?;
-    match options.selection.is_empty() {
+    match options.source.selection.is_empty() {
         true => Ok(vec![plan::choose_job(session).await?]),
-        false => options.selection.resolve(session).await,
+        false => options.source.selection.resolve(session).await,
     }
 }
 
@@ -111,7 +111,7 @@ async fn export(session: &Session, mut options: ExportOptions, jobs: Vec<JobId>,
         .is_list
         .then(|| session.stage("Exporting jobs", Some(jobs.len() as u64)));
     let run = Run {
-        readers: Semaphore::new(options.slices),
+        readers: Semaphore::new(options.source.slices),
         options,
         signals,
     };
@@ -194,7 +194,7 @@ async fn export_one(session: &Session, run: &Run<'_>, job: &JobId) -> Result<Rep
         };
         // What fails is noticed before the job is closed, and the job is not closed while another one is exported.
         Box::pin(Preview::default().add(session, options, job)).await?;
-        let readers = run.acquire(options.slices).await;
+        let readers = run.acquire(options.source.slices).await;
         Ok(Some((open, readers)))
     };
     let closing = signals.or(preparing).await?;

@@ -28,33 +28,14 @@ const PERFORMANCE: &str = "Performance";
 /// An archive contains the job's configuration, a model snapshot with its state, annotations, notifications and, on
 /// request, input documents and results. It is written only if the export of the job succeeds. The path of each archive is printed
 /// to stdout.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(after_long_help = include_str!("help.txt").trim_end())]
 pub struct ExportOptions {
     #[command(flatten)]
-    pub(in crate::commands) selection: JobSelection,
-    /// Snapshot to export [default: the one in use]
-    #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
-    pub(super) snapshot_id: Option<SnapshotId>,
-    /// Export the latest snapshot created before DATE
-    ///
-    /// Annotations, notifications and results created at or after DATE are not exported.
-    #[arg(long, alias = "before_date", value_name = DATE, allow_hyphen_values = true)]
-    #[arg(conflicts_with = "snapshot_before_date")]
-    before_date: Option<EpochMillis>,
-    /// Same as --before-date
-    #[arg(long, alias = "snapshot_before_date", value_name = DATE, allow_hyphen_values = true, hide_short_help = true)]
-    snapshot_before_date: Option<EpochMillis>,
-    /// Exclude documents before DATE
-    ///
-    /// Applies to input documents, results, annotations and notifications. --inputs-after-date, --results-after-date and
-    /// --annotations-after-date take precedence.
-    #[arg(long, alias = "after_date", value_name = DATE, allow_hyphen_values = true)]
-    after_date: Option<EpochMillis>,
-    /// Exclude annotations and notifications before DATE
-    #[arg(long = "annotations-after-date", alias = "annotations_after_date", value_name = DATE, allow_hyphen_values = true)]
-    #[arg(hide_short_help = true)]
-    pub annotations_after: Option<EpochMillis>,
+    pub(crate) source: SourceOptions,
+    /// The option that closes open jobs.
+    #[arg(skip = "--close-job")]
+    pub(super) close_option: &'static str,
     /// Close open jobs, export them and open them again
     ///
     /// Closing a job writes a snapshot of everything that it has learned. The datafeed is stopped before and started
@@ -91,10 +72,6 @@ pub struct ExportOptions {
     /// Print the result as a JSON document
     #[arg(long)]
     pub json: bool,
-    #[command(flatten)]
-    input_options: InputOptions,
-    #[command(flatten)]
-    result_options: ResultOptions,
     /// Replace values with tokens, and write a key file
     ///
     /// The key file maps tokens to values. The result is the same as that of `esml-state pseudonymize`, but no archive with
@@ -108,6 +85,45 @@ pub struct ExportOptions {
     /// 0 does not compress, 9 writes the smallest archive.
     #[arg(help_heading = PERFORMANCE, long, value_name = "LEVEL", default_value = "4", value_parser = number(0_u32, 9))]
     pub compression_level: u32,
+    /// Number of jobs that are exported at the same time
+    ///
+    /// Together, they use the memory of one export, and at most as many connections as --slices.
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "1", value_parser = number(1_usize, 8))]
+    #[arg(hide_short_help = true)]
+    pub(super) parallel: usize,
+}
+
+/// What is read from the cluster, and how. `copy` has the same options.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SourceOptions {
+    #[command(flatten)]
+    pub(in crate::commands) selection: JobSelection,
+    /// Snapshot to export [default: the one in use]
+    #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
+    pub(super) snapshot_id: Option<SnapshotId>,
+    /// Export the latest snapshot created before DATE
+    ///
+    /// Annotations, notifications and results created at or after DATE are not exported.
+    #[arg(long, alias = "before_date", value_name = DATE, allow_hyphen_values = true)]
+    #[arg(conflicts_with = "snapshot_before_date")]
+    before_date: Option<EpochMillis>,
+    /// Same as --before-date
+    #[arg(long, alias = "snapshot_before_date", value_name = DATE, allow_hyphen_values = true, hide_short_help = true)]
+    snapshot_before_date: Option<EpochMillis>,
+    /// Exclude documents before DATE
+    ///
+    /// Applies to input documents, results, annotations and notifications. --inputs-after-date, --results-after-date and
+    /// --annotations-after-date take precedence.
+    #[arg(long, alias = "after_date", value_name = DATE, allow_hyphen_values = true)]
+    after_date: Option<EpochMillis>,
+    /// Exclude annotations and notifications before DATE
+    #[arg(long = "annotations-after-date", alias = "annotations_after_date", value_name = DATE, allow_hyphen_values = true)]
+    #[arg(hide_short_help = true)]
+    pub annotations_after: Option<EpochMillis>,
+    #[command(flatten)]
+    input_options: InputOptions,
+    #[command(flatten)]
+    result_options: ResultOptions,
     /// Number of time ranges that are read in parallel
     ///
     /// Applies to points in time; a scroll is read sequentially.
@@ -118,12 +134,6 @@ pub struct ExportOptions {
     #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "10000", value_parser = number(1_usize, 10_000))]
     #[arg(hide_short_help = true)]
     pub page_size: usize,
-    /// Number of jobs that are exported at the same time
-    ///
-    /// Together, they use the memory of one export, and at most as many connections as --slices.
-    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "1", value_parser = number(1_usize, 8))]
-    #[arg(hide_short_help = true)]
-    pub(super) parallel: usize,
     /// How to page through documents
     ///
     /// auto uses a point in time on Elasticsearch 7.12 and later, otherwise a scroll. pit requires 7.12.
@@ -134,32 +144,32 @@ pub struct ExportOptions {
 
 /// Which input documents are exported.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = DOCUMENTS)]
 pub struct InputOptions {
     /// Include input documents
     ///
     /// If the date range is open at either end, the export reports the amount of data and asks for confirmation.
-    #[arg(long, alias = "include_inputs")]
+    #[arg(help_heading = DOCUMENTS, long, alias = "include_inputs")]
     include_inputs: bool,
     /// Exclude input documents before DATE
     ///
     /// The time of a document is in the job's time field.
     #[arg(long = "inputs-after-date", alias = "inputs_after_date", value_name = DATE, allow_hyphen_values = true)]
-    #[arg(requires = "include_inputs")]
+    #[arg(help_heading = DOCUMENTS, requires = "include_inputs")]
     pub after: Option<EpochMillis>,
     /// Exclude input documents at or after DATE
     #[arg(long = "inputs-before-date", alias = "inputs_before_date", value_name = DATE, allow_hyphen_values = true)]
-    #[arg(requires = "include_inputs")]
+    #[arg(help_heading = DOCUMENTS, requires = "include_inputs")]
     pub before: Option<EpochMillis>,
     /// Include all fields of the documents
     ///
     /// By default, only the fields that the job requires are included.
-    #[arg(long, requires = "include_inputs", conflicts_with = "input_field")]
+    #[arg(help_heading = DOCUMENTS, long, requires = "include_inputs", conflicts_with = "input_field")]
     pub all_fields: bool,
     /// Include an additional field; can be repeated
     ///
     /// The fields that the job requires are always included.
     #[arg(
+        help_heading = DOCUMENTS,
         id = "input_field",
         long = "input-field",
         value_name = "NAME",
@@ -169,30 +179,29 @@ pub struct InputOptions {
     /// Export without the input documents of unavailable remote clusters
     ///
     /// Otherwise, the export fails and names these clusters. The manifest lists what is missing.
-    #[arg(long, requires = "include_inputs", hide_short_help = true)]
+    #[arg(help_heading = DOCUMENTS, long, requires = "include_inputs", hide_short_help = true)]
     pub allow_partial: bool,
 }
 
 /// Which results are exported.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = DOCUMENTS)]
 pub struct ResultOptions {
     /// Include results, such as anomalies
     ///
     /// Buckets, records, influencers, model plot, sizes of the model and statistics of categorization are included up to the
     /// latest result of the snapshot, forecasts if they were created before the snapshot.
-    #[arg(long)]
+    #[arg(help_heading = DOCUMENTS, long)]
     include_results: bool,
     /// Exclude results before DATE
     ///
     /// For forecasts, the time of their creation counts.
     #[arg(id = "results_after", long = "results-after-date", value_name = DATE, allow_hyphen_values = true)]
-    #[arg(requires = "include_results", hide_short_help = true)]
+    #[arg(help_heading = DOCUMENTS, requires = "include_results", hide_short_help = true)]
     pub after: Option<EpochMillis>,
     /// Include results that are later than the snapshot
     ///
     /// An imported job writes these results again if its datafeed continues at the end of the snapshot.
-    #[arg(long, requires = "include_results", hide_short_help = true)]
+    #[arg(help_heading = DOCUMENTS, long, requires = "include_results", hide_short_help = true)]
     pub all_results: bool,
 }
 
@@ -204,24 +213,12 @@ fn pagination() -> impl TypedValueParser<Value = Pagination> {
     })
 }
 
-impl ExportOptions {
-    /// Checks the options, and applies --after-date to the options that override it.
+impl SourceOptions {
+    /// Checks the date ranges, and applies --after-date to the options that override it.
     ///
     /// # Errors
-    /// If options conflict, or if the archive cannot be written to standard output.
-    pub fn validated(mut self, terminal: &Terminal) -> Result<Self> {
-        if !self.pseudonymize && !self.token_options.is_empty() {
-            return Err(Error::usage(
-                "--key, --fields, --keep-text, --accept-names and --skip-datafeed require --pseudonymize",
-                "add --pseudonymize",
-            ));
-        }
-        if self.selection.is_empty() && !terminal.interactive() {
-            return Err(Error::usage(
-                "a job is required without a terminal",
-                "list the jobs with `esml-state list`, and run `esml-state export JOB`",
-            ));
-        }
+    /// If a range is empty.
+    pub(in crate::commands) fn validated(mut self) -> Result<Self> {
         let finer = |option, date: Option<EpochMillis>| match date {
             Some(_) => (option, date),
             None => ("--after-date", self.after_date),
@@ -239,26 +236,7 @@ impl ExportOptions {
         let inputs = &mut self.input_options;
         (inputs.after, self.annotations_after) = (inputs_after.1, annotations_after.1);
         self.result_options.after = results_after.1;
-        let output = self.output.as_ref();
-        let target = output.map(|output| target(output, self.overwrite, self.dry_run, terminal));
-        let target = target.transpose()?;
-        if self
-            .output_dir
-            .as_ref()
-            .is_some_and(|directory| directory.as_os_str().is_empty())
-        {
-            return Err(Error::usage("--output-dir is empty", "add a directory"));
-        }
-        if self.pseudonymize {
-            self.token_options.check(target.as_ref())?;
-        }
-        self.json = self.prints_json();
         Ok(self)
-    }
-
-    /// Whether a JSON document is printed; not if the archive is written to stdout.
-    pub fn prints_json(&self) -> bool {
-        self.json && (self.dry_run || self.output.as_deref() != Some(Path::new("-")))
     }
 
     /// Whether the options select this snapshot: by its ID, by its time, or because the job uses it.
@@ -293,6 +271,87 @@ impl ExportOptions {
     /// Which results are exported, if any.
     pub fn results(&self) -> Option<&ResultOptions> {
         self.result_options.include_results.then_some(&self.result_options)
+    }
+
+    /// The options that determine the content of the archive, with their names on the command line.
+    pub(super) fn for_manifest(&self) -> Map<String, Value> {
+        let mut options = vec![
+            ("snapshot-id", json!(self.snapshot_id)),
+            ("before-date", json!(self.before())),
+            ("annotations-after-date", json!(self.annotations_after)),
+            ("include-inputs", self.inputs().is_some().into()),
+        ];
+        if let Some(inputs) = self.inputs() {
+            let fields = Some(&inputs.fields).filter(|fields| !fields.is_empty());
+            options.extend([
+                ("inputs-after-date", json!(inputs.after)),
+                ("inputs-before-date", json!(inputs.before)),
+                ("allow-partial", json!(inputs.allow_partial.then_some(true))),
+                ("all-fields", inputs.all_fields.into()),
+                ("input-field", json!(fields)),
+            ]);
+        }
+        if let Some(results) = self.results() {
+            options.extend([
+                ("include-results", true.into()),
+                ("results-after-date", json!(results.after)),
+                ("all-results", json!(results.all_results.then_some(true))),
+            ]);
+        }
+        options.retain(|(_, value)| !value.is_null());
+        let named = options.into_iter();
+        named.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+impl ExportOptions {
+    /// The options of the export to a temporary file that a copy needs.
+    pub(in crate::commands) fn of_copy(source: SourceOptions) -> Self {
+        Self {
+            source,
+            close_option: "--cutover",
+            ..Self::default()
+        }
+    }
+
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// If options conflict, or if the archive cannot be written to standard output.
+    pub fn validated(mut self, terminal: &Terminal) -> Result<Self> {
+        if !self.pseudonymize && !self.token_options.is_empty() {
+            return Err(Error::usage(
+                "--key, --fields, --keep-text, --accept-names and --skip-datafeed require --pseudonymize",
+                "add --pseudonymize",
+            ));
+        }
+        if self.source.selection.is_empty() && !terminal.interactive() {
+            return Err(Error::usage(
+                "a job is required without a terminal",
+                "list the jobs with `esml-state list`, and run `esml-state export JOB`",
+            ));
+        }
+        self.source = self.source.validated()?;
+        let output = self.output.as_ref();
+        let target = output.map(|output| target(output, self.overwrite, self.dry_run, terminal));
+        let target = target.transpose()?;
+        if self
+            .output_dir
+            .as_ref()
+            .is_some_and(|directory| directory.as_os_str().is_empty())
+        {
+            return Err(Error::usage("--output-dir is empty", "add a directory"));
+        }
+        if self.pseudonymize {
+            self.token_options.check(target.as_ref())?;
+        }
+        self.json = self.prints_json();
+        Ok(self)
+    }
+
+    /// Whether a JSON document is printed; not if the archive is written to stdout.
+    pub fn prints_json(&self) -> bool {
+        self.json && (self.dry_run || self.output.as_deref() != Some(Path::new("-")))
     }
 
     /// How values are replaced, if they are.
@@ -355,36 +414,6 @@ impl ExportOptions {
             None => Ok(target.check()?),
         }
     }
-
-    /// The options that determine the content of the archive, with their names on the command line.
-    pub(super) fn for_manifest(&self) -> Map<String, Value> {
-        let mut options = vec![
-            ("snapshot-id", json!(self.snapshot_id)),
-            ("before-date", json!(self.before())),
-            ("annotations-after-date", json!(self.annotations_after)),
-            ("include-inputs", self.inputs().is_some().into()),
-        ];
-        if let Some(inputs) = self.inputs() {
-            let fields = Some(&inputs.fields).filter(|fields| !fields.is_empty());
-            options.extend([
-                ("inputs-after-date", json!(inputs.after)),
-                ("inputs-before-date", json!(inputs.before)),
-                ("allow-partial", json!(inputs.allow_partial.then_some(true))),
-                ("all-fields", inputs.all_fields.into()),
-                ("input-field", json!(fields)),
-            ]);
-        }
-        if let Some(results) = self.results() {
-            options.extend([
-                ("include-results", true.into()),
-                ("results-after-date", json!(results.after)),
-                ("all-results", json!(results.all_results.then_some(true))),
-            ]);
-        }
-        options.retain(|(_, value)| !value.is_null());
-        let named = options.into_iter();
-        named.map(|(name, value)| (name.to_owned(), value)).collect()
-    }
 }
 
 /// Refuses an empty date range; `after` and `before` contain the names of the options.
@@ -437,7 +466,11 @@ mod tests {
             let arguments = ["export", line].into_iter().filter(|argument| !argument.is_empty());
             let Line { options } = Line::parse_from(arguments);
             let used = used.map(|used| used.parse().unwrap());
-            assert_eq!(options.chooses(&snapshot, used.as_ref()), chosen, "{line} {used:?}");
+            assert_eq!(
+                options.source.chooses(&snapshot, used.as_ref()),
+                chosen,
+                "{line} {used:?}"
+            );
         }
     }
 }

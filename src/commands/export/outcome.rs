@@ -67,6 +67,7 @@ pub(super) async fn confirm(session: &Session, options: &ExportOptions, jobs: &[
         }
     };
     let range = options
+        .source
         .inputs()
         .filter(|range| range.after.is_none() || range.before.is_none());
     let counted = match jobs.len() == 1 || range.is_some() {
@@ -87,7 +88,7 @@ pub(super) async fn confirm(session: &Session, options: &ExportOptions, jobs: &[
             false => format!(" (fields {})", first_names(&fields)),
         };
     }
-    let included = match (options.results(), options.inputs()) {
+    let included = match (options.source.results(), options.source.inputs()) {
         (None, None) => "without input documents".to_owned(),
         (Some(_), None) => format!("with {results} and without input documents"),
         (None, Some(_)) => format!("with {inputs}"),
@@ -144,7 +145,7 @@ fn warn_of_open_range(range: &InputOptions, documents: &str, size: u64, terminal
 /// Asks whether the job, if it is a single one and open, is closed for the export. Not with `--yes`: closing changes the cluster.
 pub(super) async fn offer_to_close(session: &Session, options: &ExportOptions, jobs: &[JobId]) -> Result<bool> {
     let [job] = jobs else { return Ok(false) };
-    if options.close_job || !options.exports_snapshot_in_use() || OpenJob::find(session, job).await?.is_none() {
+    if options.close_job || !options.source.exports_snapshot_in_use() || OpenJob::find(session, job).await?.is_none() {
         return Ok(false);
     }
     let question = format!("Close job {job} for a newer snapshot, and open it again after the export?");

@@ -88,7 +88,7 @@ impl<'a> Export<'a> {
     /// learn, which changes the categorizer state but not the snapshot.
     async fn warn_of_newer_changes(&self, open: Option<OpenJob>, state: &str) -> Result<()> {
         let job = self.job.id();
-        let is_newest = self.options.exports_snapshot_in_use();
+        let is_newest = self.options.source.exports_snapshot_in_use();
         let age = if is_newest { self.age().await? } else { None };
         let age = age.map(|age| format!("its results are {} newer than the snapshot", duration(age)));
         let changes = "changes since the last snapshot are not included";
@@ -96,7 +96,8 @@ impl<'a> Export<'a> {
             (Some(open), age) => {
                 let age = age.map(|age| format!(", and {age}")).unwrap_or_default();
                 let next = format!(
-                    "; to include them, add --close-job, or close the job first:\n{}",
+                    "; to include them, add {}, or close the job first:\n{}",
+                    self.options.close_option,
                     open.close_requests()
                 );
                 let next = if is_newest { next } else { String::new() };
@@ -146,8 +147,8 @@ impl<'a> Export<'a> {
     pub(super) fn search(&self, indices: &str, query: Value, sort: &str) -> Search {
         Search {
             sort: Sort::Ascending(sort.to_owned()),
-            page_size: self.options.page_size,
-            pagination: self.options.pagination,
+            page_size: self.options.source.page_size,
+            pagination: self.options.source.pagination,
             ..Search::lenient([indices], query)
         }
     }
@@ -159,7 +160,7 @@ impl<'a> Export<'a> {
 
     /// The local indices whose documents are exported.
     pub(super) fn input_indices(&self) -> Vec<String> {
-        let datafeed = self.job.datafeed().filter(|_| self.options.inputs().is_some());
+        let datafeed = self.job.datafeed().filter(|_| self.options.source.inputs().is_some());
         let indices = datafeed.into_iter().flat_map(|datafeed| &datafeed.indices);
         indices.filter(|index| !is_remote(index)).cloned().collect()
     }
@@ -239,8 +240,8 @@ async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConf
             ),
         ));
     };
-    let choice = (&options.snapshot_id, options.before());
-    if let Some(chosen) = snapshots.iter().find(|snapshot| options.chooses(snapshot, used)) {
+    let choice = (&options.source.snapshot_id, options.source.before());
+    if let Some(chosen) = snapshots.iter().find(|snapshot| options.source.chooses(snapshot, used)) {
         if choice == (&None, None) && chosen.id != latest.id {
             session.terminal.warn(&format!(
                 "the latest snapshot is not exported: job {id} was reverted and uses snapshot {} of {}; to export the \

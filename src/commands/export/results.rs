@@ -43,7 +43,7 @@ pub(super) struct Results<'a> {
 impl<'a> Results<'a> {
     /// Counts the results; `None` without `--include-results`.
     pub(super) async fn find(export: &'a Export<'a>) -> Result<Option<Self>> {
-        let Some(options) = export.options.results() else {
+        let Some(options) = export.options.source.results() else {
             return Ok(None);
         };
         let cluster = export.cluster();
@@ -131,7 +131,7 @@ fn bounds(export: &Export<'_>, options: &ResultOptions) -> (SearchRange, SearchR
     let after = |time: EpochMillis, millis| Some(EpochMillis(time.0.saturating_add(millis)));
     let snapshot = &export.snapshot;
     let (times, creation_times) = match (options.all_results, snapshot.latest_result) {
-        (true, _) => (export.options.before(), export.options.before()),
+        (true, _) => (export.options.source.before(), export.options.source.before()),
         (false, Some(latest)) => (after(latest, 1), after(snapshot.timestamp, SECOND)),
         // The model does not have results yet.
         (false, None) => (Some(EpochMillis(0)), after(snapshot.timestamp, SECOND)),

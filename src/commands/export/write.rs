@@ -69,10 +69,10 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
     let [annotations, notifications, categories] = counted.searched;
     // The search for input documents starts early if the entries before them are small. Otherwise its point in time could
     // expire.
-    let page = options.page_size as u64;
+    let page = options.source.page_size as u64;
     let is_short = export.snapshot.state_documents <= 1 && annotations.count <= page && notifications.count <= page;
     let opened_early = match &counted.inputs {
-        Some(inputs) if is_short && options.slices > 1 => Some(inputs.open(readers).await?),
+        Some(inputs) if is_short && options.source.slices > 1 => Some(inputs.open(readers).await?),
         _ => None,
     };
     writer.append(export.json_entry(EntryKind::Snapshot, &export.snapshot_document.source)?)?;
@@ -124,7 +124,7 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
         snapshot_id: export.snapshot.id.to_string(),
         fingerprint: counted.fingerprint,
         incomplete_clusters,
-        options: options.for_manifest(),
+        options: options.source.for_manifest(),
         entries: Vec::new(),
     };
     Ok(tokio::task::block_in_place(|| writer.close(manifest))?)

@@ -14,7 +14,7 @@ mod start;
 mod summary;
 mod verify;
 
-pub use options::{ImportOptions, Skip};
+pub use options::{ImportArguments, ImportOptions, Skip};
 pub(in crate::commands) use outcome::{UNSUPPORTED, require_answerable};
 pub(in crate::commands) use {context::Import, start::Started, summary::Imports};
 
@@ -39,13 +39,13 @@ use crate::util::process::allow_open_files;
 /// After any failure, everything that was written for that job is rolled back. The error lists what was removed and what
 /// remains.
 pub async fn run(
-    options: ImportOptions,
+    arguments: ImportArguments,
     connect: ConnectOptions,
     context: &RunContext,
     terminal: &Terminal,
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop, terminal);
-    let paths = options.archives()?;
+    let (paths, options) = (arguments.archives()?, arguments.options);
     outcome::require_answerable(&options, terminal)?;
     let mut summary = Imports::new(&options, paths.len(), terminal);
     allow_open_files(paths.len());

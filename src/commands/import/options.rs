@@ -21,7 +21,7 @@ const PERFORMANCE: &str = "Performance and limits";
 /// support as an interface. The job IDs are printed to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = include_str!("help.txt").trim_end())]
-pub struct ImportOptions {
+pub struct ImportArguments {
     /// Archives to import, or directories of archives
     ///
     /// In a directory, these are the files whose names end with `.tar.gz`. All archives are checked and planned before anything
@@ -32,6 +32,21 @@ pub struct ImportOptions {
         conflicts_with = "archive_path"
     )]
     archives: Vec<PathBuf>,
+    /// Fail if the archive contains a different job
+    ///
+    /// To import under another ID, use --as.
+    #[arg(long = "job-id", alias = "job_id", value_name = "JOB")]
+    job: Option<JobId>,
+    /// Same as ARCHIVE
+    #[arg(long, alias = "archive_path", value_name = "ARCHIVE", hide_short_help = true)]
+    archive_path: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: ImportOptions,
+}
+
+/// What is created on the cluster, and how. `copy` has the same options.
+#[derive(Clone, Debug, Args)]
+pub struct ImportOptions {
     /// Import under another job ID
     #[arg(long = "as", value_name = "NEW")]
     pub rename: Option<JobId>,
@@ -89,14 +104,9 @@ pub struct ImportOptions {
     /// Print the result as a JSON document
     #[arg(long)]
     pub json: bool,
-    /// Fail if the archive contains a different job
-    ///
-    /// To import under another ID, use --as.
-    #[arg(long = "job-id", alias = "job_id", value_name = "JOB")]
+    /// The only job that may be imported.
+    #[arg(skip)]
     pub job: Option<JobId>,
-    /// Same as ARCHIVE
-    #[arg(long, alias = "archive_path", value_name = "ARCHIVE", hide_short_help = true)]
-    archive_path: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap does not support documentation of a flattened field")]
     pub skip: Skip,
@@ -142,9 +152,9 @@ pub struct Skip {
     pub calendars: bool,
 }
 
-impl ImportOptions {
+impl ImportArguments {
     /// Checks the options.
-    pub fn validated(self) -> Result<Self> {
+    pub fn validated(mut self) -> Result<Self> {
         let unreadable = |path: &&Path| *path == Path::new("-") || path.as_os_str().is_empty();
         if self.paths().any(|path| unreadable(&path)) {
             return Err(Error::usage(
@@ -152,6 +162,7 @@ impl ImportOptions {
                 "save the archive to a file, and import that file",
             ));
         }
+        self.options.job = self.job.take();
         Ok(self)
     }
 
@@ -168,10 +179,12 @@ impl ImportOptions {
                 false => archives.push(path.to_owned()),
             }
         }
-        self.require_single("archive", archives.len())?;
+        self.options.require_single("archive", archives.len())?;
         Ok(archives)
     }
+}
 
+impl ImportOptions {
     /// Refuses options for a single `item` if there are several.
     pub(in crate::commands) fn require_single(&self, item: &str, number: usize) -> Result<()> {
         let given = [
