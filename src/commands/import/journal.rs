@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::archive::{Document, Part};
 use crate::cluster::WriteObserver;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId};
-use crate::util::format::amount;
+use crate::util::format::{amount, hex};
 use crate::util::process::lock;
 
 /// Something that was written or is about to be written, and did not exist before.
@@ -198,9 +198,7 @@ pub(super) fn derived_id(job: &JobId, part: Part, document: &Document) -> String
         hash.update((piece.len() as u64).to_be_bytes());
         hash.update(piece);
     }
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash.finalize()[..16]);
-    format!("esml-{:032x}", u128::from_be_bytes(id))
+    format!("esml-{}", hex(&hash.finalize()[..16]))
 }
 
 /// The documents of one kind that a rollback deletes, by ID. The index of each document is recorded, because the cluster

@@ -20,8 +20,7 @@ pub(super) async fn delete_existing(import: &Import) -> Result<()> {
     let (cluster, plan, journal, job) = (import.cluster(), &import.plan, &import.journal, import.job());
     let existing = &plan.existing;
     if plan.replace && (existing.job || existing.leftovers) {
-        let title = format!("Deleting existing data of job {job}");
-        let stage = import.stage(&title, None);
+        let stage = import.stage(&format!("Deleting existing data of job {job}"), None);
         let snapshots = snapshots(import).await?;
         if let Some(datafeed) = &existing.datafeed {
             let entry = Entry::Datafeed(datafeed.clone());
@@ -34,8 +33,7 @@ pub(super) async fn delete_existing(import: &Import) -> Result<()> {
         }
         let what = format!("remaining state, results, annotations and notifications of job {job}");
         journal.delete(what, None, delete_leftovers(import, &snapshots)).await?;
-        let line = format!("Deleted existing data of job {job}");
-        stage.done(&line);
+        stage.done(&format!("Deleted existing data of job {job}"));
     }
     for target in plan.targets.iter().filter(|target| target.replaces) {
         let name = &target.index.name;

@@ -34,12 +34,6 @@ impl UndoFailure {
     fn new(why: String) -> Self {
         Self { why, in_use: false }
     }
-
-    fn used_by(datafeed: &str) -> Self {
-        Self::new(format!(
-            "datafeed {datafeed}, which this import did not create, uses the job"
-        ))
-    }
 }
 
 impl From<cluster::Error> for UndoFailure {
@@ -67,11 +61,10 @@ pub(super) struct Rollback<'a> {
 }
 
 /// Whether a datafeed of another client uses the job, which must then keep its state.
-async fn foreign_use(import: &Import) -> Option<UndoFailure> {
-    // If this check fails, it is repeated before the job is deleted.
-    let datafeed = import.foreign_datafeed().await.ok()??;
-    let is_ours = import.job_ownership().await.ok()? == Ownership::Ours;
-    is_ours.then(|| UndoFailure::used_by(&datafeed))
+async fn foreign_use(import: &Import) -> cluster::Result<Option<UndoFailure>> {
+    let datafeed = import.foreign_datafeed().await?;
+    let why = datafeed.map(|id| format!("datafeed {id}, which this import did not create, uses the job"));
+    Ok(why.map(UndoFailure::new))
 }
 
 impl<'a> Rollback<'a> {
@@ -94,7 +87,8 @@ impl<'a> Rollback<'a> {
         let stage = self.import.stage("Rolling back", Some(self.entries.len() as u64));
         // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
         self.import.cluster().wait_for_tasks().await;
-        self.foreign_use = foreign_use(self.import).await;
+        // If this check fails, it is repeated before the job is deleted.
+        self.foreign_use = foreign_use(self.import).await.ok().flatten();
         for number in 0..self.entries.len() {
             let undone = self.undo(&self.entries[number].0).await;
             self.entries[number].1 = Some(undone);
@@ -224,8 +218,8 @@ impl<'a> Rollback<'a> {
     async fn delete_job(&self) -> Undone {
         let (cluster, job) = (self.import.cluster(), self.import.job());
         cluster.refresh(&[&job.results_alias(), ".ml-state*"]).await?;
-        if let Some(datafeed) = self.import.foreign_datafeed().await? {
-            return Err(UndoFailure::used_by(&datafeed));
+        if let Some(failure) = foreign_use(self.import).await? {
+            return Err(failure);
         }
         match self.import.job_ownership().await? {
             Ownership::Ours => Ok(ours_if(cluster.delete_job(job).await?)),
