@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::planned::Planner;
+use super::planner::Planner;
 use crate::cluster::{self, Cluster};
 use crate::commands::compatibility::Requirement;
 use crate::commands::import::archive::origin;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::planned::Planner;
+use super::planner::Planner;
 use crate::cluster::{self, Cluster, Search};
 use crate::error::Result;
 use crate::job::{Calendar, CalendarId, DatafeedId, Filter, JobId, PortableJob};

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
-use super::planned::{Planner, TargetPlan};
+use super::planned::TargetPlan;
+use super::planner::Planner;
 use crate::archive::{ArchivedQuery, CheckedArchive, Part};
 use crate::cluster::{RequiredPrivileges, Search};
 use crate::commands::compatibility::{MissingPart, missing_parts};

@@ -5,6 +5,7 @@ mod existing;
 mod inputs;
 mod mutual;
 mod planned;
+mod planner;
 mod templates;
 
 pub(super) use existing::{CalendarPlan, FilterPlan, calendar, documents_of_job, event_ids, missing_events};
@@ -13,7 +14,8 @@ pub(super) use mutual::add_mutual_conflicts;
 pub(super) use planned::{Plan, TargetPlan};
 
 use self::inputs::input_targets;
-use self::planned::{DocumentCounts, Planner};
+use self::planned::DocumentCounts;
+use self::planner::Planner;
 use super::archive::Source;
 use super::options::ImportOptions;
 use crate::commands::session::Session;

@@ -1,10 +1,9 @@
-//! What an import will do, and the state that the steps of planning share.
+//! What an import will do.
 
 use serde::Serialize;
 
 use super::existing::{CalendarPlan, Existing, FilterPlan};
 use crate::archive::{CheckedArchive, Part};
-use crate::cluster::Cluster;
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Conflict, Error, Result};
 use crate::job::{DatafeedId, JobId, PortableJob, Renamer, SnapshotId, TargetIndex};
@@ -103,27 +102,5 @@ impl DocumentCounts {
             results: unless(options.skip.results, Part::Results),
             inputs: unless(options.skips_inputs(), Part::Inputs),
         }
-    }
-}
-
-/// What the steps of planning need and report.
-pub(super) struct Planner<'a> {
-    pub(super) cluster: &'a Cluster,
-    pub(super) options: &'a ImportOptions,
-    pub(super) archive: &'a CheckedArchive,
-    /// The ID of the job on the cluster.
-    pub(super) job: &'a JobId,
-    pub(super) notes: Vec<String>,
-    pub(super) conflicts: Vec<Conflict>,
-}
-
-impl Planner<'_> {
-    pub(super) fn note(&mut self, text: impl Into<String>) {
-        self.notes.push(text.into());
-    }
-
-    pub(super) fn conflict(&mut self, message: impl Into<String>, hint: impl Into<String>) {
-        let (message, hint) = (message.into(), hint.into());
-        self.conflicts.push(Conflict { message, hint });
     }
 }

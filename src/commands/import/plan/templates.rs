@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::planned::Planner;
+use super::planner::Planner;
 use crate::cluster::{self, TemplateEffect};
 use crate::error::Result;
 use crate::job::{TargetIndex, flat_settings, one_or_many};
