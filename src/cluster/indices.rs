@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn definitions_that_need_too_much_memory_or_are_no_objects_are_refused() {
+    fn definitions_that_need_too_much_memory_or_are_not_objects_are_refused() {
         let dense = format!(r#"{{"a":{{"settings":[{}0]}}}}"#, "0,".repeat(1 << 20));
         let refused = parse_definitions(dense.as_bytes(), "");
         assert!(matches!(refused, Err(Error::TooLarge { .. })));

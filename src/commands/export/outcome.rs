@@ -62,8 +62,8 @@ pub(super) async fn confirm(session: &Session, options: &ExportOptions, jobs: &[
     let (what, archives, target) = match jobs {
         [job] => (format!("job {job}"), "archive", options.file(job)),
         _ => {
-            let directory = options.output_dir.iter().map(|path| path.display().to_string());
-            (amount(jobs.len() as u64, "job", "jobs"), "archives", directory.last())
+            let directory = options.output_dir.as_ref().map(|path| path.display().to_string());
+            (amount(jobs.len() as u64, "job", "jobs"), "archives", directory)
         }
     };
     let range = options

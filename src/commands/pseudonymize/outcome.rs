@@ -1,7 +1,6 @@
 //! The report at the end of a run.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::json;
@@ -25,7 +24,7 @@ const INPUTS_REMOVED: &str = "Fields removed from the input documents because on
 pub(in crate::commands) struct Outcome {
     #[serde(skip)]
     job_id: String,
-    key_file: PathBuf,
+    key_file: String,
     values_replaced: u64,
     /// The number of distinct values of each field.
     fields: BTreeMap<String, u64>,
@@ -55,7 +54,7 @@ impl Outcome {
         let words = fields.messages.iter().map(|field| format!("words in {field}, "));
         Self {
             job_id: config.id().to_string(),
-            key_file: options.tokens.key_beside(&options.target()),
+            key_file: options.tokens.key_beside(&options.target()).display().to_string(),
             values_replaced,
             fields: counts.collect(),
             others: (others > 0).then(|| format!("{} {}names and texts", count(others), words.collect::<String>())),
@@ -92,7 +91,7 @@ pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: 
             }
             document.to_string()
         }
-        (false, true) => format!("Would write {path} and {}", outcome.key_file.display()),
+        (false, true) => format!("Would write {path} and {}", outcome.key_file),
         (false, false) => path,
     };
     terminal.result(&text).map_err(Error::stdout)
@@ -131,7 +130,7 @@ pub(in crate::commands) fn print_report(outcome: &Outcome, terminal: &Terminal) 
         terminal.print(&format!("Pseudonymized job {}: {size}", outcome.job_id));
         terminal.print(&format!(
             "Keep {} private: `esml-state reveal` uses it to print the values of tokens",
-            outcome.key_file.display()
+            outcome.key_file
         ));
     }
 }

@@ -31,8 +31,8 @@ impl SubstringIndex {
         // The texts that are prefixes of the previous one, including itself.
         let mut prefixes: Vec<usize> = Vec::new();
         for (number, text) in longer.iter().enumerate() {
-            let is_no_prefix = |prefix: &mut usize| !text.starts_with(&**longer[*prefix]);
-            while prefixes.pop_if(is_no_prefix).is_some() {}
+            let is_different = |prefix: &mut usize| !text.starts_with(&**longer[*prefix]);
+            while prefixes.pop_if(is_different).is_some() {}
             index.longer.push((Arc::clone(text), prefixes.last().copied()));
             prefixes.push(number);
         }
@@ -48,7 +48,7 @@ impl SubstringIndex {
                 let Some(needle) = text.get(range.clone()) else {
                     continue;
                 };
-                let is_beginning = length > MAX_BYTES - char::MAX_LEN_UTF8;
+                let is_beginning = length > MAX_BYTES - MAX_CHAR_BYTES;
                 let longer = is_beginning.then(|| self.longest(text, at)).flatten();
                 let whole = known(needle).then_some(SubstringMatch { range, needle });
                 match (longer, whole) {
@@ -101,6 +101,8 @@ fn common_bytes(a: &str, b: &str) -> usize {
 pub(crate) const MIN_BYTES: usize = 6;
 /// The number of bytes of a text that are indexed. The limit keeps the time for each position constant.
 const MAX_BYTES: usize = 64;
+/// The length of the longest character in UTF-8.
+const MAX_CHAR_BYTES: usize = 4;
 /// The size of the filter in bits, as a power of two.
 const FILTER_BITS: u32 = 22;
 
