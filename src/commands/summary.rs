@@ -106,15 +106,26 @@ impl<'a> Summary<'a> {
     }
 
     /// Adds an item that failed. The error of the only one is returned.
-    pub(super) fn fail(&mut self, name: impl Display, error: Error, mut document: Value) -> Result<()> {
-        if !self.is_list {
-            return Err(error);
-        }
+    pub(super) fn fail(&mut self, name: impl Display, error: Error, document: Value) -> Result<()> {
         let result = match error.exit() {
             ExitCode::Refused => "refused",
             ExitCode::HungUp | ExitCode::Interrupted | ExitCode::Terminated => "interrupted",
             _ => "failed",
         };
+        self.fail_with(result, name, error, document)
+    }
+
+    /// Adds an item that failed with this result. The error of the only one is returned.
+    pub(super) fn fail_with(
+        &mut self,
+        result: &'static str,
+        name: impl Display,
+        error: Error,
+        mut document: Value,
+    ) -> Result<()> {
+        if !self.is_list {
+            return Err(error);
+        }
         self.print_line(&name.to_string(), &vec![NO_VALUE; self.columns.len()], result);
         merge(&mut document, error.to_json());
         self.add_failure(error, &self.terminal_of(name));

@@ -106,6 +106,24 @@ fn job_with_a_failure_that_is_known_before_is_not_closed() {
     assert_eq!(changes(&cluster), Vec::<String>::new());
 }
 
+/// Before the job is closed, its documents are counted, and other jobs may be exported.
+#[test]
+fn job_that_another_client_closes_before_is_not_restarted() {
+    let cluster = Arc::new(open_job());
+    let closed = Arc::downgrade(&cluster);
+    let close = move |_: &_| {
+        let closed = closed.upgrade().expect("it receives the request");
+        call(&closed, &format!("/_ml/datafeeds/{DATAFEED}/_stop"));
+        call(&closed, &format!("/_ml/anomaly_detectors/{JOB}/_close"));
+    };
+    let counting = FaultRule::when(|call| call.path.ends_with("/_count"));
+    cluster.stand_in.faults().add(counting.run(close).then(Action::Pass));
+    run(&cluster, &Binary::new(), &["--close-job"]).expect(0);
+    assert_eq!(changes(&cluster), Vec::<String>::new(), "by the export");
+    let state = stats(&cluster, &format!("/_ml/anomaly_detectors/{JOB}/_stats"), "jobs");
+    assert_eq!(state, "closed");
+}
+
 #[test]
 fn job_is_restarted_after_a_failure() {
     for (failing, action) in [

@@ -174,13 +174,10 @@ fn every_archive_is_checked_before_the_first_write_and_every_failure_is_reported
         (&document["exit"], &document["error"]),
         (&json!(4), &json!("2 of 13 archives failed"))
     );
-    let exits: Vec<&Value> = document["imports"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["exit"])
-        .collect();
-    assert_eq!(exits, [4, 1]);
+    let refused = document["imports"].as_array().unwrap().iter();
+    let refused: Vec<_> = refused.map(|one| (&one["exit"], &one["result"])).collect();
+    let result = &json!("refused");
+    assert_eq!(refused, [(&json!(4), result), (&json!(1), result)]);
     assert_eq!(
         cluster.stand_in.requests().len(),
         requests,

@@ -255,11 +255,6 @@ fn replaced_job_keeps_its_documents() {
 /// The job is deleted and created again.
 fn replaced_job(cluster: &DirectClient) {
     send(cluster, "DELETE", DETECTOR, "");
-    their_job(cluster);
-}
-
-/// Another user creates a job with the same ID.
-fn their_job(cluster: &DirectClient) {
     // Jobs with the same ID are distinguished by their creation time.
     std::thread::sleep(std::time::Duration::from_millis(2));
     let body =
@@ -317,7 +312,7 @@ fn import_writes_nothing_to_a_recreated_job() {
     }
 }
 
-/// Another user creates the job after a rollback deleted it and found documents, and before it deletes them.
+/// Another user replaces the job after a rollback found its documents and before it deletes them.
 #[test]
 fn rollback_keeps_documents_written_during_its_search() {
     let test_cluster = target(1, usize::MAX);
@@ -333,7 +328,7 @@ fn rollback_keeps_documents_written_during_its_search() {
         .stand_in
         .faults()
         .add(FaultRule::when(searches).run(move |_| {
-            their_job(&direct);
+            replaced_job(&direct);
             send(&direct, "PUT", path, r#"{"theirs":true}"#);
         }));
     let run = import(&test_cluster, &[]);

@@ -189,13 +189,15 @@ async fn export_one(session: &Session, run: &Run<'_>, job: &JobId) -> Result<Rep
         if !options.close_job || options.dry_run {
             return Ok(None);
         }
-        let Some(open) = OpenJob::find(session, job).await? else {
+        if OpenJob::find(session, job).await?.is_none() {
             return Ok(None);
-        };
+        }
         // What fails is noticed before the job is closed, and the job is not closed while another one is exported.
         Box::pin(Preview::default().add(session, options, job)).await?;
         let readers = run.acquire(options.source.slices).await;
-        Ok(Some((open, readers)))
+        // Another client may have closed the job, or started its datafeed, while this export waited.
+        let open = OpenJob::find(session, job).await?;
+        Ok(open.map(|open| (open, readers)))
     };
     let closing = signals.or(preparing).await?;
     let exporting = async {

@@ -22,6 +22,8 @@ use crate::util::timestamp::EpochMillis;
 const DATE: &str = "DATE";
 const DOCUMENTS: &str = "Input documents and results";
 const PERFORMANCE: &str = "Performance";
+/// The compression level of a temporary archive, which is read once.
+pub(super) const TEMPORARY_LEVEL: u32 = 1;
 
 /// Export jobs and their learned models, one archive per job
 ///
@@ -309,6 +311,7 @@ impl ExportOptions {
     pub(in crate::commands) fn of_copy(source: SourceOptions) -> Self {
         Self {
             source,
+            compression_level: TEMPORARY_LEVEL,
             close_option: "--cutover",
             ..Self::default()
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::counted::Counted;
 use super::documents;
-use super::options::ExportOptions;
+use super::options::{ExportOptions, TEMPORARY_LEVEL};
 use super::outcome;
 use super::plan::Export;
 use crate::archive::{
@@ -18,9 +18,6 @@ use crate::error::Result;
 use crate::job::JobId;
 use crate::json::raw;
 use crate::util::timestamp::EpochMillis;
-
-/// The compression level of a temporary archive, which is read once.
-const TEMPORARY_LEVEL: u32 = 1;
 
 /// What a signal starts while archives are written.
 pub(in crate::commands) fn cleanup(archives: &str, restarts: bool) -> Cleanup {

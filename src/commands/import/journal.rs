@@ -162,12 +162,13 @@ impl Journal {
         lock(&self.indices).get(name).cloned()
     }
 
-    /// The entries that may have to be undone, the last one first. Filters come after the job because it uses them, and
-    /// documents because Elasticsearch deletes most of them itself, and the job is complete as long as it exists.
+    /// The entries that may have to be undone, the last one first. Filters come after the job because it uses them, and its
+    /// results because Elasticsearch deletes most of them itself. Documents are deleted by ID as long as the job prevents
+    /// that another client writes them.
     pub(super) fn to_undo(&self) -> Vec<Entry> {
         let entries = self.entries.possible().into_iter().rev();
         let mut order: Vec<Entry> = entries.map(|(entry, _)| entry).collect();
-        order.sort_by_key(|entry| matches!(entry, Entry::Filter(_) | Entry::Documents(_) | Entry::Results));
+        order.sort_by_key(|entry| matches!(entry, Entry::Filter(_) | Entry::Results));
         order
     }
 

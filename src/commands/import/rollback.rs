@@ -12,6 +12,7 @@ use crate::cluster::{self, Hit, within};
 use crate::error::{Error, Remaining};
 use crate::job::{CalendarId, FilterId, JobId};
 use crate::state::STATE_INDICES;
+use crate::terminal::Stage;
 
 /// A longer rollback is abandoned: if the cluster is unreachable, the user needs to know what remains.
 const MAX_TIME: Duration = Duration::from_secs(600);
@@ -79,14 +80,20 @@ impl<'a> Rollback<'a> {
 
     /// Undoes as much as possible within a limit.
     pub(super) async fn run(&mut self) {
-        let cluster = self.import.cluster();
-        within(cluster.clock(), MAX_TIME, self.undo_all()).await;
+        let (import, cluster) = (self.import, self.import.cluster());
+        let stage = import.stage("Rolling back", Some(self.entries.len() as u64));
+        // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
+        cluster.wait_for_tasks().await;
+        if within(cluster.clock(), MAX_TIME, self.undo_all(&stage)).await.is_none() {
+            let why = format!("not removed within {} minutes", MAX_TIME.as_secs() / 60);
+            for (_, undone) in &mut self.entries {
+                undone.get_or_insert_with(|| Err(UndoFailure::new(why.clone())));
+            }
+        }
+        self.check_deletions().await;
     }
 
-    async fn undo_all(&mut self) {
-        let stage = self.import.stage("Rolling back", Some(self.entries.len() as u64));
-        // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
-        self.import.cluster().wait_for_tasks().await;
+    async fn undo_all(&mut self, stage: &Stage) {
         // If this check fails, it is repeated before the job is deleted.
         self.foreign_use = foreign_use(self.import).await.ok().flatten();
         for number in 0..self.entries.len() {
@@ -97,7 +104,6 @@ impl<'a> Rollback<'a> {
         if self.foreign_use.is_none() {
             self.retry_failed().await;
         }
-        self.check_deletions().await;
     }
 
     /// Another entry may have prevented the deletion, or the object may have been deleted together with it.

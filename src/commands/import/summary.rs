@@ -75,7 +75,7 @@ impl<'a> Imports<'a> {
     /// Adds an archive that cannot be imported, before anything is written. Fails if it is the only one.
     pub(super) fn refused(&mut self, path: &Path, error: Error) -> Result<()> {
         let document = self.of_source(path, json!({}));
-        self.items.fail(path.display(), error, document)
+        self.items.fail_with("refused", path.display(), error, document)
     }
 
     /// Prints the plan in a dry run. The caller adds the conflicts.
