@@ -13,7 +13,7 @@ use crate::support::signals::{Signal, SignalTarget};
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
-const EXIT_TIMEOUT: Duration = Duration::from_secs(4);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn run(cluster: &TestCluster, binary: &Binary, target: &SignalTarget, pagination: &str) -> std::process::Output {
     let url = cluster.stand_in.url();

@@ -11,7 +11,7 @@ use super::scenario::{FaultDuration, Scenario};
 use crate::support::binary::Run;
 use crate::support::cluster::ml::JobState;
 use crate::support::in_process::InProcess;
-use crate::support::sample_step;
+use crate::support::sample_step_of_known_requests;
 use crate::support::test_cluster::TestCluster;
 
 /// One in this many scenarios is in a sample: most requests are those of an export.
@@ -71,6 +71,8 @@ fn check(scenario: &Scenario) -> Result<(), String> {
 #[test]
 fn failed_export_of_an_open_job_restarts_it() {
     let scenarios = Scenario::all(requests()).into_iter();
-    let sample = scenarios.step_by(sample_step(SAMPLE_INTERVAL)).collect();
+    let sample = scenarios
+        .step_by(sample_step_of_known_requests(SAMPLE_INTERVAL))
+        .collect();
     run_all(sample, check).assert_no_failures("export --close-job");
 }

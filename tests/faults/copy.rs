@@ -15,7 +15,7 @@ use crate::import_safety::cluster_state::ClusterState;
 use crate::support::binary::Run;
 use crate::support::cluster::ml::JobState;
 use crate::support::in_process::InProcess;
-use crate::support::sample_step;
+use crate::support::sample_step_of_known_requests;
 use crate::support::test_cluster::TestCluster;
 
 /// One in this many scenarios is in a sample: most requests are those of an export or an import.
@@ -194,7 +194,9 @@ fn check_all(cutover: bool) {
         let all = Scenario::all(baseline(cutover).requests(side));
         all.into_iter().map(move |scenario| (side, scenario))
     });
-    let sample = scenarios.step_by(sample_step(SAMPLE_INTERVAL)).collect();
+    let sample = scenarios
+        .step_by(sample_step_of_known_requests(SAMPLE_INTERVAL))
+        .collect();
     run_all(sample, |(side, scenario)| check(scenario, *side, cutover)).assert_no_failures("copy");
 }
 

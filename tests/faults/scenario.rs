@@ -27,7 +27,7 @@ pub struct Scenario {
 }
 
 /// A sample has one in this many scenarios in which the run fails; each request and each kind of fault is included.
-const SAMPLE_INTERVAL: usize = 21;
+const SAMPLE_INTERVAL: usize = 35;
 
 /// The distance between faults in a run that succeeds.
 const FAULT_DISTANCE: usize = 8;

@@ -75,7 +75,7 @@ fn invalid_archives_are_refused_by_inspect_and_import_without_requests() {
                 loop {
                     let taken = next.lock().unwrap().next();
                     let Some((number, case)) = taken else { break };
-                    let outcome = match refused(&binary, &cluster, case, exhaustive() || number % 3 == 0) {
+                    let outcome = match refused(&binary, &cluster, case, exhaustive() || number % 6 == 0) {
                         Ok(error) => format!("{} | {}\n  {error}", case.rule, case.name),
                         Err(why) => {
                             wrong

@@ -19,6 +19,11 @@ pub fn exhaustive() -> bool {
     std::env::var_os("ESML_TEST_FAULTS").is_some_and(|extent| extent == "all")
 }
 
+/// The distance between combinations whose requests are mostly those of other commands: even an exhaustive run has a sample.
+pub fn sample_step_of_known_requests(step: usize) -> usize {
+    if exhaustive() { 8 } else { step }
+}
+
 /// The distance between the combinations of a sample, or 1 if tests run all of them.
 pub fn sample_step(step: usize) -> usize {
     if exhaustive() { 1 } else { step }
