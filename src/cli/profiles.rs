@@ -48,8 +48,11 @@ impl<T: Args> Profile<T> {
     /// # Errors
     /// If the file cannot be read or is not valid, or if the profile does not exist or is not valid.
     pub(super) fn selected(name: Option<&str>, environment: &Environment) -> Result<Option<Self>> {
-        let in_environment = || environment.get(OsStr::new("ESML_PROFILE"))?.to_str();
-        let name = name.or_else(in_environment).filter(|name| !name.is_empty());
+        // No profile has a name that is not UTF-8, which is reported.
+        let in_environment = environment
+            .get(OsStr::new("ESML_PROFILE"))
+            .map(|name| name.to_string_lossy());
+        let name = name.or(in_environment.as_deref()).filter(|name| !name.is_empty());
         name.map(|name| Self::load(name, environment)).transpose()
     }
 
@@ -59,6 +62,11 @@ impl<T: Args> Profile<T> {
         let (mut words, mut secrets) = (Vec::new(), Vec::new());
         for (key, value) in section.get_ref() {
             let (at, key) = (key.span().start, key.get_ref().as_ref());
+            if key.contains('-') {
+                let similar = key.replace('-', "_");
+                let why = format!("{key} of profile {name} is unknown (did you mean {similar}?)");
+                return Err(file.error(at, &why));
+            }
             let another_type = || file.error(at, &format!("{key} of profile {name} {ANOTHER_TYPE}"));
             let text = value.get_ref().as_str();
             if let Some((kind, place)) = file.secret_of(key, text.unwrap_or_default()) {
@@ -69,7 +77,8 @@ impl<T: Args> Profile<T> {
                 words.extend(file.words(key, value.get_ref()).ok_or_else(another_type)?);
             }
         }
-        let parser = T::augment_args(Command::new(PROFILE).no_binary_name(true));
+        let parser = Command::new(PROFILE).no_binary_name(true).disable_help_flag(true);
+        let parser = T::augment_args(parser);
         // A profile cannot select another one.
         let parser = parser.mut_arg(PROFILE, |arg| arg.long(None));
         let parsed = parser.try_get_matches_from(words);

@@ -9,6 +9,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use crate::commands::Environment;
+use crate::commands::interrupt::abandonable;
 use crate::error::{Error, Result};
 use crate::util::secret::Secret;
 
@@ -36,13 +37,16 @@ impl SecretPlace {
     pub(super) async fn read(&self, option: &str, environment: &Environment) -> Result<Secret> {
         match self {
             Self::Text(secret) => Ok(secret.clone()),
-            Self::File(path) => read_file(path, option),
+            Self::File(path) => {
+                let (path, option) = (path.clone(), option.to_owned());
+                abandonable(move || read_file(&path, &option)).await
+            }
             Self::Command(command) => output_of(command, option).await,
             Self::Variable(name) => {
                 let value = environment.get(name).and_then(|value| value.to_str());
                 value.filter(|value| !value.is_empty()).map(Secret::new).ok_or_else(|| {
                     let name = name.display();
-                    let message = format!("{name} is not set; {option} reads it");
+                    let message = format!("{option} is {name}, which is not set");
                     Error::usage(message, format!("set {name}, or correct the profile"))
                 })
             }

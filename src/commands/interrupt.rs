@@ -160,7 +160,7 @@ fn announce(signal: ExitCode, cleanup: &Mutex<Option<Cleanup>>, terminal: &Termi
 }
 
 /// Computes on a separate thread, which is abandoned when a signal arrives. Only for computations without side effects.
-pub(super) async fn abandonable<T: Send + 'static>(compute: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn abandonable<T: Send + 'static>(compute: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(compute).await.map_err(Error::panicked)?
 }
 

@@ -19,12 +19,16 @@ pub(super) struct OpenJob {
     is_changed: AtomicBool,
 }
 
+fn no_longer_exists(what: &str) -> Error {
+    Error::failed(format!("{what} no longer exists"), "run the command again")
+}
+
 impl OpenJob {
-    /// The job with this ID; `None` if it does not exist or is not open.
+    /// The job with this ID, which exists; `None` if it is not open.
     pub(super) async fn find(session: &Session, id: &JobId) -> Result<Option<Self>> {
         let cluster = &session.cluster;
         let (Some(config), Some(stats)) = (cluster.job(id).await?, cluster.job_stats(id).await?) else {
-            return Ok(None);
+            return Err(no_longer_exists(&format!("job {id}")));
         };
         let config = JobConfig::of(&config, cluster.datafeed_of(id).await?.as_deref())?;
         Self::of(session, &config, &stats).await
@@ -36,10 +40,10 @@ impl OpenJob {
             return Ok(None);
         }
         let mut datafeed = job.datafeed().map(|datafeed| datafeed.id.clone());
-        if let Some(id) = &datafeed
-            && session.cluster.datafeed_state(id).await?.as_deref() != Some("started")
-        {
-            datafeed = None;
+        if let Some(id) = &datafeed {
+            let state = session.cluster.datafeed_state(id).await?;
+            let state = state.ok_or_else(|| no_longer_exists(&format!("datafeed {id}")))?;
+            datafeed = datafeed.filter(|_| state == "started");
         }
         Ok(Some(Self {
             id: job.id().clone(),
@@ -66,7 +70,7 @@ impl OpenJob {
         format!("POST /_ml/anomaly_detectors/{}/_open", self.id) + &start.collect::<String>()
     }
 
-    /// Closes the job, runs the work, and restarts what was running, also after a failure or a signal. With `stays_closed`,
+    /// Closes the job, runs the work, and restarts what was running, even after a failure or a signal. With `stays_closed`,
     /// not after success.
     pub(super) async fn while_closed<T>(
         &self,
@@ -103,7 +107,7 @@ impl OpenJob {
                         "cannot close job {}: datafeed {datafeed} was started with an end, which a restart would lose",
                         self.id
                     ),
-                    "export again when the datafeed has stopped, or without --close-job",
+                    "run the command again when the datafeed has stopped",
                 ));
             }
             let stage = session.stage("Stopping the datafeed", None);

@@ -232,7 +232,7 @@ fn rules_for_credentials_apply_to_a_profile() {
         ("password = 'p@ss'", "a password requires a user name"),
         (
             "username = 'ada'\npassword_env = 'NOT_SET'",
-            "NOT_SET is not set; password_env of profile prod reads it",
+            "password_env of profile prod is NOT_SET, which is not set",
         ),
         (
             "api_key_file = 'empty'",

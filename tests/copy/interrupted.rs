@@ -52,7 +52,7 @@ fn ctrl_c_during_the_export_leaves_no_search_and_writes_nothing() {
     let before = ClusterState::of(&target);
     let rule = FaultRule::on("POST", "/_search").nth(3);
     let run = interrupted(&source, &target, &source, rule, &[]).expect(130);
-    run.expect_stderr("Interrupted: closing searches and removing the partial temporary archive.");
+    run.expect_stderr("Interrupted: closing searches and removing the partial temporary file.");
     ClusterState::of(&target).assert_unchanged(&before, "the target");
     assert_eq!(source.documents.open_contexts(), Some(0));
 }

@@ -142,7 +142,7 @@ fn one_question_is_asked_about_several_jobs() {
                 "--inputs-after-date=2024-01-01",
                 "--inputs-before-date=2025-01-01",
             ],
-            "Export 3 jobs with results and with input documents to archives?",
+            "Export 3 jobs with results and input documents to archives?",
         ),
     ] {
         for (answer, code, archives) in [("n", 3, 0), ("y", 0, 3)] {

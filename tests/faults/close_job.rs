@@ -7,7 +7,7 @@ use super::export::{comparable_entries, run_with};
 use super::fixture::{Port, source, start_job, states};
 use super::request::{RequestId, request_ids};
 use super::runner::{check_error_message, run_all};
-use super::scenario::{FaultDuration, Scenario};
+use super::scenario::Scenario;
 use crate::support::binary::Run;
 use crate::support::cluster::ml::JobState;
 use crate::support::in_process::InProcess;
@@ -52,18 +52,16 @@ fn check(scenario: &Scenario) -> Result<(), String> {
     cluster.stand_in.network().listen();
     let files = std::fs::read_dir(directory.path()).unwrap().count();
     let is_running = states(&cluster) == (Some(JobState::Opened), "started".to_owned());
-    let judged = match (run.code, scenario.duration) {
-        (0 | 1, _) if !is_running => Err(format!("the job is {:?}", states(&cluster))),
-        (0, _) if comparable_entries(&archive_in(directory.path())).is_empty() => {
-            Err("the archive is empty".to_owned())
-        }
-        (0, _) => Ok(()),
+    let judged = match run.code {
+        0 | 1 if !is_running => Err(format!("the job is {:?}", states(&cluster))),
+        0 if comparable_entries(&archive_in(directory.path())).is_empty() => Err("the archive is empty".to_owned()),
+        0 => Ok(()),
         _ if scenario.succeeds(requests) => Err(format!("exit {}", run.code)),
-        (1, _) if files > 0 => Err(format!("left {files} files")),
+        1 if files > 0 => Err(format!("left {files} files")),
         // The archive is complete if only the restart failed.
-        (6, FaultDuration::Permanent) if !run.stderr.contains("/_open") => Err("no request to open the job".to_owned()),
-        (1, _) | (6, FaultDuration::Permanent) => check_error_message(&run, scenario.kind),
-        (code, _) => Err(format!("exit {code}")),
+        6 if !run.stderr.contains("/_open") => Err("no request to open the job".to_owned()),
+        1 | 6 => check_error_message(&run, scenario.kind),
+        code => Err(format!("exit {code}")),
     };
     judged.map_err(|why| scenario.describe_failure("export --close-job", requests, &why, &run))
 }

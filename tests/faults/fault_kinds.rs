@@ -104,7 +104,13 @@ pub const KINDS: [Kind; 22] = [
         AllRequests,
         &["cannot connect to", "lost the connection"],
     ),
-    kind("TLS failing", NoTls, false, AllRequests, &["TLS"]),
+    kind(
+        "TLS failing",
+        NoTls,
+        false,
+        AllRequests,
+        &["TLS", "lost the connection"],
+    ),
     kind(
         "reset before the answer",
         Answered(|_| Action::Close),

@@ -94,7 +94,7 @@ fn quiet_shows_what_is_confirmed() {
         .expect("delete job web-latency with its datafeed, state, results")
         .expect("delete input index web-latency-input, created by an earlier import")
         .expect("create job web-latency")
-        .expect("Deleted first, and not restored if the import fails: job web-latency.")
+        .expect("Job web-latency is deleted first and is not restored if the import fails.")
         .expect("Delete and replace job web-latency on cluster stand-in (")
         .expect(QUESTION_END)
         .send_keys("y");

@@ -111,7 +111,7 @@ impl Copy {
         let source = self.source.with_terminal(summary.items.terminal_of(job));
         let target = self.target.with_terminal(summary.items.terminal_of(copy));
         let closes = self.cutover && !self.import.dry_run;
-        signals.set_cleanup(Some(export::cleanup("temporary archive", closes)));
+        signals.set_cleanup(Some(export::cleanup("temporary file", closes)));
         let copying = async {
             let exporting = Box::pin(export::export_to_temporary(&source, &self.export, job));
             let exported = signals.or(exporting).await;

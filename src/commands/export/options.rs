@@ -40,8 +40,8 @@ pub struct ExportOptions {
     pub(super) close_option: &'static str,
     /// Close open jobs, export them and open them again
     ///
-    /// Closing a job writes a snapshot of everything that it has learned. The datafeed is stopped before and started
-    /// afterwards, also if the export fails or is interrupted.
+    /// Closing a job writes a snapshot of everything that it has learned. The datafeed is stopped first and started
+    /// again afterward, even if the export fails or is interrupted. On a terminal, the export of one job offers this.
     #[arg(long, conflicts_with_all = ["snapshot_id", "before_date", "snapshot_before_date"])]
     pub(super) close_job: bool,
     /// Archive, `-` for stdout [default: JOB_state.tar.gz]
@@ -55,8 +55,8 @@ pub struct ExportOptions {
     pub(super) output_dir: Option<PathBuf>,
     /// Skip jobs whose archive in DIR is up to date
     ///
-    /// For backups: an archive of an earlier run is replaced if its job has changed, also without --overwrite; another file
-    /// is not. The same command completes an interrupted run.
+    /// For backups: the archive of an earlier run is replaced if its job has changed, even without --overwrite. Any other
+    /// existing file is refused. The same command completes an interrupted run.
     #[arg(long, requires = "output_dir", conflicts_with = "pseudonymize")]
     pub(super) skip_unchanged: bool,
     /// Replace an existing file
@@ -149,12 +149,12 @@ pub struct SourceOptions {
 pub struct InputOptions {
     /// Include input documents
     ///
-    /// If the date range is open at either end, the export reports the amount of data and asks for confirmation.
+    /// If the date range is open at either end, the question before an export states the amount of data.
     #[arg(help_heading = DOCUMENTS, long, alias = "include_inputs")]
     include_inputs: bool,
     /// Exclude input documents before DATE
     ///
-    /// The time of a document is in the job's time field.
+    /// The job's time field determines the time of a document.
     #[arg(long = "inputs-after-date", alias = "inputs_after_date", value_name = DATE, allow_hyphen_values = true)]
     #[arg(help_heading = DOCUMENTS, requires = "include_inputs")]
     pub after: Option<EpochMillis>,
@@ -196,7 +196,7 @@ pub struct ResultOptions {
     include_results: bool,
     /// Exclude results before DATE
     ///
-    /// For forecasts, the time of their creation counts.
+    /// For forecasts, this is the time of their creation.
     #[arg(id = "results_after", long = "results-after-date", value_name = DATE, allow_hyphen_values = true)]
     #[arg(help_heading = DOCUMENTS, requires = "include_results", hide_short_help = true)]
     pub after: Option<EpochMillis>,

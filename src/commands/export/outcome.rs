@@ -83,8 +83,10 @@ pub(super) async fn confirm(session: &Session, options: &ExportOptions, jobs: &[
             warn_of_open_range(range, &inputs, counted.input_bytes, terminal);
         }
         let fields: Vec<String> = counted.fields.into_iter().collect();
+        let all_fields = options.source.inputs().is_some_and(|inputs| inputs.all_fields);
         inputs += &match fields.is_empty() {
-            true => " (all fields)".to_owned(),
+            true if all_fields => " (all fields)".to_owned(),
+            true => String::new(),
             false => format!(" (fields {})", first_names(&fields)),
         };
     }
@@ -92,7 +94,7 @@ pub(super) async fn confirm(session: &Session, options: &ExportOptions, jobs: &[
         (None, None) => "without input documents".to_owned(),
         (Some(_), None) => format!("with {results} and without input documents"),
         (None, Some(_)) => format!("with {inputs}"),
-        (Some(_), Some(_)) => format!("with {results} and with {inputs}"),
+        (Some(_), Some(_)) => format!("with {results} and {inputs}"),
     };
     let target = target.unwrap_or_else(|| "stdout".to_owned());
     let question = format!("Export {what} {included} to {target}?");

@@ -19,7 +19,7 @@ pub(in crate::commands) use outcome::{UNSUPPORTED, require_answerable};
 pub(in crate::commands) use {context::Import, start::Started, summary::Imports};
 
 use self::archive::Source;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::slice;
 
 use self::journal::Journal;
@@ -45,9 +45,12 @@ pub async fn run(
     terminal: &Terminal,
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop, terminal);
-    let (paths, options) = (arguments.archives()?, arguments.options);
+    let (paths, of_directory) = (arguments.archives()?, arguments.paths().any(Path::is_dir));
+    let options = arguments.options;
     outcome::require_answerable(&options, terminal)?;
     let mut summary = Imports::new(&options, paths.len(), terminal);
+    // A script that imports a directory gets the same form for every number of archives.
+    summary.items.is_list |= of_directory;
     allow_open_files(paths.len());
     let sources = check(&paths, &mut summary, &signals).await?;
     summary.refuse_failures()?;
@@ -60,7 +63,7 @@ pub async fn run(
     outcome
 }
 
-/// Checks all archives, also if one cannot be imported.
+/// Checks all archives, even if one cannot be imported.
 async fn check(paths: &[PathBuf], summary: &mut Imports<'_>, signals: &Signals) -> Result<Vec<Source>> {
     let mut sources = Vec::with_capacity(paths.len());
     for path in paths {

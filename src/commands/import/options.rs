@@ -166,7 +166,7 @@ impl ImportArguments {
         Ok(self)
     }
 
-    fn paths(&self) -> impl Iterator<Item = &Path> {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.archives.iter().chain(&self.archive_path).map(PathBuf::as_path)
     }
 

@@ -55,10 +55,16 @@ fn question(plans: &[&Plan], cluster: &Cluster, terminal: &Terminal) -> String {
     let cluster = cluster.description();
     let jobs: Vec<&str> = plans.iter().map(|plan| plan.job().as_str()).collect();
     let replaced = plans.iter().filter(|plan| plan.existing.job);
-    let replaced: Vec<String> = replaced.map(|plan| format!("job {}", plan.job())).collect();
-    if !replaced.is_empty() {
-        let jobs = replaced.join(", ");
-        terminal.explain(&format!("Deleted first, and not restored if the import fails: {jobs}."));
+    let replaced: Vec<&str> = replaced.map(|plan| plan.job().as_str()).collect();
+    match replaced.as_slice() {
+        [] => {}
+        [job] => terminal.explain(&format!(
+            "Job {job} is deleted first and is not restored if the import fails."
+        )),
+        jobs => terminal.explain(&format!(
+            "These jobs are deleted first and are not restored if their import fails: {}.",
+            jobs.join(", ")
+        )),
     }
     match (jobs.as_slice(), jobs.len(), replaced.len()) {
         ([job], _, 0) => format!("Import job {job} into {cluster}?"),

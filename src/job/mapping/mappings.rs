@@ -350,7 +350,7 @@ impl InputMappings {
     pub fn parse(json: &str) -> Result<Self, Error> {
         let invalid = |why: &str| Error::config("input mapping", why);
         let parsed = Self::parse_within(json, MAX_BYTES).map_err(|cause| invalid(&without_value(&cause)))?;
-        parsed.ok_or_else(|| invalid("needs too much memory"))
+        parsed.ok_or_else(|| invalid("requires more memory than the limit"))
     }
 
     /// Parses the response to `GET /<indices>`, or a part of it. `None` if that would use more than this number of bytes.

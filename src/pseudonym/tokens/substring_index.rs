@@ -8,9 +8,19 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct SubstringIndex {
     beginnings: PrefixIndex,
-    /// Texts of which only the beginning is indexed, in order, each with the index of the longest other text that is a
-    /// prefix of it.
-    longer: Vec<(Arc<str>, Option<usize>)>,
+    /// Texts of which only the beginning is indexed, in order.
+    longer: Vec<LongText>,
+}
+
+/// A text, and other texts that are prefixes of it, by index.
+struct LongText {
+    text: Arc<str>,
+    /// The longest one.
+    prefix: Option<usize>,
+    /// A shorter one, so that the number of steps to a prefix of any length is logarithmic (a jump pointer).
+    jump: Option<usize>,
+    /// The number of texts that are prefixes of this one.
+    depth: usize,
 }
 
 /// A text that was found.
@@ -33,10 +43,24 @@ impl SubstringIndex {
         for (number, text) in longer.iter().enumerate() {
             let is_different = |prefix: &mut usize| !text.starts_with(&**longer[*prefix]);
             while prefixes.pop_if(is_different).is_some() {}
-            index.longer.push((Arc::clone(text), prefixes.last().copied()));
+            index.add_longer(text, prefixes.last().copied());
             prefixes.push(number);
         }
         index
+    }
+
+    fn add_longer(&mut self, text: &Arc<str>, prefix: Option<usize>) {
+        let jump_of = |number: Option<usize>| number.and_then(|number| self.longer[number].jump);
+        let depth_of = |number: Option<usize>| number.map_or(0, |number| self.longer[number].depth + 1);
+        let (first, second) = (jump_of(prefix), jump_of(jump_of(prefix)));
+        // Two jumps of equal length become one that is twice as long.
+        let is_equal = first.is_some() && depth_of(prefix) - depth_of(first) == depth_of(first) - depth_of(second);
+        self.longer.push(LongText {
+            text: Arc::clone(text),
+            prefix,
+            jump: if is_equal { second } else { prefix },
+            depth: depth_of(prefix),
+        });
     }
 
     /// Returns the first match. Texts of at most `MAX_BYTES` bytes only count if `known` returns true. Of several
@@ -66,9 +90,9 @@ impl SubstringIndex {
     /// so that it is not compared again for the next one.
     fn longest<'a>(&'a self, text: &'a str, at: usize) -> Option<SubstringMatch<'a>> {
         let rest = &text[at..];
-        let after = self.longer.partition_point(|(needle, _)| **needle <= *rest);
+        let after = self.longer.partition_point(|longer| *longer.text <= *rest);
         let found = |number: usize| {
-            let (needle, _) = self.longer.get(number)?;
+            let needle = &*self.longer.get(number)?.text;
             let range = at..at + common_bytes(needle, rest);
             Some(SubstringMatch { range, needle })
         };
@@ -78,12 +102,15 @@ impl SubstringIndex {
         // The previous text begins with every text that is completely found.
         let mut whole = before;
         while let Some(number) = whole {
-            let (needle, prefix) = &self.longer[number];
-            if needle.len() <= common {
-                let range = at..at + needle.len();
-                return Some(SubstringMatch { range, needle });
+            let LongText { text, prefix, jump, .. } = &self.longer[number];
+            if text.len() <= common {
+                let range = at..at + text.len();
+                return Some(SubstringMatch { range, needle: text });
             }
-            whole = *prefix;
+            whole = match jump {
+                Some(jump) if self.longer[*jump].text.len() > common => Some(*jump),
+                _ => *prefix,
+            };
         }
         let either = longest_before.into_iter().chain(found(after));
         let longest = either.max_by_key(|found| found.range.len());
@@ -227,12 +254,15 @@ mod tests {
     #[test]
     fn text_is_searched_in_linear_time() {
         let lengths: Vec<String> = (0..3000).map(|n| format!("aaaaaa{}", "b".repeat(n))).collect();
+        let nested: Vec<String> = (70..3000).map(|n| "d".repeat(n)).collect();
         let long = format!("{}x", "c".repeat(1 << 20));
-        let (substrings, known) = substrings(lengths.iter().chain([&long]).map(String::as_str));
+        let (substrings, known) = substrings(lengths.iter().chain(&nested).chain([&long]).map(String::as_str));
         for text in [
             "aaaaaac".repeat(1 << 17),
             "aaaaaabbbd".repeat(1 << 16),
             "c".repeat(1 << 20),
+            "dddddde".repeat(1 << 17),
+            format!("{}e", "d".repeat(69)).repeat(1 << 13),
         ] {
             let mut rest = text.as_str();
             while let Some(found) = substrings.find(rest, &|found| found.len() > 100 && known.contains(found)) {
