@@ -1,7 +1,8 @@
 //! Searches the finished archive for every replaced value.
 //!
-//! The search verifies the replacement. It knows the values as bytes, and reads all names, strings, numbers and decoded state.
-//! It shares with the replacement only which fields keep their content, how state is decoded, and which token has which value.
+//! The search verifies the replacement. It knows the values as bytes, and reads all names, strings, numbers and decoded
+//! state. It shares with the replacement only which fields keep their content, how state is decoded, and which token has
+//! which value.
 
 mod encodings;
 mod entry;
