@@ -13,7 +13,7 @@ use crate::cli::profiles::Profile;
 use crate::cli::secrets::SecretPlace;
 use crate::cluster::{ConnectOptions, Credential, cloud_address};
 use crate::commands::interrupt::Signals;
-use crate::commands::options::number;
+use crate::commands::options::{not_empty, number};
 use crate::commands::{Environment, RunContext, question};
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
@@ -38,12 +38,12 @@ pub(super) struct ConnectionOptions {
     /// the password is read as with --username.
     ///
     /// Environment: ELASTICSEARCH_URL
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_parser = not_empty::<Secret>, value_name = "URL")]
     url: Option<Secret>,
     /// Elastic Cloud ID, instead of --url
     ///
     /// Environment: ELASTICSEARCH_CLOUD_ID
-    #[arg(long, alias = "cloud_id", value_name = "ID")]
+    #[arg(long, alias = "cloud_id", value_parser = not_empty::<String>, value_name = "ID")]
     cloud_id: Option<String>,
     /// User name; prompts for a missing password
     ///
@@ -52,14 +52,14 @@ pub(super) struct ConnectionOptions {
     /// security needs no credential.
     ///
     /// Environment: ELASTICSEARCH_USERNAME
-    #[arg(short = 'u', long = "username", value_name = "NAME")]
+    #[arg(short = 'u', long = "username", value_parser = not_empty::<Secret>, value_name = "NAME")]
     user: Option<Secret>,
     /// Password; prefer --password-file
     ///
     /// Other users of this machine can see the password in the process list.
     ///
     /// Environment: ELASTICSEARCH_PASSWORD
-    #[arg(long, value_name = "PASSWORD")]
+    #[arg(long, value_parser = not_empty::<Secret>, value_name = "PASSWORD")]
     password: Option<Secret>,
     /// Read the password from a file, or `-` for stdin
     ///
@@ -69,12 +69,12 @@ pub(super) struct ConnectionOptions {
     /// API key, encoded or as `id:key`
     ///
     /// Environment: ELASTICSEARCH_API_KEY
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_parser = not_empty::<Secret>, value_name = "KEY")]
     api_key: Option<Secret>,
     /// Bearer token
     ///
     /// Environment: ELASTICSEARCH_BEARER_TOKEN
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_parser = not_empty::<Secret>, value_name = "TOKEN")]
     bearer_token: Option<Secret>,
     /// PEM file with CA certificates to trust
     ///
@@ -245,33 +245,41 @@ impl ConnectionOptions {
                 profile.warn_if_readable(option, terminal);
             }
         }
-        let sources = [own, others];
-        let uses_tls = address.scheme() == "https";
+        if address.scheme() != "https" {
+            self.warn_of_tls_options(terminal);
+        }
+        let credential = credential_for(&address, &[own, others], environment, terminal).await?;
+        let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();
+        let secrets = own.with(&proxy_secrets(environment));
+        terminal.redact(&secrets);
+        Ok(self.connect_options(other, address, credential, secrets))
+    }
+
+    fn warn_of_tls_options(&self, terminal: &Terminal) {
         for (option, is_given) in [
             ("--ca-cert", !self.ca_cert.is_empty()),
             ("--client-cert", self.client_cert.is_some()),
             ("--ignore-certs", self.ignore_certs),
         ] {
-            if is_given && !uses_tls {
+            if is_given {
                 terminal.warn(&format!("{option} has no effect: the address starts with http://"));
             }
         }
-        let ask = async |user: &str| {
-            if !terminal.interactive() {
-                return Ok(None);
-            }
-            let prompt = format!("Password for {user} on {address}");
-            let asked = question::ask(terminal, move |terminal| terminal.password(&prompt));
-            asked.await.map(Some)
-        };
-        let credential = credentials::resolve(&sources, environment, ask).await?;
-        let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();
-        let secrets = own.with(&proxy_secrets(environment));
-        terminal.redact(&secrets);
+    }
+
+    /// These options, then the `other` ones, then the defaults.
+    fn connect_options(
+        self,
+        other: Self,
+        address: Url,
+        credential: Option<Credential>,
+        secrets: Secrets,
+    ) -> ConnectOptions {
+        let uses_tls = address.scheme() == "https";
         let mut ca_certs = [self.ca_cert, other.ca_cert].into_iter();
         let identity = self.client_cert.zip(self.client_key);
         let keep_alive = self.keep_alive.or(other.keep_alive);
-        Ok(ConnectOptions {
+        ConnectOptions {
             address,
             credential,
             ca_certs: ca_certs.find(|paths| !paths.is_empty()).unwrap_or_default(),
@@ -283,8 +291,26 @@ impl ConnectionOptions {
             secrets,
             keep_alive: keep_alive.unwrap_or_else(|| DEFAULT_KEEP_ALIVE.to_owned()),
             max_requests: MAX_REQUESTS,
-        })
+        }
     }
+}
+
+/// The credential of these sources. Asks for a missing password on a terminal.
+async fn credential_for(
+    address: &Url,
+    sources: &[Source],
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Option<Credential>> {
+    let ask = async |user: &str| {
+        if !terminal.interactive() {
+            return Ok(None);
+        }
+        let prompt = format!("Password for {user} on {address}");
+        let asked = question::ask(terminal, move |terminal| terminal.password(&prompt));
+        asked.await.map(Some)
+    };
+    credentials::resolve(sources, environment, ask).await
 }
 
 /// The passwords in proxy addresses. A proxy may echo them in a response.

@@ -23,6 +23,8 @@ use crate::util::similar::suggest;
 const PROFILE: &str = "profile";
 /// The keys whose values are paths.
 const FILES: [&str; 3] = ["ca_cert", "client_cert", "client_key"];
+/// The only key whose value is a Boolean.
+const FLAG: &str = "ignore_certs";
 const ANOTHER_TYPE: &str = "has a value of another type";
 
 /// A section of the configuration file.
@@ -224,8 +226,9 @@ impl ConfigFile {
         match value {
             DeValue::String(text) => Some(vec![with(text)]),
             DeValue::Integer(number) => Some(vec![with(&number.to_string())]),
-            DeValue::Boolean(true) => Some(vec![option.into()]),
-            DeValue::Boolean(false) => Some(Vec::new()),
+            DeValue::Boolean(false) if key == FLAG => Some(Vec::new()),
+            // An option with a value is then incomplete, which is refused.
+            DeValue::Boolean(_) => Some(vec![option.into()]),
             DeValue::Array(items) if key == "ca_cert" => {
                 let texts = items.iter().map(|item| item.get_ref().as_str().map(with));
                 texts.collect()

@@ -33,6 +33,14 @@ pub(crate) fn number<T: FromStr + Ord + Display + Copy>(min: T, max: T) -> impl 
     }
 }
 
+/// Parses a text that is not empty. The value of a variable that is not set would otherwise select the default.
+pub(crate) fn not_empty<T: From<String>>(text: &str) -> Result<T, String> {
+    match text.is_empty() {
+        true => Err("the value is empty: if it is that of a variable, set the variable".to_owned()),
+        false => Ok(text.to_owned().into()),
+    }
+}
+
 /// The target of `--output`; `-` is stdout. A dry run writes nothing and accepts a terminal.
 pub(super) fn target(output: &Path, overwrite: bool, dry_run: bool, terminal: &Terminal) -> Result<Target> {
     if output.as_os_str().is_empty() {

@@ -109,7 +109,7 @@ impl<'a> Summary<'a> {
     pub(super) fn fail(&mut self, name: impl Display, error: Error, document: Value) -> Result<()> {
         let result = match error.exit() {
             ExitCode::Refused => "refused",
-            ExitCode::HungUp | ExitCode::Interrupted | ExitCode::Terminated => "interrupted",
+            exit if exit.is_signal() => "interrupted",
             _ => "failed",
         };
         self.fail_with(result, name, error, document)
@@ -167,7 +167,14 @@ impl<'a> Summary<'a> {
             return Err(Error::Reported(Box::new(error)));
         }
         let items = amount(self.number as u64, self.item, &format!("{}s", self.item));
-        let message = format!("{} of {items} failed", self.failures.len());
+        // What a signal ended did not fail.
+        let (stopped, failed): (Vec<&Error>, Vec<&Error>) =
+            self.failures.iter().partition(|failure| failure.exit().is_signal());
+        let message = match (stopped.first(), failed.len()) {
+            (Some(signal), 0) => signal.to_string(),
+            (Some(signal), failed) => format!("{signal}; {failed} of {items} failed"),
+            (None, failed) => format!("{failed} of {items} failed"),
+        };
         let hint = None;
         Err(Error::Reported(Box::new(Error::Stated { exit, message, hint })))
     }
@@ -228,12 +235,25 @@ mod tests {
         let terminal = Terminal::new(TerminalOptions::default());
         let mut summary = Summary::new(&terminal, false, "job", 12);
         assert!(summary.result().is_ok());
-        for exit in [ExitCode::Failed, ExitCode::Interrupted, ExitCode::Damaged] {
+        for exit in [ExitCode::Failed, ExitCode::Refused, ExitCode::Damaged] {
             let (message, hint) = ("failed".to_owned(), None);
             summary.add_failure(Error::Stated { exit, message, hint }, &terminal);
         }
         let failed = summary.result().expect_err("three failed");
-        assert_eq!(failed.exit(), ExitCode::Interrupted);
+        assert_eq!(failed.exit(), ExitCode::Damaged);
         assert_eq!(failed.to_string(), "3 of 12 jobs failed");
+        summary.add_failure(Error::stopped(ExitCode::Interrupted), &terminal);
+        let failed = summary.result().expect_err("three failed, and one was interrupted");
+        assert_eq!(failed.exit(), ExitCode::Interrupted);
+        assert_eq!(failed.to_string(), "interrupted; 3 of 12 jobs failed");
+    }
+
+    #[test]
+    fn a_signal_is_not_a_failure_of_a_job() {
+        let terminal = Terminal::new(TerminalOptions::default());
+        let mut summary = Summary::new(&terminal, false, "job", 12);
+        summary.add_failure(Error::stopped(ExitCode::Terminated), &terminal);
+        let stopped = summary.result().expect_err("it was terminated");
+        assert_eq!(stopped.to_string(), "terminated");
     }
 }

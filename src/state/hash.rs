@@ -41,6 +41,14 @@ fn chain(seed: u64, text: &str) -> u64 {
     hash ^ (hash >> 47)
 }
 
+/// The members of a result whose values are hashed for its ID, in this order.
+pub const VALUES_IN_ID: [&str; 4] = [
+    "by_field_value",
+    "over_field_value",
+    "partition_field_value",
+    "influencer_field_value",
+];
+
 /// Returns the end of a result's ID, as Elasticsearch computes it: the hash of its values, which are concatenated, and
 /// their length.
 pub fn values_id(values: &str) -> String {

@@ -124,6 +124,13 @@ pub enum ExitCode {
     Terminated = 143,
 }
 
+impl ExitCode {
+    /// Whether a signal ended the run.
+    pub(crate) fn is_signal(self) -> bool {
+        matches!(self, Self::HungUp | Self::Interrupted | Self::Terminated)
+    }
+}
+
 /// By severity: it determines the exit code if several jobs or archives fail.
 impl Ord for ExitCode {
     fn cmp(&self, other: &Self) -> Ordering {

@@ -131,6 +131,31 @@ fn address_without_a_scheme_is_suggested_with_https() {
 }
 
 #[test]
+fn empty_address_or_credential_is_refused() {
+    for (command, option) in [
+        ("export", "--url"),
+        ("export", "--cloud-id"),
+        ("export", "--username"),
+        ("export", "--password"),
+        ("export", "--api-key"),
+        ("export", "--bearer-token"),
+        ("copy", "--from"),
+        ("copy", "--to"),
+    ] {
+        let output = run(&[command, "a", option, "", "--yes"]);
+        assert_eq!(output.status.code(), Some(2), "{option}");
+        let text = stderr(&output);
+        let first = text.lines().next().unwrap_or_default();
+        assert!(
+            first.starts_with(&format!("error: invalid value '' for '{option} <")),
+            "{first}"
+        );
+        let hint = ">': the value is empty: if it is that of a variable, set the variable";
+        assert!(first.ends_with(hint), "{first}");
+    }
+}
+
+#[test]
 fn usage_error_with_json_is_a_json_document() {
     for arguments in [
         &["export", "--json"][..],

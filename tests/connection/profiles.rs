@@ -187,6 +187,26 @@ fn invalid_configuration_file_is_an_error_with_its_line_and_without_its_values()
             2,
             "ignore_certs of profile prod has a value of another type",
         ),
+        (
+            "[profiles.prod]\nurl = false\ntimeout = '1m'",
+            2,
+            "url of profile prod has a value of another type",
+        ),
+        (
+            "[profiles.prod]\nretries = false",
+            2,
+            "retries of profile prod has a value of another type",
+        ),
+        (
+            "[profiles.prod]\npasword = false",
+            2,
+            "pasword of profile prod is unknown (did you mean password?)",
+        ),
+        (
+            "[profiles.prod]\nurl = ''",
+            2,
+            "url of profile prod is invalid: the value is empty",
+        ),
         ("[profiles.prod]\nurl = 'a'\nurl = 's3cr3t'", 3, "duplicate key"),
     ] {
         let binary = configured(text);

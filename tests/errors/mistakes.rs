@@ -158,8 +158,10 @@ const FILES: &[Mistake] = &[
     ),
     ("export log-categories --yes -o new/ --url http://es.example", 1, Read),
     ("import missing.tar.gz --yes --url http://empty.example", 1, Read),
+    ("import missing.tar.gz --url http://empty.example", 1, Read),
     ("import folder --yes --url http://empty.example", 1, Read),
     ("import notes.txt --yes --url http://empty.example", 4, Read),
+    ("import notes.txt --url http://empty.example", 4, Read),
     ("import empty.tar.gz --yes --url http://empty.example", 4, Read),
     ("import cut.tar.gz --yes --url http://empty.example", 4, Read),
     (

@@ -321,7 +321,10 @@ mod interrupted {
         assert_no_open_contexts(&cluster);
         let document: Value = serde_json::from_slice(&output.stdout).unwrap();
         let archives = document["archives"].as_array().unwrap();
-        assert_eq!(document["exit"], 130);
+        assert_eq!(
+            (&document["exit"], &document["error"]),
+            (&json!(130), &json!("interrupted"))
+        );
         assert_eq!(archives[0]["archive"], "archives/job-01_state.tar.gz");
         assert_eq!(archives[1]["exit"], 130);
         assert_eq!(archives[2], json!({"job_id": "job-03", "result": "not started"}));

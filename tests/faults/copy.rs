@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::fault_kinds::Scope;
-use super::fixture::{DATAFEED, JOB, Port, source, start_job, states, target};
+use super::fixture::{DATAFEED, EXPORT, JOB, Port, RETRIES, source, start_job, states, target};
 use super::import::{check_exit, run_cleanup_requests};
 use super::request::{RequestId, request_ids};
 use super::runner::run_all;
@@ -53,30 +53,9 @@ impl Clusters {
 
     fn copy(&self, own: &InProcess, cutover: bool) -> Run {
         let (from, to) = (self.source.stand_in.url(), self.target.stand_in.url());
-        let line = [
-            "copy",
-            JOB,
-            "--from",
-            &from,
-            "--to",
-            &to,
-            "--yes",
-            "--json",
-            "--include-inputs",
-            "--include-results",
-            "--page-size",
-            "2",
-            "--slices",
-            "1",
-            "--retries",
-            "2",
-            // A single slow request advances the clock by two minutes, also for concurrent requests.
-            "--retry-for",
-            "10m",
-            "--ignore-certs",
-            "-vv",
-        ];
-        own.run(&[&line[..], if cutover { &["--cutover"] } else { &[] }].concat())
+        let line = ["copy", JOB, "--from", &from, "--to", &to, "--yes", "--json"];
+        let cutover: &[&str] = if cutover { &["--cutover"] } else { &[] };
+        own.run(&[&line, &EXPORT[..], &RETRIES, cutover].concat())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::fault_kinds::Scope;
-use super::fixture::{JOB, Port, source};
+use super::fixture::{CREDENTIAL, EXPORT, JOB, Port, RETRIES, source};
 use super::request::{RequestId, request_ids};
 use super::runner::{check_error_message, run_all};
 use super::scenario::{FaultDuration, Scenario};
@@ -22,27 +22,12 @@ pub fn run_with(cluster: &TestCluster, run: &InProcess, more: &[&str]) -> Run {
         "--job-id",
         JOB,
         "--yes",
-        "--include-inputs",
-        "--include-results",
         "--url",
         &url,
-        "--page-size",
-        "2",
-        "--slices",
-        "1",
-        "--retries",
-        "2",
-        // A single slow request advances the clock by two minutes, also for concurrent requests.
-        "--retry-for",
-        "10m",
-        "--api-key",
-        "id:key-s3cr3t",
-        "--ignore-certs",
         "--compression-level",
         "0",
-        "-vv",
     ];
-    run.run(&[&line[..], more].concat())
+    run.run(&[&line, &EXPORT[..], &RETRIES, &CREDENTIAL, more].concat())
 }
 
 pub fn run(cluster: &TestCluster, run: &InProcess, output: &Path) -> Run {

@@ -15,6 +15,28 @@ pub const JOB: &str = "log-categories";
 /// The ID of its datafeed.
 pub const DATAFEED: &str = "datafeed-log-categories";
 
+/// Options of every run with faults.
+pub const RETRIES: [&str; 6] = [
+    "--retries",
+    "2",
+    // A single slow request advances the clock by two minutes, also for concurrent requests.
+    "--retry-for",
+    "10m",
+    "--ignore-certs",
+    "-vv",
+];
+/// Options of an export in small pages, also in a copy.
+pub const EXPORT: [&str; 6] = [
+    "--include-inputs",
+    "--include-results",
+    "--page-size",
+    "2",
+    "--slices",
+    "1",
+];
+/// The credential of a run, which no output contains.
+pub const CREDENTIAL: [&str; 2] = ["--api-key", "id:key-s3cr3t"];
+
 pub fn options() -> MlOptions {
     MlOptions::new(MlVersion::new(9, 2, 0))
 }

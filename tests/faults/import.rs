@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::fixture::{Port, archive, target};
+use super::fixture::{CREDENTIAL, Port, RETRIES, archive, target};
 use super::request::{RequestId, request_ids};
 use super::runner::{check_error_message, run_all};
 use super::scenario::{FaultDuration, Scenario};
@@ -18,22 +18,8 @@ pub fn run(cluster: &TestCluster, run: &InProcess) -> Run {
 pub fn run_with(cluster: &TestCluster, run: &InProcess, more: &[&str]) -> Run {
     let shared = archive();
     let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
-    let line = [
-        "import",
-        &archive,
-        "--yes",
-        "--json",
-        "--url",
-        &url,
-        "--retries",
-        "2",
-        // A single slow request advances the clock by two minutes, also for concurrent requests.
-        "--retry-for",
-        "10m",
-        "--ignore-certs",
-        "-vv",
-    ];
-    run.run(&[&line[..], &["--api-key", "id:key-s3cr3t"], more].concat())
+    let line = ["import", &archive, "--yes", "--json", "--url", &url];
+    run.run(&[&line, &RETRIES[..], &CREDENTIAL, more].concat())
 }
 
 /// The requests of an import without faults, and the cluster before and after it.

@@ -131,6 +131,28 @@ fn category_lengths_count_bytes_and_filtered_text() {
 }
 
 #[test]
+fn definitions_with_members_of_other_types_are_replaced() {
+    let mut fixture = Fixture::load("log-categories");
+    for (category, (member, other)) in fixture.categories.iter_mut().zip([
+        ("category_id", json!("1")),
+        ("max_matching_length", json!(17.5)),
+        ("examples", json!("Node 7 of tenant-s3cr3t stopped")),
+        ("examples", json!([7, null, "Node 7 of tenant-s3cr3t stopped"])),
+        ("partition_field_name", json!(["service"])),
+    ]) {
+        let mut definition: Value = serde_json::from_str(&category.source).unwrap();
+        definition[member] = other;
+        category.source = definition.to_string();
+    }
+    let binary = Binary::new();
+    let old = exported_of(&binary, &fixture);
+    let new = entries(&pseudonymized(&binary, &old, "new", &[]).archive);
+    let lines = entry(&new, "_categories.ndjson");
+    assert!(lines.contains("\"max_matching_length\":17.5"), "{lines}");
+    assert!(!lines.contains("s3cr3t"), "{lines}");
+}
+
+#[test]
 fn report_states_what_applies_to_the_job() {
     let binary = Binary::new();
     let expected_results = |archive: &std::path::Path, name: &str| {

@@ -1,12 +1,12 @@
 //! Limits on the size of responses, which are not read any further.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 
 use bytes::Bytes;
 use elasticsearch::http::headers::{CONTENT_ENCODING, HeaderMap};
-use flate2::bufread::MultiGzDecoder;
+use flate2::write::MultiGzDecoder;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
@@ -98,35 +98,61 @@ fn is_gzip(headers: &HeaderMap, requested: bool) -> Result<bool, BodyError> {
     Ok(gzip)
 }
 
+/// Decoded bytes up to a limit.
+struct Decoded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Write for Decoded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Reads a body of up to `limit` bytes, also compressed: gzip members without content produce no output. A larger one is an
-/// error as soon as that is known.
+/// error as soon as that is known. Each chunk is decoded when it is received, so that only the decoded body is in memory.
 async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Result<Bytes, BodyError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
         return Err(BodyError::TooLarge);
     }
-    // `announced` does not exceed the limit.
-    let mut body = Vec::with_capacity(announced as usize);
+    // Growing the buffer would need more memory than the limit. `announced` does not exceed it.
+    let capacity = if gzip { limit } else { announced as usize };
+    let bytes = Vec::with_capacity(capacity);
+    let mut decoder = MultiGzDecoder::new(Decoded { bytes, limit });
+    let mut received = 0;
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > limit {
+        received += chunk.len();
+        if received > limit {
             return Err(BodyError::TooLarge);
         }
-        body.extend_from_slice(&chunk);
+        let written = match gzip {
+            true => decoder.write_all(&chunk),
+            false => decoder.get_mut().write_all(&chunk),
+        };
+        written.map_err(not_decoded)?;
     }
-    if !gzip {
-        return Ok(body.into());
+    if gzip {
+        decoder.try_finish().map_err(not_decoded)?;
     }
-    // Growing the buffer would need more memory than the limit.
-    let mut decoded = Vec::with_capacity(limit + 1);
-    let read = MultiGzDecoder::new(&*body)
-        .take(limit as u64 + 1)
-        .read_to_end(&mut decoded);
-    match read.map_err(|error| BodyError::Damaged(format!("damaged gzip content: {error}")))? {
-        length if length > limit => Err(BodyError::TooLarge),
-        _ => {
-            decoded.shrink_to_fit();
-            Ok(decoded.into())
-        }
+    let mut body = std::mem::take(&mut decoder.get_mut().bytes);
+    body.shrink_to_fit();
+    Ok(body.into())
+}
+
+fn not_decoded(error: io::Error) -> BodyError {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => BodyError::TooLarge,
+        _ => BodyError::Damaged(format!("damaged gzip content: {error}")),
     }
 }
 

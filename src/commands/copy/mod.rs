@@ -88,15 +88,13 @@ impl Copy {
             let copied = self.copy_one((job, copy), &mut summary, signals).await;
             signals.set_cleanup(None);
             if let Some(imported) = copied.transpose() {
-                summary.add(job.as_str().as_ref(), copy, imported)?;
+                summary.add(job, copy, imported)?;
             }
             if signals.is_stopped() {
                 break;
             }
         }
-        let waiting: Vec<_> = waiting
-            .map(|Renamed { job, copy }| (job.as_str().as_ref(), copy))
-            .collect();
+        let waiting: Vec<_> = waiting.map(|Renamed { job, copy }| (job, copy)).collect();
         summary.add_not_started(&waiting, signals);
         summary.finish()
     }

@@ -4,6 +4,7 @@ use clap::{Arg, Args};
 
 use crate::commands::export::SourceOptions;
 use crate::commands::import::ImportOptions;
+use crate::commands::options::not_empty;
 use crate::error::{Error, Result};
 use crate::util::format::is_among;
 use crate::util::secret::Secret;
@@ -24,12 +25,12 @@ pub struct CopyOptions {
     ///
     /// The URL can contain a credential (`https://user:password@host:9200`); a profile also keeps it out of the process list.
     /// Without --from, the connection options and the environment select the source.
-    #[arg(long, value_name = "SOURCE", conflicts_with_all = OF_ONE_CLUSTER)]
+    #[arg(long, value_parser = not_empty::<Secret>, value_name = "SOURCE", conflicts_with_all = OF_ONE_CLUSTER)]
     pub from: Option<Secret>,
     /// Target: a profile or a URL [default: the source]
     ///
     /// Within a cluster, the copy needs another ID: --as, --as-prefix or --as-suffix.
-    #[arg(long, value_name = "TARGET")]
+    #[arg(long, value_parser = not_empty::<Secret>, value_name = "TARGET")]
     pub to: Option<Secret>,
     /// Close the job on the source, and start the copy
     ///

@@ -47,13 +47,13 @@ pub async fn run(
     let signals = Signals::listen(&context.stop, terminal);
     let (paths, of_directory) = (arguments.archives()?, arguments.paths().any(Path::is_dir));
     let options = arguments.options;
-    outcome::require_answerable(&options, terminal)?;
     let mut summary = Imports::new(&options, paths.len(), terminal);
     // A script that imports a directory gets the same form for every number of archives.
     summary.items.is_list |= of_directory;
     allow_open_files(paths.len());
     let sources = check(&paths, &mut summary, &signals).await?;
     summary.refuse_failures()?;
+    outcome::require_answerable(&options, terminal)?;
     let privileges = plan::required_privileges(&options, &sources)?;
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;
@@ -106,14 +106,14 @@ async fn import(session: &Session, sources: Vec<Source>, mut summary: Imports<'_
             terminal: summary.items.terminal_of(&job),
         };
         let imported = import_one(session, options, (source, plan), signals).await;
-        summary.add(&path, &job, imported)?;
+        summary.add(path.display(), &job, imported)?;
         if signals.is_stopped() {
             break;
         }
     }
     let waiting = waiting.as_slice().iter();
     let waiting: Vec<_> = waiting
-        .map(|(source, _)| (source.archive.path(), &source.job))
+        .map(|(source, _)| (source.archive.path().display(), &source.job))
         .collect();
     summary.add_not_started(&waiting, signals);
     summary.finish()

@@ -15,7 +15,7 @@ use crate::util::format::{amount, first_names, indented};
 pub(in crate::commands) const UNSUPPORTED: &str = "an import writes to internal indices of machine learning, which Elastic does not support as an \
                            interface";
 
-/// Refuses at the beginning if the question cannot be asked later.
+/// Refuses before the first request if the question cannot be asked later.
 pub(in crate::commands) fn require_answerable(options: &ImportOptions, terminal: &Terminal) -> Result<()> {
     match options.yes || options.dry_run || terminal.interactive() {
         true => Ok(()),

@@ -84,13 +84,16 @@ impl<'a> Rollback<'a> {
         let stage = import.stage("Rolling back", Some(self.entries.len() as u64));
         // The cluster may still execute a request that was abandoned, and must not do so after the rollback.
         cluster.wait_for_tasks().await;
-        if within(cluster.clock(), MAX_TIME, self.undo_all(&stage)).await.is_none() {
+        let undoing = async {
+            self.undo_all(&stage).await;
+            self.check_deletions().await;
+        };
+        if within(cluster.clock(), MAX_TIME, undoing).await.is_none() {
             let why = format!("not removed within {} minutes", MAX_TIME.as_secs() / 60);
             for (_, undone) in &mut self.entries {
                 undone.get_or_insert_with(|| Err(UndoFailure::new(why.clone())));
             }
         }
-        self.check_deletions().await;
     }
 
     async fn undo_all(&mut self, stage: &Stage) {

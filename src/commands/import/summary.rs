@@ -1,5 +1,6 @@
 //! The results of an import or of copies, and the next steps.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -65,16 +66,16 @@ impl<'a> Imports<'a> {
     }
 
     /// The document of an item, which names its archive if there are several.
-    fn of_source(&self, source: &Path, mut document: Value) -> Value {
+    fn of_source(&self, source: impl Display, mut document: Value) -> Value {
         if self.items.is_list {
-            document[self.source] = json!(source.display().to_string());
+            document[self.source] = json!(source.to_string());
         }
         document
     }
 
     /// Adds an archive that cannot be imported, before anything is written. Fails if it is the only one.
     pub(super) fn refused(&mut self, path: &Path, error: Error) -> Result<()> {
-        let document = self.of_source(path, json!({}));
+        let document = self.of_source(path.display(), json!({}));
         self.items.fail_with("refused", path.display(), error, document)
     }
 
@@ -84,7 +85,7 @@ impl<'a> Imports<'a> {
             self.items.print_text(&plan_text(cluster, plan));
         }
         if self.options.dry_run && plan.conflicts.is_empty() {
-            let document = self.of_source(source, document(plan, None));
+            let document = self.of_source(source.display(), document(plan, None));
             self.items.add_document(document, "planned");
         }
     }
@@ -101,7 +102,7 @@ impl<'a> Imports<'a> {
     /// Adds the result of a job. Fails if it is the only one and failed.
     pub(in crate::commands) fn add(
         &mut self,
-        source: &Path,
+        source: impl Display,
         job: &JobId,
         imported: Result<(Started, Import)>,
     ) -> Result<()> {
@@ -141,10 +142,10 @@ impl<'a> Imports<'a> {
     }
 
     /// Adds the jobs whose import was not started because of a signal.
-    pub(in crate::commands) fn add_not_started(&mut self, waiting: &[(&Path, &JobId)], signals: &Signals) {
-        let waiting = waiting.iter().map(|&(source, job)| {
+    pub(in crate::commands) fn add_not_started(&mut self, waiting: &[(impl Display, &JobId)], signals: &Signals) {
+        let waiting = waiting.iter().map(|(source, job)| {
             let document = self.of_source(source, json!({ "job_id": job }));
-            (job, document)
+            (*job, document)
         });
         let waiting = waiting.collect();
         self.items.add_not_started(waiting, signals);

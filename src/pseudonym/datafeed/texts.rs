@@ -73,11 +73,12 @@ fn leave_out_meta(aggregations: &mut Value) {
     }
 }
 
-/// Whether a query contains document IDs.
+/// Whether a query contains document IDs: an `ids` query, or the field `_id` as a name or a word in a text.
 pub(super) fn mentions_ids(query: &Value) -> bool {
-    nested_values(query).any(|(name, value)| {
-        name.is_some_and(|name| name == "ids" || name.contains("_id"))
-            || value.as_str().is_some_and(|text| text.contains("_id"))
+    nested_values(query).any(|(name, value)| match name {
+        Some("_id") => true,
+        Some("ids") if value.get("values").is_some() => true,
+        _ => value.as_str().is_some_and(|text| without(text, "_id") != text),
     })
 }
 
@@ -240,9 +241,19 @@ mod tests {
             json!({"ids": {"values": ["1"]}}),
             json!({"bool": {"must_not": [{"term": {"_id": "1"}}]}}),
             json!({"query_string": {"query": "_id:1"}}),
+            json!({"query_string": {"query": "a", "fields": ["_id^2"]}}),
+            json!({"script": {"script": "doc['_id'].value == 'a'"}}),
         ] {
             assert!(mentions_ids(&query), "{query}");
         }
-        assert!(!mentions_ids(&json!({"term": {"identity": "valid"}})));
+        for query in [
+            json!({"term": {"identity": "valid"}}),
+            json!({"terms": {"user_id": ["1"]}}),
+            json!({"terms": {"ids": ["1"]}}),
+            json!({"exists": {"field": "_identity"}}),
+            json!({"query_string": {"query": "user_id:1 or _ids:1"}}),
+        ] {
+            assert!(!mentions_ids(&query), "{query}");
+        }
     }
 }

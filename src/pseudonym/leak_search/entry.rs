@@ -7,14 +7,12 @@ use crate::archive::EntryKind;
 use crate::json::{Kind, Leaf, LeafReader};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::TextDecoder;
+use crate::state::hash::VALUES_IN_ID;
 use crate::state::schema::{StateStream, decode_quantiles};
 use crate::util::process;
 
-/// The start of quantiles: base64-encoded gzip, or uncompressed.
-const QUANTILES: [&str; 2] = ["H4sI", "["];
-
-/// The members of a result whose values are hashed for its ID, in this order.
-const VALUES_IN_ID: &str = "by_field_value over_field_value partition_field_value influencer_field_value";
+/// The start of base64-encoded gzip.
+const GZIP: &str = "H4sI";
 
 /// Ends a search early.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +107,7 @@ impl<'s> EntrySearch<'s> {
                 let decoder = self.state.as_mut().map(|(_, decoder)| decoder);
                 return decoder.map_or(Ok(()), |decoder| decoder.push(item.text.as_bytes()));
             }
-            Some(EntryKind::Snapshot) if QUANTILES.iter().any(|begin| item.text.starts_with(begin)) => {
+            Some(EntryKind::Snapshot) if is_quantiles(item) => {
                 let search = StateSearch::new(matcher, StateStream::Quantiles);
                 return decode_quantiles(&item.text, u64::MAX, search)?.finish();
             }
@@ -118,7 +116,7 @@ impl<'s> EntrySearch<'s> {
                 self.result.0 = item.text.to_string();
             }
             Some(EntryKind::Results { .. }) if !is_action => {
-                if let Some(place) = VALUES_IN_ID.split(' ').position(|path| path == item.path) {
+                if let Some(place) = VALUES_IN_ID.iter().position(|path| *path == item.path) {
                     self.result.1[place] = item.text.to_string();
                 }
             }
@@ -161,6 +159,11 @@ impl<'s> EntrySearch<'s> {
             Some(StateStream::Quantiles) => format!("a hash in {}, quantiles", self.name),
         })
     }
+}
+
+/// Whether a text of the snapshot is a `quantile_state`, which may be uncompressed, or compressed data elsewhere.
+fn is_quantiles(item: &Leaf<'_>) -> bool {
+    item.text.starts_with(GZIP) || item.path.ends_with("quantile_state") && !item.text.is_empty()
 }
 
 fn leak_if(found: bool, hash_of: Option<StateStream>) -> io::Result<()> {

@@ -201,6 +201,22 @@ fn value_is_found_in_every_entry() {
 }
 
 #[test]
+fn uncompressed_quantiles_are_searched_and_other_texts_are_not_decoded() {
+    let name = "ml-anomalies-snapshot_doc_job.json";
+    let plain = |quantiles: &str| json!({"quantiles": {"quantile_state": quantiles}}).to_string();
+    // Only decoded, the escaped value and the hash of a value are found.
+    let escaped = r#"{"a": "web\u002d05.fra"}"#;
+    for quantiles in [escaped.to_owned(), format!("[{escaped}]")] {
+        finds(name, &plain(&quantiles));
+    }
+    passes(name, &plain(r#"{"a": "t_0123456789abcdef"}"#));
+    passes(name, &plain(""));
+    for text in ["", "[a", "{a"] {
+        passes(name, &json!({ "description": text }).to_string());
+    }
+}
+
+#[test]
 fn encoded_value_is_found() {
     let encoded = [
         STANDARD.encode(HOST),

@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 use super::rewriter::{Rewriter, replaced};
 use crate::archive::Part;
 use crate::job::JobConfig;
-use crate::json::{Edit, Kind, Leaf, edit_leaves, edit_members, for_each_leaf, replace_lone_surrogates, without_value};
+use crate::json::{Edit, Kind, Leaf, edit_leaves, edit_members, for_each_leaf, replace_lone_surrogates};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::SNAPSHOT_DESCRIPTIONS;
-use crate::state::hash::values_id;
+use crate::state::hash::{VALUES_IN_ID, values_id};
 use crate::state::schema::scaled;
 use crate::util::format::is_among;
 use crate::values::{
@@ -158,8 +158,9 @@ impl Rewriter {
     /// Returns the length of the longest message that matches a category: the new length from the state, or, if the
     /// definition does not belong to that state, the old length increased in proportion to the examples.
     fn max_matching_length(&mut self, source: &[u8]) -> io::Result<Option<u64>> {
+        // A definition that autodetect did not write, with members of other types, has no length that must be adjusted.
         let category = serde_json::from_slice(&replace_lone_surrogates(source));
-        let category: CategoryDefinition = category.map_err(|cause| io::Error::other(without_value(&cause)))?;
+        let category: CategoryDefinition = category.unwrap_or_default();
         let length = category.max_matching_length;
         if !self.writing || length == 0 {
             return Ok(None);
@@ -192,10 +193,9 @@ struct CategoryDefinition {
 
 /// Returns the values of a result that are part of its ID.
 fn values_in_id(source: &[u8]) -> String {
-    let paths = "by_field_value over_field_value partition_field_value influencer_field_value";
-    let mut values = vec![String::new(); 4];
+    let mut values = vec![String::new(); VALUES_IN_ID.len()];
     for_each_leaf(source, &mut |leaf| {
-        if let Some(place) = paths.split(' ').position(|path| path == leaf.path) {
+        if let Some(place) = VALUES_IN_ID.iter().position(|path| *path == leaf.path) {
             values[place] = leaf.text.to_string();
         }
     });

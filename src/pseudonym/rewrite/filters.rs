@@ -134,7 +134,10 @@ impl Patterns {
     /// Whether a value matches a pattern. The patterns must be sorted.
     fn match_value(&self, value: &str) -> bool {
         let value = [EDGE, value.as_bytes(), EDGE].concat();
-        (0..value.len()).any(|at| begins_with_any(&value[at..], &self.0))
+        // An edge is the last byte in the order. If the first pattern begins with one, all do.
+        let is_at_beginning = self.0.first().is_some_and(|first| first.starts_with(EDGE));
+        let positions = if is_at_beginning { 1 } else { value.len() };
+        (0..positions).any(|at| begins_with_any(&value[at..], &self.0))
     }
 }
 

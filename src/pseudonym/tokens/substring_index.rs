@@ -31,6 +31,15 @@ pub(super) struct SubstringMatch<'a> {
     pub(super) needle: &'a str,
 }
 
+impl<'a> SubstringMatch<'a> {
+    /// Returns a shorter complete match instead of a beginning, unless many compared bytes would be compared again.
+    fn unless_better(self, whole: SubstringMatch<'a>) -> SubstringMatch<'a> {
+        let is_beginning = self.range.len() < self.needle.len();
+        let is_long = self.range.len() > whole.range.len() + MAX_COMPARED_AGAIN;
+        if is_beginning && !is_long { whole } else { self }
+    }
+}
+
 impl SubstringIndex {
     /// Indexes these texts. A text that is too short is never found.
     pub(super) fn new<'a>(texts: impl Iterator<Item = &'a Arc<str>>) -> Self {
@@ -76,7 +85,7 @@ impl SubstringIndex {
                 let longer = is_beginning.then(|| self.longest(text, at)).flatten();
                 let whole = known(needle).then_some(SubstringMatch { range, needle });
                 match (longer, whole) {
-                    (Some(longer), Some(whole)) if longer.range.len() < longer.needle.len() => return Some(whole),
+                    (Some(longer), Some(whole)) => return Some(longer.unless_better(whole)),
                     (Some(found), _) | (None, Some(found)) => return Some(found),
                     (None, None) => {}
                 }
@@ -86,7 +95,7 @@ impl SubstringIndex {
     }
 
     /// Of the texts that are longer than their indexed beginnings, returns the longest one that is completely found at
-    /// this position, or, if there is none, the one with the longest common beginning. The compared range is the match,
+    /// this position, or, if there is none or its beginning is much longer, the one with the longest common beginning. The compared range is the match,
     /// so that it is not compared again for the next one.
     fn longest<'a>(&'a self, text: &'a str, at: usize) -> Option<SubstringMatch<'a>> {
         let rest = &text[at..];
@@ -99,22 +108,22 @@ impl SubstringIndex {
         let before = after.checked_sub(1);
         let longest_before = before.and_then(found);
         let common = longest_before.as_ref().map_or(0, |found| found.range.len());
+        let either = longest_before.into_iter().chain(found(after));
+        let longest = either.max_by_key(|found| found.range.len())?;
         // The previous text begins with every text that is completely found.
         let mut whole = before;
         while let Some(number) = whole {
             let LongText { text, prefix, jump, .. } = &self.longer[number];
             if text.len() <= common {
                 let range = at..at + text.len();
-                return Some(SubstringMatch { range, needle: text });
+                return Some(longest.unless_better(SubstringMatch { range, needle: text }));
             }
             whole = match jump {
                 Some(jump) if self.longer[*jump].text.len() > common => Some(*jump),
                 _ => *prefix,
             };
         }
-        let either = longest_before.into_iter().chain(found(after));
-        let longest = either.max_by_key(|found| found.range.len());
-        longest.filter(|found| found.range.len() >= char_boundary(found.needle, MAX_BYTES))
+        Some(longest).filter(|found| found.range.len() >= char_boundary(found.needle, MAX_BYTES))
     }
 }
 
@@ -128,6 +137,8 @@ fn common_bytes(a: &str, b: &str) -> usize {
 pub(crate) const MIN_BYTES: usize = 6;
 /// The number of bytes of a text that are indexed. The limit keeps the time for each position constant.
 const MAX_BYTES: usize = 64;
+/// The number of bytes that are compared again after a match. The limit keeps the time linear.
+const MAX_COMPARED_AGAIN: usize = 4096;
 /// The length of the longest character in UTF-8.
 const MAX_CHAR_BYTES: usize = 4;
 /// The size of the filter in bits, as a power of two.
@@ -256,16 +267,19 @@ mod tests {
         let lengths: Vec<String> = (0..3000).map(|n| format!("aaaaaa{}", "b".repeat(n))).collect();
         let nested: Vec<String> = (70..3000).map(|n| "d".repeat(n)).collect();
         let long = format!("{}x", "c".repeat(1 << 20));
-        let (substrings, known) = substrings(lengths.iter().chain(&nested).chain([&long]).map(String::as_str));
+        let prefixes = ["e".repeat(64), "e".repeat(100), format!("{}x", "e".repeat(1 << 22))];
+        let texts = lengths.iter().chain(&nested).chain([&long]).chain(&prefixes);
+        let (substrings, known) = substrings(texts.map(String::as_str));
         for text in [
             "aaaaaac".repeat(1 << 17),
             "aaaaaabbbd".repeat(1 << 16),
             "c".repeat(1 << 20),
+            "e".repeat(1 << 22),
             "dddddde".repeat(1 << 17),
             format!("{}e", "d".repeat(69)).repeat(1 << 13),
         ] {
             let mut rest = text.as_str();
-            while let Some(found) = substrings.find(rest, &|found| found.len() > 100 && known.contains(found)) {
+            while let Some(found) = substrings.find(rest, &|found| found.len() > 60 && known.contains(found)) {
                 rest = &rest[found.range.end..];
             }
         }
