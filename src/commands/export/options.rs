@@ -89,9 +89,9 @@ pub struct ExportOptions {
     pub compression_level: u32,
     /// Number of jobs that are exported at the same time
     ///
-    /// Together, they use the memory of one export, and at most as many connections as --slices. The
-    /// others wait while a job is exported whose model needs more than 32 MiB of memory, whose archive has more documents
-    /// of one kind than --page-size, or that --close-job closes.
+    /// Together, they use the memory of one export, and at most as many connections as --slices. Jobs
+    /// are exported one at a time if their model needs more than 32 MiB of memory, if they have more documents of one kind
+    /// than --page-size, or if --close-job closes them.
     #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "1", value_parser = number(1_usize, 8))]
     #[arg(hide_short_help = true)]
     pub(super) parallel: usize,
