@@ -226,6 +226,8 @@ mod tests {
             let mut larger = response(of(&[b'x'; 1001]));
             assert!(matches!(read(&mut larger, gzip, 1000).await, Err(BodyError::TooLarge)));
         }
+        let mut two = response([packed(b"a"), packed(b"b")].concat());
+        assert_eq!(read(&mut two, true, 1000).await.unwrap(), "ab");
         let mut bomb = response(packed(&vec![b' '; 50 << 20]));
         assert!(matches!(read(&mut bomb, true, 1 << 20).await, Err(BodyError::TooLarge)));
         let mut members = unannounced(packed(b"").repeat(1000));
@@ -239,6 +241,10 @@ mod tests {
             b"{}".to_vec(),
             whole[..whole.len() - 4].to_vec(),
             [&whole[..], b"{}"].concat(),
+            [&whole[..], &whole[..5]].concat(),
+            [&whole[..], &whole[..12]].concat(),
+            [&whole[..], &whole[..whole.len() - 4]].concat(),
+            Vec::new(),
         ] {
             let read = read(&mut response(body), true, 1000).await;
             assert!(matches!(read, Err(BodyError::Damaged(_))), "{read:?}");
