@@ -42,7 +42,7 @@ fn cluster_with(change: impl FnOnce(&mut StandInOptions)) -> TestCluster {
         documents,
         stand_in,
     };
-    cluster.seed(&Fixture::load(JOB));
+    cluster.seed(&Fixture::load(JOB).with_small_state());
     cluster
 }
 

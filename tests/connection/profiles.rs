@@ -153,6 +153,11 @@ fn invalid_configuration_file_is_an_error_with_its_line_and_without_its_values()
             "pasword of profile prod is unknown (did you mean password?)",
         ),
         (
+            "[profiles.prod]\nurl = 'h'\napi-key = 's3cr3t'",
+            3,
+            "api-key of profile prod is unknown (did you mean api_key?)",
+        ),
+        (
             "[profiles.prod]\nprofile = 's3cr3t'",
             2,
             "profile of profile prod is unknown",
@@ -282,6 +287,9 @@ fn unknown_profile_suggests_similar_names_and_names_the_file() {
 
 #[cfg(unix)]
 mod unix {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::process::Command;
     use std::time::Duration;
 
     use super::*;
@@ -391,5 +399,43 @@ mod unix {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
+    }
+
+    #[test]
+    fn signal_stops_reading_the_file_of_a_secret() {
+        let text = "[profiles.prod]\nusername = 'ada'\npassword_file = 'pipe'\n";
+        let pipe = "config/esml-state/pipe";
+        let user = ["--url", "http://127.0.0.1:1", "-u", "ada", "--password-file", pipe];
+        for options in [&["--profile", "prod"][..], &user] {
+            for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+                let (binary, target) = (configured(text), SignalTarget::default());
+                let pipe = binary.path(pipe);
+                assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+                let command = binary.command([&["list"], options].concat());
+                let output = std::thread::scope(|scope| {
+                    let running = scope.spawn(|| target.run(command));
+                    // Waits until the program opens the pipe, which then remains without content.
+                    let _open = std::fs::File::options().write(true).open(&pipe).unwrap();
+                    target.signal(signal);
+                    running.join().unwrap()
+                });
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(output.status.code(), Some(code), "{stderr}");
+            }
+        }
+    }
+
+    #[test]
+    fn name_of_a_profile_that_is_not_utf_8_is_unknown() {
+        let binary = configured("[profiles.prod]\n");
+        let mut command = binary.command(["list"]);
+        command.env("ESML_PROFILE", OsStr::from_bytes(b"pro\xffd"));
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.contains("error: profile pro\u{fffd}d does not exist in "),
+            "{stderr}"
+        );
     }
 }

@@ -123,10 +123,10 @@ fn source_is_started_again_after_ctrl_c() {
         let hooked = process.clone();
         let cluster = if at_source { &*source } else { &target };
         let rule = FaultRule::when(move |call| call.path.ends_with(path));
-        cluster
-            .stand_in
-            .faults()
-            .add(rule.run(move |_| hooked.signal(Signal::INT)).then(Action::Pass));
+        cluster.stand_in.faults().add(
+            rule.run(move |_| hooked.interrupt(Signal::INT, "Interrupted: "))
+                .then(Action::Pass),
+        );
         let (from, to) = (source.stand_in.url(), target.stand_in.url());
         let args = ["copy", JOB, "--cutover", "--yes", "--from", &from, "--to", &to];
         let output = process.run(Binary::new().command(args));

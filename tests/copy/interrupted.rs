@@ -7,11 +7,13 @@ use crate::support::cluster::faults::FaultRule;
 use crate::support::signals::{Signal, SignalTarget};
 use crate::support::test_cluster::TestCluster;
 
-/// Copies all jobs, and sends Ctrl-C when the rule matches a request to the cluster.
+/// Copies all jobs, and sends Ctrl-C when the rule matches a request to the cluster, which is carried out after the
+/// interruption was announced.
 fn interrupted(source: &TestCluster, target: &TestCluster, at: &TestCluster, rule: FaultRule, more: &[&str]) -> Run {
     let (process, binary) = (SignalTarget::default(), Binary::new());
     let hooked = process.clone();
-    at.stand_in.faults().add(rule.run(move |_| hooked.signal(Signal::INT)));
+    let interrupt = move |_: &_| hooked.interrupt(Signal::INT, "Interrupted: ");
+    at.stand_in.faults().add(rule.run(interrupt));
     let (from, to) = (source.stand_in.url(), target.stand_in.url());
     let args = ["copy", "--all", "--yes", "--from", &from, "--to", &to];
     let args: Vec<String> = args.iter().chain(more).map(ToString::to_string).collect();

@@ -275,7 +275,7 @@ mod signals {
             let (binary, target) = (Binary::new(), SignalTarget::default());
             let signal = target.clone();
             let rule = FaultRule::when(move |call| call.path.ends_with(at)).carry_out();
-            let rule = rule.run(move |_| signal.signal(Signal::INT));
+            let rule = rule.run(move |_| signal.interrupt(Signal::INT, "Interrupted: "));
             cluster.stand_in.faults().add(rule.then(Action::Pass));
             let url = cluster.stand_in.url();
             let command = binary.command(["export", JOB, "--close-job", "--yes", "--url", &url]);

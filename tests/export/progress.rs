@@ -23,17 +23,18 @@ fn held(rule: FaultRule) -> (FaultRule, Sender<()>) {
     (rule.run(wait), release)
 }
 
-/// Starts an export of 200 input documents, whose second page is held.
+/// Starts an export of 200 input documents, whose third page is held. It is requested once the first page was taken, while
+/// the second one may be requested before: the export would then wait for it with another request, and not draw the bar.
 fn start(cluster: &TestCluster, binary: &Binary, columns: u16) -> (TerminalSession, Sender<()>) {
-    let second_page = FaultRule::when(|call| {
+    let later_page = FaultRule::when(|call| {
         let body = String::from_utf8_lossy(&call.body);
         call.path == "/_search" && body.contains("search_after") && body.contains("@timestamp")
     });
-    let (rule, release) = held(second_page);
+    let (rule, release) = held(later_page.nth(2));
     cluster.stand_in.faults().add(rule);
     let url = cluster.stand_in.url();
     let args = ["export", "--job-id", JOB, "--yes", "--url", &url, "--include-inputs"];
-    let more = ["--page-size", "80", "--slices", "1", "--pagination", "pit"];
+    let more = ["--page-size", "40", "--slices", "1", "--pagination", "pit"];
     let command = binary.command(args.iter().chain(&more));
     (TerminalSession::start_with_columns(command, columns), release)
 }

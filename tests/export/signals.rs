@@ -114,7 +114,7 @@ fn second_sighup_does_not_stop_the_cleanup() {
     let (first, second) = (target.clone(), target.clone());
     let faults = cluster.stand_in.faults();
     faults.add(FaultRule::when(|call| call.path == "/_search").nth(3).run(move |_| {
-        first.signal(Signal::HUP);
+        first.interrupt(Signal::HUP, "The terminal was closed");
     }));
     faults.add(
         FaultRule::on("DELETE", "/_pit")

@@ -84,7 +84,7 @@ pub fn source(port: Port) -> TestCluster {
 /// A cluster with another job, which must not change.
 pub fn target(port: Port) -> TestCluster {
     static TARGET: OnceLock<Template> = OnceLock::new();
-    let mut other = Fixture::load("user-population").without_inputs();
+    let mut other = Fixture::load("user-population").with_small_state().without_inputs();
     other.annotations.truncate(2);
     let mut options = options();
     options.cluster_uuid = "target".to_owned();

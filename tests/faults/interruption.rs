@@ -6,17 +6,18 @@ use super::fixture::{Port, source, target};
 use super::runner::run_all;
 use super::scenario::rule_for;
 use super::{export, import};
-use crate::support::exhaustive;
 use crate::support::in_process::InProcess;
+use crate::support::{exhaustive, sample_step};
 
 const SIGNALS: [ExitCode; 3] = [ExitCode::Interrupted, ExitCode::Terminated, ExitCode::HungUp];
 
 /// The last requests of an export. Reading may complete before a signal sent with these requests is received.
 const LAST_REQUESTS: usize = 3;
 
-/// Returns every request with every signal, or a sample with one signal for each.
+/// Returns every request with every signal, or every second request with one of them.
 fn interruption_points(requests: usize) -> Vec<(usize, ExitCode)> {
     (0..requests)
+        .step_by(sample_step(2))
         .flat_map(|at| (0..if exhaustive() { 3 } else { 1 }).map(move |pass| (at, SIGNALS[(at + pass) % 3])))
         .collect()
 }

@@ -29,8 +29,10 @@ pub struct Scenario {
 /// A sample has one in this many scenarios in which the run fails; each request and each kind of fault is included.
 const SAMPLE_INTERVAL: usize = 35;
 
-/// The distance between faults in a run that succeeds.
-const FAULT_DISTANCE: usize = 8;
+/// The distance between faults in a run that succeeds. A sample has fewer runs with more faults.
+fn fault_distance() -> usize {
+    if exhaustive() { 8 } else { 3 }
+}
 
 impl Scenario {
     /// Returns every request with every fault, once and lasting, or a sample of those that fail the run. Faults that
@@ -58,12 +60,9 @@ impl Scenario {
                     .filter(sampled)
                     .map(|at| single(at, FaultDuration::Once)),
             );
-            scenarios.extend((0..FAULT_DISTANCE).filter_map(|first| {
-                let at: Vec<usize> = retried
-                    .iter()
-                    .copied()
-                    .filter(|at| at % FAULT_DISTANCE == first)
-                    .collect();
+            let distance = fault_distance();
+            scenarios.extend((0..distance).filter_map(|first| {
+                let at: Vec<usize> = retried.iter().copied().filter(|at| at % distance == first).collect();
                 (!at.is_empty()).then_some(Self {
                     at,
                     kind,

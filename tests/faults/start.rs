@@ -35,7 +35,7 @@ fn scenarios() -> Vec<Scenario> {
         for at in opening.expect("the job is opened")..requests().len() {
             let durations = [FaultDuration::Once, FaultDuration::Permanent];
             let sampled = |duration: &FaultDuration| {
-                exhaustive() || (at + number + usize::from(*duration == FaultDuration::Once)).is_multiple_of(3)
+                exhaustive() || (at + number + usize::from(*duration == FaultDuration::Once)).is_multiple_of(6)
             };
             scenarios.extend(durations.into_iter().filter(sampled).map(|duration| Scenario {
                 at: vec![at],

@@ -12,6 +12,7 @@ use crate::support::archive::{TarMember, members};
 use crate::support::binary::Binary;
 use crate::support::exhaustive;
 use crate::support::fixtures::directory;
+use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
 const WEB: &str = "web-latency";
@@ -652,12 +653,12 @@ fn inspect_verify_and_import_accept_the_same_archives() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                let binary = Binary::new();
+                let (binary, mut unused) = (Binary::new(), None);
                 loop {
                     let Some(sample) = next.lock().unwrap().next() else {
                         break;
                     };
-                    if let Err(why) = check_agreement(&binary, sample) {
+                    if let Err(why) = check_agreement(&binary, &mut unused, sample) {
                         wrong.lock().unwrap().push(format!("{}: {why}", sample.name));
                     }
                 }
@@ -674,14 +675,17 @@ fn inspect_verify_and_import_accept_the_same_archives() {
     );
 }
 
-/// Both commands must exit with 4 before anything is written, or both with 0.
-fn check_agreement(binary: &Binary, sample: &Sample) -> Result<(), String> {
+/// Both commands must exit with 4 before anything is written, or both with 0. A cluster without requests is used again.
+fn check_agreement(binary: &Binary, unused: &mut Option<TestCluster>, sample: &Sample) -> Result<(), String> {
     let path = binary.path("sample.tar.gz");
     std::fs::write(&path, &sample.bytes).unwrap();
-    let verified = binary.run(["inspect", "sample.tar.gz", "--verify"]);
-    let cluster = TestCluster::in_memory(options());
-    let imported = cluster.import(binary, &path, &[]);
+    let archive = path.display().to_string();
+    let verified = InProcess::new().run(&["inspect", &archive, "--verify"]);
+    let cluster = unused.take().unwrap_or_else(|| TestCluster::in_memory(options()));
+    let url = cluster.stand_in.url();
+    let imported = InProcess::new().run(&["import", &archive, "--yes", "--url", &url]);
     let received = cluster.stand_in.requests().len();
+    *unused = Some(cluster).filter(|_| received == 0);
     match (verified.code, imported.code, sample.accepted) {
         // A conflict with the version of the cluster is not an error of the archive.
         (0, 0 | 3, None | Some(true)) => Ok(()),

@@ -34,7 +34,7 @@ pub fn result(id: &str, source: &str) -> String {
     format!("{{\"index\":{{\"_id\":\"{id}\"}}}}\n{source}\n")
 }
 
-/// Returns the entries without a manifest, with the model state in three documents.
+/// Returns the entries without a manifest, with a small model state in three documents.
 pub fn valid() -> Entries {
     static VALID: OnceLock<Entries> = OnceLock::new();
     VALID.get_or_init(split).clone()
@@ -43,11 +43,12 @@ pub fn valid() -> Entries {
 fn split() -> Entries {
     let all = exported().without(MANIFEST);
     let mut lines: Vec<String> = all.text(STATE).lines().map(str::to_owned).collect();
-    let model: Value = serde_json::from_str(&lines[1]).unwrap();
-    let pieces = model["compressed"].as_array().unwrap();
-    let joined: String = pieces.iter().map(|piece| piece.as_str().unwrap()).collect();
-    let (one, rest) = joined.split_at(joined.len() / 3);
-    let (two, three) = rest.split_at(rest.len() / 2);
+    let small = Fixture::load(JOB).with_small_state().state;
+    let model: Value = serde_json::from_str(&small[0].source).unwrap();
+    let joined = model["compressed"][0].as_str().unwrap();
+    // Base64 is decoded in groups of four characters.
+    let (one, rest) = joined.split_at(joined.len() / 3 / 4 * 4);
+    let (two, three) = rest.split_at(rest.len() / 2 / 4 * 4);
     let id = |number: usize| lines[0].replace("#1\"", &format!("#{number}\""));
     let mut split = vec![
         id(1),

@@ -288,10 +288,10 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
         import(&test_cluster, &[]).expect(0);
         (imported_result(&test_cluster), test_cluster.stand_in.requests().len())
     };
-    // Each kind at every 29th request, and each at others.
-    let step = sample_step(29);
+    // Each kind at every 58th request, and each at others.
+    let step = sample_step(58);
     let cells = KINDS.iter().enumerate().flat_map(|(number, kind)| {
-        let numbers = (1 + number % step..=requests).step_by(step);
+        let numbers = (1 + number * 2 % step..=requests).step_by(step);
         numbers.map(move |nth| (number, kind, nth))
     });
     let acted: Vec<AtomicUsize> = KINDS.iter().map(|_| AtomicUsize::new(0)).collect();

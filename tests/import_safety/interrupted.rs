@@ -1,61 +1,57 @@
-//! Signals at every write request of an import in turn. In memory; if a real node is set, every twelfth run uses it.
+//! Signals at the write requests of an import in turn: at all of them, or at a sample. In memory; if a real node is set, every
+//! twelfth run uses it.
 #![cfg(unix)]
 
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::cluster_state::ClusterState;
-use super::{JOB, archive_of, is_write, target, write_count};
+use super::{JOB, archive_of, is_write, sampled, target, write_count};
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::signals::{Signal, SignalTarget};
 use crate::support::test_cluster::TestCluster;
 
-/// Imports, and sends the signal at the `k`th write request. Returns the exit code, `None` if the process was killed.
+/// Printed after the first signal.
+const ROLLBACK: &str = "rolling back the import";
+
+/// Imports with these options, and sends the signal at the `k`th write request. If `announced`, the request is only carried
+/// out after the import has announced its rollback. Returns the exit code, `None` if the process was killed.
 fn import_with_signal(
     cluster: &TestCluster,
     binary: &Binary,
     k: usize,
-    signal: &'static str,
-    then: Action,
+    (signal, announced): (Signal, bool),
+    more: &[&str],
 ) -> (Option<i32>, String) {
-    let pid = Arc::new(AtomicU32::new(0));
-    let known = Arc::clone(&pid);
+    let process = SignalTarget::default();
+    let hooked = process.clone();
     let send = move |_: &_| {
-        while known.load(Ordering::SeqCst) == 0 {
-            std::thread::sleep(Duration::from_millis(1));
+        if announced {
+            hooked.interrupt(signal, ROLLBACK);
+        } else {
+            hooked.signal(signal);
         }
-        let pid = known.load(Ordering::SeqCst).to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     };
     cluster
         .stand_in
         .faults()
-        .add(FaultRule::when(is_write).nth(k).run(send).then(then));
-    let shared = archive_of(JOB);
-    let archive = shared.display().to_string();
-    let url = cluster.stand_in.url();
-    let child = binary
-        .command(["import", &archive, "--yes", "--url", &url])
-        .spawn()
-        .unwrap();
-    pid.store(child.id(), Ordering::SeqCst);
-    let output = child.wait_with_output().unwrap();
+        .add(FaultRule::when(is_write).nth(k).run(send));
+    let (archive, url) = (archive_of(JOB), cluster.stand_in.url());
+    let line = ["import", &archive.display().to_string(), "--yes", "--url", &url];
+    let output = process.run(binary.command([&line[..], more].concat()));
+    cluster.stand_in.faults().clear();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-fn check_interrupted_imports(signal: &'static str, code: i32) {
+fn check_interrupted_imports(signal: Signal, code: i32, first: usize) {
     let binary = Binary::new();
-    for k in 1..=write_count(JOB, &[]) {
+    for k in sampled(write_count(JOB, &[]), first, 3) {
         let cluster = target(k, 12);
         let before = ClusterState::of(&cluster);
-        let late = Action::Delay(Duration::from_millis(30));
-        let (exit, stderr) = import_with_signal(&cluster, &binary, k, signal, late);
-        let name = format!("{signal} at write {k}: {stderr}");
+        let (exit, stderr) = import_with_signal(&cluster, &binary, k, (signal, true), &[]);
+        let name = format!("{signal:?} at write {k}: {stderr}");
         assert_eq!(exit, Some(code), "{name}");
         ClusterState::of(&cluster).assert_unchanged(&before, &name);
     }
@@ -63,12 +59,12 @@ fn check_interrupted_imports(signal: &'static str, code: i32) {
 
 #[test]
 fn ctrl_c_at_any_write_undoes_everything() {
-    check_interrupted_imports("-INT", 130);
+    check_interrupted_imports(Signal::INT, 130, 1);
 }
 
 #[test]
 fn sigterm_at_any_write_undoes_everything() {
-    check_interrupted_imports("-TERM", 143);
+    check_interrupted_imports(Signal::TERM, 143, 2);
 }
 
 /// The second signal is sent when the rollback deletes the job.
@@ -77,7 +73,7 @@ fn second_ctrl_c_lists_what_remains() {
     let (cluster, binary, process) = (target(1, usize::MAX), Binary::new(), SignalTarget::default());
     let (first, second) = (process.clone(), process.clone());
     let faults = cluster.stand_in.faults();
-    let interrupt = move |_: &_| first.signal(Signal::INT);
+    let interrupt = move |_: &_| first.interrupt(Signal::INT, ROLLBACK);
     faults.add(FaultRule::on("POST", "/_revert").run(interrupt));
     let interrupt_again = move |_: &_| {
         second.signal(Signal::INT);
@@ -122,12 +118,8 @@ fn ctrl_c_during_a_rollback_does_not_stop_it() {
     let faults = cluster.stand_in.faults();
     faults.add(FaultRule::on("POST", "/_revert").then(Action::status(400, "{}")));
     let hooked = process.clone();
-    let interrupt = move |_: &_| hooked.signal(Signal::INT);
-    faults.add(
-        FaultRule::on("DELETE", "/")
-            .run(interrupt)
-            .then(Action::Delay(Duration::from_millis(30))),
-    );
+    let interrupt = move |_: &_| hooked.interrupt(Signal::INT, ROLLBACK);
+    faults.add(FaultRule::on("DELETE", "/").run(interrupt));
     let (archive, url) = (archive_of(JOB), cluster.stand_in.url());
     let args = ["import", &archive.display().to_string(), "--yes", "--url", &url];
     let output = process.run(binary.command(args));
@@ -145,11 +137,10 @@ fn replace_completes_an_import_killed_at_any_write() {
         cluster.import(&binary, &archive_of(JOB), &[]).expect(0);
         ClusterState::of(&cluster).comparable()
     };
-    for k in 1..=write_count(JOB, &[]) {
+    for k in sampled(write_count(JOB, &[]), 1, 2) {
         let cluster = target(k, 12);
-        let (exit, _) = import_with_signal(&cluster, &binary, k, "-KILL", Action::Pass);
+        let (exit, _) = import_with_signal(&cluster, &binary, k, (Signal::KILL, false), &[]);
         assert_eq!(exit, None, "write {k}");
-        cluster.stand_in.faults().clear();
         std::thread::sleep(Duration::from_millis(5));
         let run = cluster.import(&binary, &archive_of(JOB), &["--replace"]);
         assert_eq!(run.code, 0, "write {k}: {}", run.stderr);
@@ -175,33 +166,12 @@ fn replace_completes_a_replacement_killed_at_any_write() {
         cluster.import(&binary, &archive_of(JOB), &["--replace"]).expect(0);
         (cluster.stand_in.writes().len(), ClusterState::of(&cluster).comparable())
     };
-    for k in 1..=writes {
+    for k in sampled(writes, 1, 3) {
         let cluster = prepared(k);
-        let archive = archive_of(JOB);
-        let pid = Arc::new(AtomicU32::new(0));
-        let known = Arc::clone(&pid);
-        let send = move |_: &_| {
-            while known.load(Ordering::SeqCst) == 0 {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            let pid = known.load(Ordering::SeqCst).to_string();
-            assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
-        };
-        cluster
-            .stand_in
-            .faults()
-            .add(FaultRule::when(is_write).nth(k).run(send));
-        let path = archive.display().to_string();
-        let url = cluster.stand_in.url();
-        let mut child = binary
-            .command(["import", &path, "--yes", "--replace", "--url", &url])
-            .spawn()
-            .unwrap();
-        pid.store(child.id(), Ordering::SeqCst);
-        assert_eq!(child.wait().unwrap().code(), None, "write {k}");
-        cluster.stand_in.faults().clear();
+        let (exit, _) = import_with_signal(&cluster, &binary, k, (Signal::KILL, false), &["--replace"]);
+        assert_eq!(exit, None, "write {k}");
         std::thread::sleep(Duration::from_millis(5));
-        let run = cluster.import(&binary, &archive, &["--replace"]);
+        let run = cluster.import(&binary, &archive_of(JOB), &["--replace"]);
         assert_eq!(run.code, 0, "write {k}: {}", run.stderr);
         let after = ClusterState::of(&cluster).comparable();
         after.assert_same(&undisturbed, &format!("killed at write {k} of a replacement"));

@@ -83,6 +83,20 @@ fn directory_of_twelve_archives_is_imported_with_a_line_for_each_job() {
 }
 
 #[test]
+fn directory_with_one_archive_is_reported_as_a_list() {
+    let (cluster, binary) = (target(1, 4), Binary::new());
+    let archives = directory(&binary, &["job-01"]);
+    for more in [&["--json", "--dry-run"][..], &["--json"]] {
+        let document = import(&cluster, &binary, &[&archives], more).expect(0).json();
+        let imports = document["imports"].as_array().unwrap();
+        assert_eq!(imports.len(), 1, "{document}");
+        assert_eq!(imports[0]["job_id"], "job-01");
+    }
+    let refused = import(&cluster, &binary, &[&archives], &["--json"]).expect(3).json();
+    assert_eq!(refused["imports"][0]["exit"], 3, "{refused}");
+}
+
+#[test]
 fn failed_job_is_rolled_back_alone_and_shared_objects_remain() {
     for failing in ["job-01", "job-05", "job-12"] {
         let (cluster, binary) = (target(2, 4), Binary::new());
@@ -365,10 +379,7 @@ mod signals {
         let hooked = process.clone();
         let revert = "/_ml/anomaly_detectors/job-06/model_snapshots/1795432817/_revert";
         let interrupt = move |_: &_| {
-            hooked.signal(signal);
-            if signal == Signal::KILL {
-                hooked.wait(std::time::Duration::from_secs(10));
-            }
+            hooked.interrupt(signal, "Interrupted: ");
         };
         cluster
             .stand_in

@@ -39,6 +39,7 @@ use crate::support::cluster::real::URL_VARIABLE;
 use crate::support::cluster::stand_in::writes;
 use crate::support::fixtures::{Fixture, from_python};
 use crate::support::test_cluster::{Template, TestCluster};
+use crate::support::{exhaustive, sample_step};
 
 /// The job of most tests: with a filter, a calendar with events, annotations and a datafeed.
 const JOB: &str = "web-latency";
@@ -47,12 +48,13 @@ fn version() -> MlVersion {
     MlVersion::new(9, 2, 0)
 }
 
-/// With few documents, since many runs write them. The state of the usual job is small.
+/// With few documents and a small state, since many runs write them. The state of the categorization job is complete.
 fn small_fixture(name: &str) -> Fixture {
-    let mut fixture = Fixture::load(name);
-    if name == JOB {
-        fixture = fixture.with_small_state().with_results(1);
-    }
+    let mut fixture = match name {
+        JOB => Fixture::load(name).with_small_state().with_results(1),
+        "user-population" => Fixture::load(name).with_small_state(),
+        _ => Fixture::load(name),
+    };
     fixture.inputs.truncate(12);
     fixture.annotations.truncate(7);
     fixture.categories.truncate(7);
@@ -133,6 +135,12 @@ fn write_count(name: &'static str, more: &[&str]) -> usize {
     let cluster = target(1, usize::MAX);
     import(&cluster, &Binary::new(), &archive_of(name), more).expect(0);
     cluster.stand_in.writes().len()
+}
+
+/// The numbers of the requests at which a test has a fault: all of them, or a sample.
+fn sampled(requests: usize, first: usize, step: usize) -> impl Iterator<Item = usize> {
+    let first = if exhaustive() { 1 } else { first };
+    (first..=requests).step_by(sample_step(step))
 }
 
 /// Kept for hooks that live longer than the borrow of a test cluster.

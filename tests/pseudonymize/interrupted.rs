@@ -139,7 +139,7 @@ fn ctrl_c_stops_searching_for_hashes() {
 #[test]
 fn ctrl_c_stops_inspecting_a_large_state() {
     let binary = binary();
-    large_state(&binary, 1500);
+    large_state(&binary, 600);
     for more in [&["--verify"][..], &["--json", "--values"], &["--html", "page.html"]] {
         interrupt(
             &binary,

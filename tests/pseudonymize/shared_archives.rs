@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
+use super::json_tree::state_document;
 use super::newest;
 use crate::support::archive::{TarMember, blocks, gzip, members};
 use crate::support::binary::Binary;
@@ -133,8 +134,8 @@ pub fn edited_entries(binary: &Binary, job: &str, mut edit: impl FnMut(&str, &mu
     path
 }
 
-/// Returns the job's archive with its configuration and the mapping of its input documents changed by `edit`. See
-/// [`exported`].
+/// Returns the job's archive with its configuration and the mapping of its input documents changed by `edit`, and without the
+/// contents of the model state. See [`exported`].
 pub fn edited(binary: &Binary, job: &str, edit: impl FnOnce(&mut Value, &mut Value)) -> PathBuf {
     let mut all = members(&exported(binary, job));
     // Its checksums are those of the original entries.
@@ -146,6 +147,13 @@ pub fn edited(binary: &Binary, job: &str, edit: impl FnOnce(&mut Value, &mut Val
     let (mut config, mut mapping) = (parsed("_config.json"), parsed("_input_mapping.json"));
     edit(&mut config, &mut mapping);
     for member in &mut all {
+        if member.name.ends_with("_snapshot_docs.ndjson") {
+            let text = String::from_utf8(std::mem::take(&mut member.content)).unwrap();
+            let mut lines: Vec<&str> = text.lines().collect();
+            let small = state_document(r#"{"a":"1","b":"34"}"#);
+            lines[1] = &small;
+            member.content = (lines.join("\n") + "\n").into_bytes();
+        }
         let new = [("_config.json", &config), ("_input_mapping.json", &mapping)];
         let new = new.into_iter().find(|(ending, _)| member.name.ends_with(ending));
         if let Some((_, new)) = new {

@@ -1,5 +1,6 @@
 //! Sends Ctrl-C and SIGTERM at a selected request.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -18,23 +19,52 @@ pub struct SignalTarget(Arc<(Mutex<State>, Condvar)>);
 #[derive(Default)]
 struct State {
     id: Option<u32>,
+    stderr: String,
     ended: bool,
 }
 
 impl SignalTarget {
     /// Runs the command to its end.
     pub fn run(&self, mut command: Command) -> Output {
-        let child = command
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        self.0.0.lock().unwrap().id = Some(child.id());
+        self.update(|state| state.id = Some(child.id()));
+        let (mut stdout, stderr) = (
+            child.stdout.take().expect("a pipe"),
+            child.stderr.take().expect("a pipe"),
+        );
+        let reading = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            stdout.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        for line in BufReader::new(stderr).lines() {
+            let line = line.expect("text");
+            self.update(|state| state.stderr += &(line + "\n"));
+        }
+        let status = child.wait().expect("an end");
+        self.update(|state| state.ended = true);
+        Output {
+            status,
+            stdout: reading.join().expect("no panic").expect("an end"),
+            stderr: self.0.0.lock().unwrap().stderr.clone().into_bytes(),
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.0.lock().unwrap());
         self.0.1.notify_all();
-        let output = child.wait_with_output().expect("an end");
-        self.0.0.lock().unwrap().ended = true;
-        self.0.1.notify_all();
-        output
+    }
+
+    /// Sends a signal, and waits until the child has printed this text to stderr, or has ended. The request at which this
+    /// happens is then answered after the child has noticed the signal, even on a busy machine.
+    pub fn interrupt(&self, signal: Signal, text: &str) {
+        self.signal(signal);
+        let state = self.0.0.lock().unwrap();
+        let missing = |state: &mut State| !state.ended && !state.stderr.contains(text);
+        drop(self.0.1.wait_while(state, missing).unwrap());
     }
 
     /// Sends a signal as soon as the child runs.

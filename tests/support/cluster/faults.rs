@@ -1,7 +1,6 @@
 //! Injects faults: rules that determine which requests fail, when and how.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -28,8 +27,6 @@ pub enum Action {
     /// No response. The request is carried out when the semaphore gives a permit, and is a task of the cluster until
     /// then.
     CarryOutLater(Arc<Semaphore>),
-    /// The correct response after a delay.
-    Delay(Duration),
     /// No fault, for rules that only run a function.
     Pass,
 }
@@ -95,7 +92,7 @@ pub(super) fn answered_items(call: &Call, status: u16) -> Answer {
 }
 
 type Predicate = Arc<dyn Fn(&Call) -> bool + Send + Sync>;
-type Hook = Arc<dyn Fn(&Call) + Send + Sync>;
+pub(super) type Hook = Arc<dyn Fn(&Call) + Send + Sync>;
 
 /// A rule: which requests it matches, and what happens.
 #[derive(Clone)]

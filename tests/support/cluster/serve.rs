@@ -22,7 +22,7 @@ use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
 use super::delays;
-use super::faults::{self, Action, FiredRule};
+use super::faults::{self, Action, FiredRule, Hook};
 use super::stand_in::{LoggedRequest, Shared};
 use super::{Answer, Call};
 
@@ -110,9 +110,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         if carry_out {
             respond(call.clone(), &shared).await;
         }
-        if let Some(run) = run {
-            run(&call);
-        }
+        run_hook(run, &call).await?;
         // Wait until the client closes the connection.
         return std::future::pending().await;
     }
@@ -128,17 +126,10 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
             respond(late, &shared).await;
             drop(task);
         });
-        if let Some(run) = run {
-            run(&call);
-        }
+        run_hook(run, &call).await?;
         return std::future::pending().await;
     }
-    if let Some(run) = due.as_ref().and_then(|due| due.run.clone()) {
-        let call = call.clone();
-        tokio::task::spawn_blocking(move || run(&call))
-            .await
-            .map_err(io::Error::other)?;
-    }
+    run_hook(due.as_ref().and_then(|due| due.run.clone()), &call).await?;
     let answer = match &due {
         Some(FiredRule {
             action: Action::Close,
@@ -170,11 +161,18 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         logged.status = answer.status;
     }
     let action = due.map_or(Action::Pass, |due| due.action);
-    if let Action::Delay(time) = action {
-        tokio::time::sleep(time).await;
-    }
     delays::random_delay().await;
     Ok(response(answer, &action))
+}
+
+/// Runs the function of a rule, which may wait for other requests, on another thread.
+async fn run_hook(run: Option<Hook>, call: &Call) -> io::Result<()> {
+    let Some(run) = run else {
+        return Ok(());
+    };
+    let call = call.clone();
+    let ended = tokio::task::spawn_blocking(move || run(&call)).await;
+    ended.map_err(io::Error::other)
 }
 
 async fn read_call(request: Request<Incoming>) -> io::Result<Call> {

@@ -156,8 +156,10 @@ pub struct StandIn {
 impl StandIn {
     /// Starts a stand-in on a free port of 127.0.0.1.
     pub fn start(options: StandInOptions) -> Self {
+        // One request is handled at a time, since all read or change the same documents. More threads would only wake each
+        // other.
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(1)
             .thread_name("stand-in")
             .enable_all()
             .build()
