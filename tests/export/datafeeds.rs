@@ -30,7 +30,7 @@ fn datafeed_missing_from_the_job_is_found_in_the_list() {
             ..MlOptions::new(version())
         },
     ] {
-        let fixture = Fixture::load(JOB).min_version("7.9.0");
+        let fixture = Fixture::load(JOB).with_small_state().min_version("7.9.0");
         let cluster = TestCluster::with(options);
         cluster.seed(&fixture);
         let entries = exported(&cluster, JOB, &["--include-inputs"]);
@@ -42,7 +42,7 @@ fn datafeed_missing_from_the_job_is_found_in_the_list() {
 
 #[test]
 fn job_without_datafeed_exports_no_input_documents() {
-    let cluster = cluster(&Fixture::load(JOB).without_datafeed());
+    let cluster = cluster(&Fixture::load(JOB).with_small_state().without_datafeed());
     let entries = exported(&cluster, JOB, &[]);
     assert_eq!(datafeed(&entries), Value::Null);
     failed_export(&cluster, JOB, &["--include-inputs"], 1)
@@ -52,7 +52,9 @@ fn job_without_datafeed_exports_no_input_documents() {
 
 #[test]
 fn equal_ids_in_two_source_indices_stay_separate() {
-    let fixture = Fixture::load(JOB).with_second_source("weblogs-2024.02");
+    let fixture = Fixture::load(JOB)
+        .with_small_state()
+        .with_second_source("weblogs-2024.02");
     let cluster = cluster(&fixture);
     let entries = exported(&cluster, JOB, &["--include-inputs"]);
     let text: Vec<&str> = entry(&entries, "_input_1.ndjson").lines().collect();
@@ -69,6 +71,7 @@ fn equal_ids_in_two_source_indices_stay_separate() {
 fn pattern_without_an_index_exports_no_input_documents_with_a_warning() {
     for pattern in ["logs-*", "europe:logs-*"] {
         let fixture = Fixture::load(JOB)
+            .with_small_state()
             .without_inputs()
             .with_job(|job| job["datafeed_config"]["indices"] = json!([pattern]));
         let remotes = RemoteClusters::new(documents_for_tests(), true);
@@ -107,7 +110,7 @@ fn pattern_without_an_index_exports_no_input_documents_with_a_warning() {
 
 #[test]
 fn missing_source_index_is_named() {
-    let cluster = cluster(&Fixture::load(JOB).without_inputs());
+    let cluster = cluster(&Fixture::load(JOB).with_small_state().without_inputs());
     failed_export(&cluster, JOB, &["--include-inputs"], 1).expect_stderr("weblogs-2024.01");
     exported(&cluster, JOB, &[]);
 }

@@ -89,7 +89,7 @@ fn export_includes_exactly_the_fields_that_the_job_reads() {
 
 #[test]
 fn multi_fields_are_resolved_by_the_mapping() {
-    let mut fixture = Fixture::load("web-latency").with_job(|job| {
+    let mut fixture = Fixture::load("web-latency").with_small_state().with_job(|job| {
         job["analysis_config"]["influencers"] = json!(["service.keyword", "real.keyword", "labels.keyword.name"]);
     });
     fixture.input_mapping["properties"]["service"] =
@@ -120,7 +120,7 @@ fn multi_fields_are_resolved_by_the_mapping() {
 
 #[test]
 fn options_add_fields_or_export_all() {
-    let mut fixture = with_private_field(Fixture::load("web-latency"));
+    let mut fixture = with_private_field(Fixture::load("web-latency").with_small_state());
     fixture.inputs.truncate(5);
     // Numbers in different notations: complete documents are exported unchanged.
     fixture.inputs[0].source = fixture.inputs[0].source.replacen('{', r#"{"price": 1.10, "#, 1);
@@ -158,7 +158,7 @@ fn stderr_of_export(cluster: &TestCluster, more: &[&str]) -> String {
 fn script_with_unknown_fields_causes_a_warning() {
     let with_script = |source: &str| {
         let script = json!({"weight": {"type": "double", "script": {"source": source}}});
-        let fixture = Fixture::load("web-latency").with_job(|job| {
+        let fixture = Fixture::load("web-latency").with_small_state().with_job(|job| {
             job["datafeed_config"]["runtime_mappings"] = script;
         });
         cluster(&fixture)
@@ -185,7 +185,7 @@ fn field_excluded_from_source_causes_a_warning() {
         ),
         (json!({"excludes": ["other"]}), &[]),
     ] {
-        let mut fixture = Fixture::load("web-latency");
+        let mut fixture = Fixture::load("web-latency").with_small_state();
         fixture.input_mapping["_source"] = source;
         let stderr = stderr_of_export(&cluster(&fixture), &[]);
         for field in ["@timestamp", "clientip", "host", "responsetime", "status"] {
@@ -201,7 +201,7 @@ fn field_excluded_from_source_causes_a_warning() {
 
 #[test]
 fn index_without_source_is_refused_before_reading() {
-    let mut fixture = Fixture::load("web-latency");
+    let mut fixture = Fixture::load("web-latency").with_small_state();
     fixture.input_mapping["_source"] = json!({"enabled": false});
     let cluster = cluster(&fixture);
     failed_export(&cluster, "web-latency", &["--include-inputs"], 1)
@@ -213,7 +213,7 @@ fn index_without_source_is_refused_before_reading() {
 
 #[test]
 fn skipped_inputs_cause_no_requests_to_source_indices() {
-    let cluster = cluster(&Fixture::load("web-latency"));
+    let cluster = cluster(&Fixture::load("web-latency").with_small_state());
     let entries = exported(&cluster, "web-latency", &[]);
     assert!(
         !entries.keys().any(|name| name.contains("_input")),

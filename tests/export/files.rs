@@ -18,7 +18,7 @@ fn export_args<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn default_file_name_contains_the_job_id() {
-    let cluster = cluster(&Fixture::load(JOB).renamed("a.b-c_d"));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state().renamed("a.b-c_d"));
     let binary = Binary::new();
     let run = cluster.run(&binary, &["export", "--job_id", "a.b-c_d", "-y"]).expect(0);
     assert_eq!(run.stdout, "a_b-c_d_state.tar.gz\n");
@@ -29,7 +29,7 @@ fn default_file_name_contains_the_job_id() {
 #[test]
 fn archive_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let binary = Binary::new();
     let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
     let (look, folder) = (seen.clone(), binary.directory().to_owned());
@@ -69,7 +69,7 @@ fn existing_file_is_refused_before_reading() {
 
 #[test]
 fn overwrite_replaces_a_file_only_with_a_complete_archive() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let binary = Binary::new();
     std::fs::write(binary.path("out.tar.gz"), "mine").unwrap();
     let late = FaultRule::on("GET", "/_ml/info").then(Action::status(500, "{}"));
@@ -88,7 +88,7 @@ fn overwrite_replaces_a_file_only_with_a_complete_archive() {
 
 #[test]
 fn file_created_during_the_export_is_kept() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let binary = Binary::new();
     let path = binary.path("out.tar.gz");
     let other = path.clone();
@@ -105,7 +105,7 @@ fn file_created_during_the_export_is_kept() {
 
 #[test]
 fn output_that_cannot_be_created_is_refused_before_reading() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let binary = Binary::new();
     std::fs::write(binary.path("file"), "").unwrap();
     for name in ["no/such/out.tar.gz", "new/", "file/out.tar.gz"] {
@@ -138,7 +138,7 @@ fn output_that_cannot_be_created_is_refused_before_reading() {
 
 #[test]
 fn directory_as_output_is_refused() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let binary = Binary::new();
     std::fs::create_dir(binary.path("out")).unwrap();
     cluster.run(&binary, &export_args(&["-o", "out"])).expect(3);
@@ -154,7 +154,7 @@ fn directory_as_output_is_refused() {
 #[cfg(unix)]
 #[test]
 fn export_refuses_to_replace_what_is_not_a_regular_file() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let binary = Binary::new();
     std::fs::write(binary.path("mine"), "mine").unwrap();
     std::os::unix::fs::symlink(binary.path("mine"), binary.path("link")).unwrap();
@@ -202,7 +202,7 @@ fn export_refuses_to_replace_what_is_not_a_regular_file() {
 #[test]
 fn concurrent_exports_to_one_file_publish_complete_archives() {
     for overwrite in [false, true] {
-        let cluster = cluster(&Fixture::load(JOB));
+        let cluster = cluster(&Fixture::load(JOB).with_small_state());
         let binary = Binary::new();
         let url = cluster.stand_in.url();
         let mut arguments = export_args(&["-o", "out.tar.gz", "--url", &url]);
@@ -230,7 +230,7 @@ fn concurrent_exports_to_one_file_publish_complete_archives() {
 
 #[test]
 fn stdout_receives_only_the_archive() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let binary = Binary::new();
     for more in [&["-o", "-"][..], &["-o", "-", "--json"]] {
         let url = cluster.stand_in.url();
@@ -248,7 +248,7 @@ fn stdout_receives_only_the_archive() {
 
 #[test]
 fn export_dry_run_counts_and_writes_nothing() {
-    let fixture = Fixture::load(JOB);
+    let fixture = Fixture::load(JOB).with_small_state();
     let cluster = cluster(&fixture);
     let binary = Binary::new();
     let text = cluster

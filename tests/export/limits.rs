@@ -19,7 +19,7 @@ const BEFORE_OTHER_INPUTS: &str = "2024-06-01";
 
 /// Nine more indices, each with a mapping of 2 MiB and a later input document.
 fn large_mappings() -> Fixture {
-    let mut fixture = Fixture::load(JOB);
+    let mut fixture = Fixture::load(JOB).with_small_state();
     fixture.inputs.truncate(20);
     let mut large = fixture.input_mapping.clone();
     large["_meta"] = json!({"note": "x".repeat(2 << 20)});
@@ -88,7 +88,7 @@ fn unlisted_source_indices_are_read_up_to_the_limit() {
 
 #[test]
 fn oversized_document_is_an_error_that_names_it() {
-    let mut fixture = Fixture::load(JOB);
+    let mut fixture = Fixture::load(JOB).with_small_state();
     let mut annotation: Value = serde_json::from_str(&fixture.annotations[0].source).unwrap();
     annotation["annotation"] = "x".repeat(5 << 20).into();
     fixture.annotations.push(stored("the-long-one", annotation));
@@ -101,7 +101,7 @@ fn oversized_document_is_an_error_that_names_it() {
 
 #[test]
 fn oversized_calendars_are_refused() {
-    let mut fixture = Fixture::load(JOB);
+    let mut fixture = Fixture::load(JOB).with_small_state();
     let event = |number: i64| json!({"description": "d".repeat(1 << 20), "start_time": number, "end_time": number + 1});
     let events: Vec<Value> = (0..5).map(event).collect();
     fixture

@@ -15,6 +15,7 @@ use crate::support::test_cluster::TestCluster;
 pub(super) fn job(number: usize) -> Fixture {
     let group = if number.is_multiple_of(2) { "even" } else { "odd" };
     let mut job = Fixture::load("log-categories")
+        .with_small_state()
         .renamed(&format!("job-{number:02}"))
         .with_small_state()
         .with_job(|job| job["groups"] = json!(["all-jobs", group]));

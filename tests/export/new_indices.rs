@@ -15,7 +15,9 @@ const PAGINATIONS: [&str; 2] = ["pit", "scroll"];
 
 /// Creates the index with a document of these fields before the search is opened.
 fn cluster_with_new_index(mapping: Value, document: Value) -> TestCluster {
-    let fixture = Fixture::load(JOB).with_job(|job| job["datafeed_config"]["indices"] = json!(["weblogs-*"]));
+    let fixture = Fixture::load(JOB)
+        .with_small_state()
+        .with_job(|job| job["datafeed_config"]["indices"] = json!(["weblogs-*"]));
     let cluster = cluster(&fixture);
     let direct = cluster.stand_in.direct();
     let opens = |call: &Call| {
@@ -37,10 +39,13 @@ fn document() -> Value {
 #[test]
 fn index_created_during_the_export_is_exported_with_its_mapping() {
     for pagination in PAGINATIONS {
-        let mapping = Fixture::load(JOB).input_mapping;
+        let mapping = Fixture::load(JOB).with_small_state().input_mapping;
         let cluster = cluster_with_new_index(mapping, document());
         let entries = exported(&cluster, JOB, &["--include-inputs", "--pagination", pagination]);
-        assert_eq!(inputs(&entries).len(), Fixture::load(JOB).inputs.len() + 1);
+        assert_eq!(
+            inputs(&entries).len(),
+            Fixture::load(JOB).with_small_state().inputs.len() + 1
+        );
         let mappings: Value = serde_json::from_str(entry(&entries, "_input_mapping.json")).unwrap();
         assert_eq!(mappings[NEW]["mappings"], mappings["weblogs-2024.01"]["mappings"]);
     }
@@ -49,7 +54,7 @@ fn index_created_during_the_export_is_exported_with_its_mapping() {
 #[test]
 fn index_created_with_other_field_types_is_refused() {
     for pagination in PAGINATIONS {
-        let mut mapping = Fixture::load(JOB).input_mapping;
+        let mut mapping = Fixture::load(JOB).with_small_state().input_mapping;
         mapping["properties"]["host"] = json!({"type": "alias", "path": "server"});
         mapping["properties"]["server"] = json!({"type": "keyword"});
         let mut document = document();

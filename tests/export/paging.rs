@@ -29,7 +29,7 @@ fn used_paginations(cluster: &TestCluster) -> (bool, bool) {
 
 #[test]
 fn pagination_depends_on_the_version() {
-    let fixture = Fixture::load(JOB).min_version("7.9.0");
+    let fixture = Fixture::load(JOB).with_small_state().min_version("7.9.0");
     for (version, pit) in [
         (MlVersion::new(7, 10, 2), false),
         (MlVersion::new(7, 11, 2), false),
@@ -55,7 +55,7 @@ fn assert_time_order(entries: &BTreeMap<String, String>) {
 
 #[test]
 fn scroll_is_a_single_search_in_time_order() {
-    let fixture = Fixture::load(JOB);
+    let fixture = Fixture::load(JOB).with_small_state();
     let cluster = TestCluster::seeded(version(), &fixture);
     let entries = exported(
         &cluster,
@@ -85,7 +85,7 @@ fn scroll_is_a_single_search_in_time_order() {
 
 #[test]
 fn every_pagination_exports_the_same_archive() {
-    let fixture = Fixture::load(JOB);
+    let fixture = Fixture::load(JOB).with_small_state();
     let cluster = TestCluster::seeded(version(), &fixture);
     let reference = exported(&cluster, JOB, &["--include-inputs"]);
     for more in [
@@ -123,7 +123,7 @@ fn every_pagination_exports_the_same_archive() {
 
 #[test]
 fn exports_of_unchanged_data_are_equal() {
-    let cluster = TestCluster::seeded(version(), &Fixture::load("log-categories"));
+    let cluster = TestCluster::seeded(version(), &Fixture::load("log-categories").with_small_state());
     let first = exported(&cluster, "log-categories", &["--include-inputs"]);
     let second = exported(&cluster, "log-categories", &["--include-inputs"]);
     assert_eq!(parts(&first), parts(&second));
@@ -131,7 +131,7 @@ fn exports_of_unchanged_data_are_equal() {
 
 #[test]
 fn unsupported_pagination_is_an_error() {
-    let fixture = Fixture::load(JOB).min_version("7.9.0");
+    let fixture = Fixture::load(JOB).with_small_state().min_version("7.9.0");
     // 7.10 and 7.11 have points in time without a tiebreak.
     for (major, minor, patch) in [(7, 10, 2), (7, 11, 2)] {
         let cluster = TestCluster::seeded(MlVersion::new(major, minor, patch), &fixture);
@@ -146,7 +146,7 @@ fn unsupported_pagination_is_an_error() {
 
 #[test]
 fn keep_alive_is_sent_to_the_cluster() {
-    let cluster = TestCluster::seeded(version(), &Fixture::load(JOB));
+    let cluster = TestCluster::seeded(version(), &Fixture::load(JOB).with_small_state());
     exported(&cluster, JOB, &["--keep-alive", "42s"]);
     let requests = cluster.stand_in.requests();
     let opened: Vec<_> = requests
@@ -169,7 +169,7 @@ fn documents_with_equal_times_are_read_once() {
         _ => json!(time),
     };
     for times in [one_instant, several_times] {
-        let mut fixture = Fixture::load(JOB);
+        let mut fixture = Fixture::load(JOB).with_small_state();
         for (number, input) in fixture.inputs.iter_mut().enumerate() {
             let mut document: Value = serde_json::from_str(&input.source).unwrap();
             document["@timestamp"] = times(number, document["@timestamp"].as_i64().unwrap());

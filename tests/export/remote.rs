@@ -23,6 +23,7 @@ pub(super) fn cluster(
     change: impl FnOnce(&mut Value),
 ) -> (TestCluster, Arc<RemoteClusters>, usize) {
     let mut fixture = Fixture::load(JOB)
+        .with_small_state()
         .min_version(version.writes_min_version())
         .with_job(|job| {
             job["datafeed_config"]["indices"] = json!([LOCAL_INDEX, "europe:weblogs-*"]);
@@ -158,7 +159,7 @@ fn allow_partial_records_the_missing_remote_cluster() {
 
 #[test]
 fn multi_field_of_a_remote_index_includes_its_parent_only() {
-    let mut fixture = Fixture::load(JOB).with_job(|job| {
+    let mut fixture = Fixture::load(JOB).with_small_state().with_job(|job| {
         job["datafeed_config"]["indices"] = json!(["europe:weblogs-*"]);
         job["analysis_config"]["influencers"] = json!(["user.name.keyword", "real.keyword"]);
     });

@@ -29,7 +29,7 @@ fn snapshot_of(cluster: &TestCluster, more: &[&str]) -> String {
 
 #[test]
 fn snapshot_is_selected_by_default_by_id_or_by_date() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     for (args, expected) in [
         (&[][..], "1795433586"),
         (&["--snapshot-id", "1795433575"], "1795433575"),
@@ -47,7 +47,7 @@ fn snapshot_is_selected_by_default_by_id_or_by_date() {
 
 #[test]
 fn reverted_job_is_exported_with_its_current_snapshot() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let path = format!("/_ml/anomaly_detectors/{JOB}/model_snapshots/1795433575/_revert");
     assert_eq!(cluster.call("POST", &path, "").status, 200);
     assert_eq!(snapshot_of(&cluster, &[]), "1795433575");
@@ -63,7 +63,7 @@ fn reverted_job_is_exported_with_its_current_snapshot() {
 
 #[test]
 fn job_reverted_to_empty_requires_a_snapshot_id() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let path = format!("/_ml/anomaly_detectors/{JOB}/model_snapshots/empty/_revert");
     assert_eq!(cluster.call("POST", &path, "").status, 200);
     failed_export(&cluster, JOB, &[], 1)
@@ -74,7 +74,7 @@ fn job_reverted_to_empty_requires_a_snapshot_id() {
 
 #[test]
 fn missing_snapshot_is_an_error_that_names_it() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     failed_export(&cluster, JOB, &["--snapshot-id", "42"], 1)
         .expect_stderr("snapshot 42 of job log-categories-multisnap does not exist");
     failed_export(&cluster, JOB, &["--before-date", "1795433575000"], 1)
@@ -86,7 +86,7 @@ fn missing_snapshot_is_an_error_that_names_it() {
 fn annotations_and_notifications_are_selected_by_date() {
     let (after, before) = (1_795_432_850_000_i64, 1_795_432_900_000_i64);
     let moments = [after - 1, after, before - 1, before];
-    let mut fixture = Fixture::load("web-latency");
+    let mut fixture = Fixture::load("web-latency").with_small_state();
     let made = |kind: &str, field: &str, other: &str| {
         let one = |moment: &i64| {
             let source = json!({"job_id": "web-latency", "annotation": "seen", "message": "seen", field: moment,

@@ -64,7 +64,7 @@ fn interrupt_at(cluster: &TestCluster, number: usize, signal: Signal, code: i32,
 
 /// Starts with the request `first`. A sample has every third request.
 fn interrupt_at_every_request(signal: Signal, code: i32, pagination: &str, first: usize) {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let (mut number, step) = if exhaustive() { (1, 1) } else { (first, 3) };
     while interrupt_at(&cluster, number, signal, code, pagination) {
         number += step;
@@ -91,7 +91,11 @@ fn sighup_at_any_request_leaves_no_file() {
 #[cfg(target_os = "linux")]
 #[test]
 fn ignored_sighup_does_not_stop_the_export() {
-    let (cluster, binary, target) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
+    let (cluster, binary, target) = (
+        cluster(&Fixture::load(JOB).with_small_state()),
+        Binary::new(),
+        SignalTarget::default(),
+    );
     let hooked = target.clone();
     let hang_up = FaultRule::when(|_| true)
         .nth(5)
@@ -110,7 +114,11 @@ fn ignored_sighup_does_not_stop_the_export() {
 /// The system and the shell may both send the signal.
 #[test]
 fn second_sighup_does_not_stop_the_cleanup() {
-    let (cluster, binary, target) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
+    let (cluster, binary, target) = (
+        cluster(&Fixture::load(JOB).with_small_state()),
+        Binary::new(),
+        SignalTarget::default(),
+    );
     let (first, second) = (target.clone(), target.clone());
     let faults = cluster.stand_in.faults();
     faults.add(FaultRule::when(|call| call.path == "/_search").nth(3).run(move |_| {
@@ -129,7 +137,7 @@ fn second_sighup_does_not_stop_the_cleanup() {
 
 #[test]
 fn interrupted_export_closes_its_search_contexts() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     for pagination in ["pit", "scroll"] {
         let path = if pagination == "pit" {
             "/_search"
@@ -161,7 +169,7 @@ fn interrupted_export_closes_its_search_contexts() {
 
 #[test]
 fn second_signal_skips_the_cleanup() {
-    let cluster = cluster(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB).with_small_state());
     let target = SignalTarget::default();
     let (first, second) = (target.clone(), target.clone());
     let ended = Arc::new(AtomicBool::new(false));
