@@ -52,13 +52,25 @@ pub fn json(address: SocketAddr, method: &str, path: &str, body: &Value) -> Valu
     serde_json::from_slice(&answer).unwrap_or_default()
 }
 
+/// The documents that the bare loop reads.
+#[derive(Clone, Copy)]
+pub struct Documents<'a> {
+    pub index: &'a str,
+    pub time_field: &'a str,
+    /// The fields that are read; all if there are none.
+    pub fields: &'a [&'a str],
+    /// The job whose results are read from an index that it shares with others.
+    pub job: Option<&'a str>,
+}
+
 /// Reads all documents in time order; returns seconds and bytes.
-pub fn export(address: SocketAddr, index: &str, fields: &[&str]) -> (f64, usize) {
+pub fn export(address: SocketAddr, documents: Documents<'_>) -> (f64, usize) {
+    let index = documents.index;
     let started = Instant::now();
     let opened = json(address, "POST", &format!("/{index}/_pit?keep_alive=5m"), &Value::Null);
     let id = opened["id"].as_str().expect("a point in time");
     let bytes = thread::scope(|scope| {
-        let slices = (0..SLICES).map(|slice| scope.spawn(move || read_slice(address, id, slice, fields)));
+        let slices = (0..SLICES).map(|slice| scope.spawn(move || read_slice(address, id, slice, documents)));
         let slices: Vec<_> = slices.collect();
         slices.into_iter().map(|slice| slice.join().expect("a slice")).sum()
     });
@@ -66,13 +78,21 @@ pub fn export(address: SocketAddr, index: &str, fields: &[&str]) -> (f64, usize)
     (started.elapsed().as_secs_f64(), bytes)
 }
 
-fn read_slice(address: SocketAddr, id: &str, slice: usize, fields: &[&str]) -> usize {
+fn read_slice(address: SocketAddr, id: &str, slice: usize, documents: Documents<'_>) -> usize {
+    let Documents {
+        time_field,
+        fields,
+        job,
+        ..
+    } = documents;
+    let query = job.map_or_else(|| json!({"match_all": {}}), |job| json!({"term": {"job_id": job}}));
+    let source = if fields.is_empty() { json!(true) } else { json!(fields) };
     let mut connection = Connection::open(address).expect("a connection");
     let mut body = json!({
-        "size": PAGE, "track_total_hits": false, "_source": fields,
+        "size": PAGE, "track_total_hits": false, "_source": source, "query": query,
         "pit": { "id": id, "keep_alive": "5m" },
         "slice": { "id": slice, "max": SLICES },
-        "sort": [{ "@timestamp": "asc" }, { "_shard_doc": "asc" }],
+        "sort": [{ time_field: "asc" }, { "_shard_doc": "asc" }],
     });
     let (mut answer, mut bytes) = (Vec::new(), 0);
     loop {

@@ -50,11 +50,13 @@ fn serve(stream: TcpStream, node: SocketAddr, stand_in: SocketAddr) -> io::Resul
     Ok(())
 }
 
-/// Whether a request is a search or bulk request for indices other than those of ML.
+/// Whether a request is a search or bulk request for indices other than those of ML, or for results, which only the node
+/// stores. The stand-in would parse every document.
 fn is_document_request(head: &[u8]) -> bool {
     let head = String::from_utf8_lossy(&head[..head.len().min(400)]);
     let path = head.split(' ').nth(1).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default();
     let last = path.rsplit('/').next().unwrap_or_default();
-    ["_search", "scroll", "_bulk", "_count", "_pit", "_refresh"].contains(&last) && !path.contains(".ml")
+    ["_search", "scroll", "_bulk", "_count", "_pit", "_refresh"].contains(&last)
+        && (!path.contains(".ml") || path.starts_with("/.ml-anomalies-"))
 }

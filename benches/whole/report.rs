@@ -14,12 +14,14 @@ use crate::process::Measurement;
 /// A measurement, what it is compared with, and the minimum ratio of their speeds.
 type Comparison = (&'static str, &'static str, Option<f64>);
 
-const COMPARISONS: [Comparison; 10] = [
+const COMPARISONS: [Comparison; 12] = [
     ("export", "bare HTTP export", Some(0.75)),
     ("export level 0", "bare HTTP export", Some(0.9)),
     ("import", "bare HTTP bulk", Some(0.8)),
     ("import", "bare HTTP bulk, refreshed", None),
+    ("export, results", "bare HTTP export, results", None),
     ("import, results", "bare HTTP bulk, results, refreshed", None),
+    ("import, results", "bare HTTP bulk and export, results", None),
     ("inspect", "gzip -t", Some(0.5)),
     ("export", PYTHON[0], Some(5.0)),
     ("import", PYTHON[1], Some(4.5)),

@@ -13,6 +13,13 @@ use crate::process::{self, Measurement};
 use crate::report::{PSEUDONYMIZE, Report};
 use crate::seed::{FIELDS, INDEX, JOB, LARGE, WITH_RESULTS};
 
+const INPUTS: bare_http::Documents<'_> = bare_http::Documents {
+    index: INDEX,
+    time_field: "@timestamp",
+    fields: &FIELDS,
+    job: None,
+};
+
 pub struct Bench {
     binary: PathBuf,
     inputs: usize,
@@ -41,11 +48,11 @@ impl Bench {
         eprintln!("round {round}");
         report.add(
             "bare HTTP export, straight",
-            seconds(bare_http::export(self.node, INDEX, &FIELDS).0),
+            seconds(bare_http::export(self.node, INPUTS).0),
         );
         report.add(
             "bare HTTP export",
-            seconds(bare_http::export(self.proxy, INDEX, &FIELDS).0),
+            seconds(bare_http::export(self.proxy, INPUTS).0),
         );
         let archive = self.path("default.tar.gz");
         report.add("export", self.export(JOB, &archive, &[]));
@@ -150,12 +157,23 @@ impl Bench {
             let export = self.export(WITH_RESULTS, &archive, &["--include-results"]);
             report.add("export, results", export);
             report.add("import, results", self.import(&archive, &clone));
-            let requests = bare_http::bulk_requests(&Self::lines(&archive, "_results_"));
-            let bare = self.create_index_like(&format!(".ml-anomalies-{clone}"));
-            let took = bare_http::import(self.proxy, &bare, &requests);
-            let took = took + bare_http::refresh(self.proxy, &bare);
-            report.add("bare HTTP bulk, results, refreshed", seconds(took));
-            self.delete(&bare);
+            // Into the same index, which grows by the same number of documents each time, as results of another job.
+            let bare = format!("bare-{round}");
+            let lines = String::from_utf8(Self::lines(&archive, "_results_")).expect("text");
+            let requests = bare_http::bulk_requests(lines.replace(WITH_RESULTS, &bare).as_bytes());
+            let index = ".ml-anomalies-shared";
+            let written = bare_http::import(self.proxy, index, &requests) + bare_http::refresh(self.proxy, index);
+            report.add("bare HTTP bulk, results, refreshed", seconds(written));
+            let results = bare_http::Documents {
+                index,
+                time_field: "timestamp",
+                fields: &[],
+                job: Some(&bare),
+            };
+            let read = bare_http::export(self.proxy, results).0;
+            // Results are read again, and compared byte for byte.
+            report.add("bare HTTP bulk and export, results", seconds(written + read));
+            report.add("bare HTTP export, results", seconds(read));
         }
     }
 
@@ -208,7 +226,7 @@ impl Bench {
         String::from_utf8(lines).expect("text").replace(&from, "").into_bytes()
     }
 
-    /// Creates an index with the settings and mapping of the index, or of the only index of an alias, that the tool wrote to.
+    /// Creates an index with the settings and mapping of an index that the tool wrote to.
     fn create_index_like(&self, index: &str) -> String {
         let of = |what: &str| {
             let answer = bare_http::json(self.node, "GET", &format!("/{index}/{what}"), &Value::Null);

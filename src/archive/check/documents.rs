@@ -10,7 +10,7 @@ use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::{EntryKind, Limits, MAX_INDICES, MAX_STATE_DOCUMENTS, Part};
 use crate::archive::read::{DocumentOrder, DocumentReader, Position, TarReader};
 use crate::job::{JobConfig, JobId, ResultType};
-use crate::json::{Object, check_members, for_each_member, replace_lone_surrogates, without_value};
+use crate::json::{Object, check_and_visit, replace_lone_surrogates, without_value};
 use crate::state::{ChunkDecoder, StateDocId, StateKind, split_number};
 use crate::util::spool::Repetitions;
 
@@ -300,19 +300,23 @@ struct Members {
 /// documents, duplicate members are refused, as Elasticsearch does.
 fn members_of(part: Part, source: &[u8]) -> Result<Members, String> {
     let text = std::str::from_utf8(source).map_err(|cause| format!("not UTF-8: {cause}"))?;
-    let not_an_object = |cause| format!("not a JSON object: {}", without_value(&cause));
+    let not_an_object = |cause: serde_json::Error| format!("not a JSON object: {}", without_value(&cause));
     if part == Part::Inputs {
         let read = serde_json::from_str::<Object<IgnoredAny>>(text);
         return read.map(|_| Members::default()).map_err(not_an_object);
     }
     let mut members = Members::default();
-    let read = for_each_member(text, |name, value| match &*name {
-        "job_id" => members.job = Some(short_text(value.get())),
-        "result_type" => members.result_type = Some(short_text(value.get())),
-        _ => {}
+    let read = check_and_visit(text, &["job_id", "result_type"], |name, value| {
+        let text = Some(short_text(value.get()));
+        match name {
+            "job_id" => members.job = text,
+            _ => members.result_type = text,
+        }
     });
-    read.map_err(not_an_object)?;
-    check_members(text).map_err(|cause| without_value(&cause))?;
+    read.map_err(|cause| match serde_json::from_str::<Object<IgnoredAny>>(text) {
+        Err(cause) => not_an_object(cause),
+        Ok(_) => without_value(&cause),
+    })?;
     Ok(members)
 }
 
