@@ -135,7 +135,8 @@ impl<'a> Summary<'a> {
 
     /// Adds a failure. That of the only item is printed at the end of the command.
     pub(super) fn add_failure(&mut self, error: Error, terminal: &Terminal) {
-        if self.is_list {
+        // The last line of the command states a signal, unless there is more to report.
+        if self.is_list && error.to_string() != Error::stopped(error.exit()).to_string() {
             print_failure(&error, terminal);
         }
         self.failures.push(error);
@@ -168,12 +169,11 @@ impl<'a> Summary<'a> {
         }
         let items = amount(self.number as u64, self.item, &format!("{}s", self.item));
         // What a signal ended did not fail.
-        let (stopped, failed): (Vec<&Error>, Vec<&Error>) =
-            self.failures.iter().partition(|failure| failure.exit().is_signal());
-        let message = match (stopped.first(), failed.len()) {
-            (Some(signal), 0) => signal.to_string(),
-            (Some(signal), failed) => format!("{signal}; {failed} of {items} failed"),
-            (None, failed) => format!("{failed} of {items} failed"),
+        let failed = self.failures.iter().filter(|failure| !failure.exit().is_signal());
+        let message = match (exit.is_signal(), failed.count()) {
+            (true, 0) => Error::stopped(exit).to_string(),
+            (true, failed) => format!("{}; {failed} of {items} failed", Error::stopped(exit)),
+            (false, failed) => format!("{failed} of {items} failed"),
         };
         let hint = None;
         Err(Error::Reported(Box::new(Error::Stated { exit, message, hint })))
