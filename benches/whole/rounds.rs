@@ -50,10 +50,7 @@ impl Bench {
             "bare HTTP export, straight",
             seconds(bare_http::export(self.node, INPUTS).0),
         );
-        report.add(
-            "bare HTTP export",
-            seconds(bare_http::export(self.proxy, INPUTS).0),
-        );
+        report.add("bare HTTP export", seconds(bare_http::export(self.proxy, INPUTS).0));
         let archive = self.path("default.tar.gz");
         report.add("export", self.export(JOB, &archive, &[]));
         let stored = self.path("stored.tar.gz");

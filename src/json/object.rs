@@ -256,7 +256,9 @@ impl<'de> Visitor<'de> for Unique {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique, A::Error> {
-        require_unique(&mut members, |_, members| members.next_value::<Unique>().map(|Unique| ()))?;
+        require_unique(&mut members, |_, members| {
+            members.next_value::<Unique>().map(|Unique| ())
+        })?;
         Ok(Unique)
     }
 }
