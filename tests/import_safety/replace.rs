@@ -208,41 +208,6 @@ fn deletion_with_a_lost_response_is_reported_as_deleted() {
     }
 }
 
-/// Whether something was deleted is checked even if the rollback exceeds its time limit.
-#[test]
-fn deletion_is_checked_after_the_time_limit_of_the_rollback() {
-    for (path, what) in [DELETED[0], DELETED[2]] {
-        let (cluster, own) = (target(1, usize::MAX), InProcess::new());
-        import(&cluster, &[]).expect(0);
-        let deletion = FaultRule::when(move |call| call.method == "DELETE" && call.path == path);
-        let (clock, lost) = (Arc::clone(&own.clock), Arc::new(AtomicBool::new(false)));
-        let seen = Arc::clone(&lost);
-        let deletion = deletion.carry_out().run(move |_| lost.store(true, Ordering::SeqCst));
-        // The first request of the rollback, which checks whether another datafeed uses the job. Only the limit ends it.
-        let first = FaultRule::when(move |call| seen.load(Ordering::SeqCst) && call.path == "/_ml/datafeeds");
-        let slow = first.run(move |_| clock.advance(std::time::Duration::from_secs(601)));
-        cluster.stand_in.faults().add(deletion.then(Action::Close));
-        cluster.stand_in.faults().add(slow.then(Action::Hang));
-        let shared = archive_of(JOB);
-        let (archive, url) = (shared.display().to_string(), cluster.stand_in.url());
-        let line = [
-            "import",
-            &archive,
-            "--yes",
-            "--url",
-            &url,
-            "--replace",
-            "--json",
-            "--retries",
-            "0",
-        ];
-        let run = own.run(&[&line[..], &["--timeout", "30m"]].concat());
-        assert_eq!(cluster.stand_in.faults().fired(), [1, 1], "{path}: {}", run.stderr);
-        let kept = run.json()["kept"].to_string();
-        assert!(kept.contains(&format!("{what}: deleted by --replace")), "{kept}");
-    }
-}
-
 #[test]
 fn deletion_with_unknown_outcome_is_reported_as_uncertain() {
     for (path, what) in DELETED {

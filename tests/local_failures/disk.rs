@@ -47,7 +47,14 @@ fn import_without_disk_space_for_spooling_writes_nothing() {
     let archive = from_python("complete").display().to_string();
     let cluster = cluster();
     let url = cluster.stand_in.url();
-    let reordered = crate::hostile::valid::valid().lines("_snapshot_docs.ndjson", |lines| lines.rotate_left(2));
+    let reordered = crate::hostile::valid::valid().lines("_snapshot_docs.ndjson", |lines| {
+        // The temporary files are compressed.
+        let padding: String = (0..100_000)
+            .map(|_| if fastrand::bool() { ' ' } else { '\t' })
+            .collect();
+        lines[3] = lines[3].replacen(':', &format!(":{padding}"), 1);
+        lines.rotate_left(2);
+    });
     std::fs::write(binary.path("reordered.tar.gz"), reordered.pack()).unwrap();
     let arguments = ["import", "reordered.tar.gz", "--yes", "--replace", "--url", &url];
     if let Some(output) = on_small_disk(&binary, 4, &[("TMPDIR", "small")], &arguments) {
