@@ -135,11 +135,15 @@ impl<'a> Summary<'a> {
 
     /// Adds a failure. That of the only item is printed at the end of the command.
     pub(super) fn add_failure(&mut self, error: Error, terminal: &Terminal) {
-        // The last line of the command states a signal, unless there is more to report.
-        if self.is_list && error.to_string() != Error::stopped(error.exit()).to_string() {
+        if self.is_list {
             print_failure(&error, terminal);
         }
         self.failures.push(error);
+    }
+
+    /// Adds a signal that ended no item. The last line of the command states it.
+    pub(super) fn add_signal(&mut self, signal: Error) {
+        self.failures.push(signal);
     }
 
     /// Adds the jobs that were not started because of a signal.
@@ -153,7 +157,7 @@ impl<'a> Summary<'a> {
             self.add_document(document, "not started");
         }
         if self.failures.iter().all(|failure| failure.exit() < signal.exit()) {
-            self.add_failure(signal, self.terminal);
+            self.add_signal(signal);
         }
     }
 

@@ -397,6 +397,7 @@ mod signals {
         assert_eq!(output.status.code(), Some(130), "{stderr}");
         for expected in [
             "Interrupted: rolling back the import.",
+            "Rolled back. Removed:\n  state documents of job job-06\n",
             "job-06           -  interrupted\n",
             "Not started: job-07, job-08, job-09, job-10, job-11, job-12\n",
         ] {

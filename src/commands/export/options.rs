@@ -90,8 +90,8 @@ pub struct ExportOptions {
     /// Number of jobs that are exported at the same time
     ///
     /// Together, they use the memory of one export, and at most as many connections as --slices. Jobs
-    /// are exported one at a time if their model needs more than 32 MiB of memory, if they have more documents of one kind
-    /// than --page-size, or if --close-job closes them.
+    /// are exported one at a time if their model needs more than 32 MiB of memory or has several state documents, if they
+    /// have more documents of one kind than --page-size, or if --close-job closes them.
     #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "1", value_parser = number(1_usize, 8))]
     #[arg(hide_short_help = true)]
     pub(super) parallel: usize,

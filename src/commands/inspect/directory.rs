@@ -70,7 +70,10 @@ pub(super) async fn list(options: InspectOptions, signals: &Signals, terminal: &
         archive.path = name;
         if let Some(failure) = failure {
             archive.failure = Some(failure.to_json());
-            summary.add_failure(failure, terminal);
+            match is_stopped {
+                true => summary.add_signal(failure),
+                false => summary.add_failure(failure, terminal),
+            }
         }
         archives.push(archive);
         stage.inc(1);

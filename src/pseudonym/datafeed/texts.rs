@@ -73,11 +73,12 @@ fn leave_out_meta(aggregations: &mut Value) {
     }
 }
 
-/// Whether a query contains document IDs: an `ids` query, or the field `_id` as a name or a word in a text.
+/// Whether a query contains document IDs: an `ids` or `pinned` query, or the field `_id` as a name or a word in a text.
 pub(super) fn mentions_ids(query: &Value) -> bool {
     nested_values(query).any(|(name, value)| match name {
         Some("_id") => true,
         Some("ids") if value.get("values").is_some() => true,
+        Some("pinned") if value.get("ids").is_some() => true,
         _ => value.as_str().is_some_and(|text| without(text, "_id") != text),
     })
 }
@@ -239,6 +240,7 @@ mod tests {
     fn ids_are_found_in_any_query() {
         for query in [
             json!({"ids": {"values": ["1"]}}),
+            json!({"pinned": {"ids": ["1"], "organic": {"match_all": {}}}}),
             json!({"bool": {"must_not": [{"term": {"_id": "1"}}]}}),
             json!({"query_string": {"query": "_id:1"}}),
             json!({"query_string": {"query": "a", "fields": ["_id^2"]}}),
