@@ -52,6 +52,11 @@ pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<Serv
             tokio::time::sleep(RELISTEN_INTERVAL).await;
             continue;
         };
+        // A connection after the stand-in listened again was not closed with the others.
+        let closing = match opened.has_changed() {
+            Ok(true) => shared.network.closing.subscribe(),
+            _ => closing,
+        };
         if shared.network.is_garbled() {
             tokio::spawn(async move {
                 let mut hello = [0; 1024];
