@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use memchr::memchr2;
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 use tempfile::{SpooledData, SpooledTempFile};
@@ -20,6 +21,7 @@ use super::layout::{
     BLOCK, EntryKind, EntryName, EntrySummary, MAX_ACTION, MAX_BYTES, MAX_ENTRIES, Manifest, max_document, max_text,
 };
 use super::read::Archive;
+use crate::json::append_quoted;
 use crate::util::atomic_file::{AtomicFile, FileError};
 use crate::util::format::hex;
 
@@ -48,18 +50,6 @@ pub struct SealedEntry {
     pub summary: EntrySummary,
     /// One gzip member: the content, padded with zeros to the end of its last tar block.
     member: SpooledTempFile,
-}
-
-/// An action line.
-#[derive(serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Action<'a> {
-    Index {
-        #[serde(rename = "_index", skip_serializing_if = "Option::is_none")]
-        index: Option<&'a str>,
-        #[serde(rename = "_id")]
-        id: &'a str,
-    },
 }
 
 impl EntryBuilder {
@@ -99,8 +89,8 @@ impl EntryBuilder {
             let lines = if part.has_actions() { 2 } else { 1 };
             self.refuse_too_long(self.documents * lines, source.len(), max_document(part))?;
         }
-        // Nearly all documents are on one line, and `contains` is faster than `split`.
-        if !source.contains(&b'\n') && !source.contains(&b'\r') {
+        // Nearly all documents are on one line, and this search is faster than `split`.
+        if memchr2(b'\n', b'\r', source).is_none() {
             self.put(source)?;
             return self.put(b"\n");
         }
@@ -120,8 +110,16 @@ impl EntryBuilder {
     /// # Errors
     /// The same as for [`json`](Self::json).
     pub fn action_and_line(&mut self, index: Option<&str>, id: &str, source: &[u8]) -> Result<()> {
-        let (action, before) = (Action::Index { index, id }, self.buffer.len());
-        serde_json::to_writer(&mut self.buffer, &action).map_err(|cause| Error::temporary(cause.into()))?;
+        let before = self.buffer.len();
+        self.buffer.extend_from_slice(br#"{"index":{"#);
+        if let Some(index) = index {
+            self.buffer.extend_from_slice(br#""_index":"#);
+            append_quoted(&mut self.buffer, index);
+            self.buffer.push(b',');
+        }
+        self.buffer.extend_from_slice(br#""_id":"#);
+        append_quoted(&mut self.buffer, id);
+        self.buffer.extend_from_slice(b"}}");
         let length = self.buffer.len() - before;
         self.refuse_too_long(self.documents * 2 + 1, length, MAX_ACTION)?;
         self.bytes += length as u64;

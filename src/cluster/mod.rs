@@ -21,4 +21,4 @@ pub use indices::{Operations, TemplateBody, TemplateEffect};
 pub use search::Pages;
 pub(crate) use search::query::SearchRange;
 pub use search::query::{Pagination, Search, Sort, time_range};
-pub use search::response::{Hit, Page};
+pub use search::response::{Hit, HitId, Page};

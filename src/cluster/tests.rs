@@ -177,7 +177,7 @@ mod requests {
         let mut pages = cluster.pages(search).await?;
         let mut ids = Vec::new();
         while let Some(hits) = pages.next().await? {
-            ids.extend(hits.into_iter().map(|hit| hit.id));
+            ids.extend(hits.iter().map(|hit| hit.id.to_string()));
         }
         Ok(ids)
     }

@@ -13,7 +13,8 @@ pub use edit::{Edit, Editor, Leaf, edit_leaves, edit_members, for_each_leaf};
 pub(crate) use edit::{LeafReader, is_within};
 pub(crate) use indent::indented;
 pub(crate) use object::{
-    CowStr, RawObject, check_and_visit, count_values, for_each_member, nested_values, raw, unquoted, value,
+    CowStr, RawObject, append_quoted, check_and_visit, count_values, for_each_member, is_plain, nested_values, raw,
+    unquoted, value,
 };
 pub use object::{Object, check_members, quoted, without_value};
 pub(crate) use tokenizer::unicode_escape;

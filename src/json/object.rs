@@ -43,13 +43,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Calls `visit` for each member, in order, with its value as written.
+/// Calls `visit` for each member, in order, with its value as written, until it returns false. Then the result is an error,
+/// since the rest is not read.
 pub(crate) fn for_each_member<'a>(
     json: &'a str,
-    visit: impl FnMut(Cow<'a, str>, &'a RawValue),
+    visit: impl FnMut(Cow<'a, str>, &'a RawValue) -> bool,
 ) -> serde_json::Result<()> {
     struct Members<V>(V);
-    impl<'a, V: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for Members<V> {
+    impl<'a, V: FnMut(Cow<'a, str>, &'a RawValue) -> bool> Visitor<'a> for Members<V> {
         type Value = ();
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,7 +59,9 @@ pub(crate) fn for_each_member<'a>(
 
         fn visit_map<A: MapAccess<'a>>(mut self, mut members: A) -> Result<(), A::Error> {
             while let Some((CowStr(name), value)) = members.next_entry()? {
-                (self.0)(name, value);
+                if !(self.0)(name, value) {
+                    return Err(A::Error::custom("ended early"));
+                }
             }
             Ok(())
         }
@@ -75,7 +78,10 @@ pub(crate) struct RawObject(Vec<(String, Box<RawValue>)>);
 impl RawObject {
     pub(crate) fn parse(json: &str) -> serde_json::Result<Self> {
         let mut members = Vec::new();
-        let add = |name: Cow<'_, str>, value: &RawValue| members.push((name.into_owned(), value.to_owned()));
+        let add = |name: Cow<'_, str>, value: &RawValue| {
+            members.push((name.into_owned(), value.to_owned()));
+            true
+        };
         for_each_member(json, add)?;
         Ok(Self(members))
     }
@@ -268,9 +274,26 @@ impl<'de> Visitor<'de> for Unique {
 #[serde(transparent)]
 pub(crate) struct CowStr<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
+/// Whether a string is written in JSON without escapes.
+pub(crate) fn is_plain(text: &str) -> bool {
+    // Without an early exit, so that the compiler can process many bytes at once.
+    let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    !text.bytes().fold(false, |any, byte| any | odd(byte))
+}
+
 /// Returns a string as JSON.
 pub fn quoted(text: &str) -> String {
     Value::from(text).to_string()
+}
+
+/// Appends a string as JSON.
+pub(crate) fn append_quoted(json: &mut Vec<u8>, text: &str) {
+    if !is_plain(text) {
+        return json.extend_from_slice(quoted(text).as_bytes());
+    }
+    json.push(b'"');
+    json.extend_from_slice(text.as_bytes());
+    json.push(b'"');
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr;
+
 use super::object::CowStr;
 
 /// Maximum size of a token in bytes. The longest string of a state has one number per series.
@@ -119,7 +121,7 @@ impl Token<'_> {
 /// such a document, but a Unicode string cannot contain it.
 pub fn replace_lone_surrogates(raw: &[u8]) -> Cow<'_, [u8]> {
     let surrogate = |bytes: &[u8]| matches!(bytes, [b'\\', b'u', b'd' | b'D']);
-    if !raw.contains(&b'\\') || !raw.windows(3).any(surrogate) {
+    if memchr(b'\\', raw).is_none() || !raw.windows(3).any(surrogate) {
         return Cow::Borrowed(raw);
     }
     let mut out = Vec::with_capacity(raw.len());

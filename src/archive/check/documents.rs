@@ -121,12 +121,12 @@ impl<'v> Checker<'v> {
 
     /// Reads the next document; false at the end of the entry.
     fn document(&mut self, reader: &mut DocumentReader, tar: &mut TarReader<'_>) -> Result<bool, ReadError> {
-        let Some(action) = reader.next(tar)? else {
+        if !reader.next(tar)? {
             return Ok(false);
-        };
+        }
         let (part, source) = (reader.part, reader.source.as_slice());
         let place = &self.place.line(reader.line);
-        let (index, id) = (action.index.as_deref(), action.id.as_deref());
+        let (index, id) = (reader.action.index.as_deref(), reader.action.id.as_deref());
         if let (Part::State, Some(id)) = (part, id) {
             // The decoder reads the complete document, so that 16 MiB need not be parsed twice.
             self.state(id, source, place)?;

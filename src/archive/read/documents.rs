@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use memchr::memchr;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
@@ -17,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::entries::{Archive, CheckedEntries, TarReader, changed};
 use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::{EntrySummary, MAX_ACTION, Part, max_document};
-use crate::json::without_value;
+use crate::json::{is_plain, without_value};
 use crate::util::process::{LARGE_BLOCK, capacity};
 use crate::util::spool::FileCursor;
 
@@ -25,10 +26,12 @@ use crate::util::spool::FileCursor;
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_DOCUMENTS: usize = 1000;
 
-/// Reads the documents of entries. The buffer is reused.
+/// Reads the documents of entries. The buffers are reused.
 #[derive(Debug)]
 pub(in crate::archive) struct DocumentReader {
     pub(in crate::archive) part: Part,
+    /// The names of the last document.
+    pub(in crate::archive) action: Action,
     /// The last document.
     pub(in crate::archive) source: Vec<u8>,
     /// The number of the last line, starting with 1.
@@ -51,29 +54,30 @@ impl DocumentReader {
     pub(in crate::archive) fn new(part: Part) -> Self {
         Self {
             part,
+            action: Action::default(),
             source: Vec::new(),
             line: 0,
         }
     }
 
-    /// Reads the next document into `source`; `None` at the end of the entry.
-    pub(in crate::archive) fn next(&mut self, tar: &mut TarReader<'_>) -> Result<Option<Action>, ReadError> {
-        let (has_actions, mut action) = (self.part.has_actions(), Action::default());
+    /// Reads the next document into `action` and `source`; false at the end of the entry.
+    pub(in crate::archive) fn next(&mut self, tar: &mut TarReader<'_>) -> Result<bool, ReadError> {
+        let has_actions = self.part.has_actions();
         if has_actions {
             if !self.read_line(tar, MAX_ACTION)? {
-                return Ok(None);
+                return Ok(false);
             }
-            let parsed = Action::parse(&self.source);
-            action = parsed.map_err(|why| ReadError::malformed(format!("not an action line: {why}")))?;
+            let parsed = self.action.parse(&self.source);
+            parsed.map_err(|why| ReadError::malformed(format!("not an action line: {why}")))?;
         }
         if !self.read_line(tar, max_document(self.part))? {
             return match has_actions {
                 true => Err(ReadError::malformed("an action line without a document")),
-                false => Ok(None),
+                false => Ok(false),
             };
         }
-        action.require_names(self.part)?;
-        Ok(Some(action))
+        self.action.require_names(self.part)?;
+        Ok(true)
     }
 
     /// Reads a line and trims it; false at the end.
@@ -105,7 +109,7 @@ impl DocumentReader {
 }
 
 impl Action {
-    fn parse(line: &[u8]) -> Result<Self, String> {
+    fn parse(&mut self, line: &[u8]) -> Result<(), String> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Operation<'a> {
@@ -113,8 +117,8 @@ impl Action {
             index: &'a RawValue,
         }
         let text = std::str::from_utf8(line).map_err(|cause| cause.to_string())?;
-        if let Some(action) = Self::parse_usual(text) {
-            return Ok(action);
+        if self.parse_usual(text).is_some() {
+            return Ok(());
         }
         // Serde also accepts an array for a struct.
         let object = |text: &str| text.trim_start().starts_with('{');
@@ -126,24 +130,30 @@ impl Action {
         if !object(operation.index.get()) {
             return Err(known.to_owned());
         }
-        serde_json::from_str(operation.index.get()).map_err(|cause| without_value(&cause))
+        *self = serde_json::from_str(operation.index.get()).map_err(|cause| without_value(&cause))?;
+        Ok(())
     }
 
     /// Parses an action as exports write it, without whitespace or escapes. There is one for every document, and
     /// general JSON parsing takes longer than reading the document.
-    fn parse_usual(line: &str) -> Option<Self> {
-        // Without an early exit, so that the compiler can process many bytes at once.
-        let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-        let plain = |text: &str| !text.bytes().fold(false, |any, byte| any | odd(byte));
+    fn parse_usual(&mut self, line: &str) -> Option<()> {
         let names = line.strip_prefix(r#"{"index":{""#)?.strip_suffix(r#""}}"#)?;
         let (index, id) = match names.strip_prefix(r#"_index":""#) {
-            Some(names) => names.split_once(r#"","_id":""#).map(|(index, id)| (Some(index), id))?,
+            Some(names) => {
+                let (index, id) = names.split_at(memchr(b'"', names.as_bytes())?);
+                (Some(index), id.strip_prefix(r#"","_id":""#)?)
+            }
             None => (None, names.strip_prefix(r#"_id":""#)?),
         };
-        (index.is_none_or(plain) && plain(id)).then(|| Self {
-            index: index.map(str::to_owned),
-            id: Some(id.to_owned()),
-        })
+        if !index.is_none_or(is_plain) || !is_plain(id) {
+            return None;
+        }
+        match index {
+            Some(index) => index.clone_into(self.index.get_or_insert_default()),
+            None => self.index = None,
+        }
+        id.clone_into(self.id.get_or_insert_default());
+        Some(())
     }
 
     fn require_names(&self, part: Part) -> Result<(), ReadError> {
@@ -348,12 +358,12 @@ impl PartReader {
                 return self.order.gap().map_or(Ok(None), |_| Err(changed()));
             }
             let documents = self.documents.get_or_insert_with(|| DocumentReader::new(self.part));
-            let Some(action) = documents.next(&mut self.entries.tar)? else {
+            if !documents.next(&mut self.entries.tar)? {
                 self.documents = None;
                 self.entries.close()?;
                 continue;
-            };
-            let source = &mut documents.source;
+            }
+            let (action, source) = (documents.action.clone(), &mut documents.source);
             if let (Part::State, Some(id)) = (self.part, &action.id) {
                 let number = *self.numbers.get(id).ok_or_else(changed)?;
                 match self.order.take(number, id, source)? {
@@ -381,19 +391,21 @@ mod tests {
 
     #[test]
     fn action_lines_of_another_form_are_refused() {
+        let parse = |line: &str| {
+            let (index, id) = (None, Some("of the previous line".to_owned()));
+            let mut action = Action { index, id };
+            action.parse(line.as_bytes()).map(|()| action)
+        };
         for known in [
             r#"{"index":{"_index":"a","_id":"b\u0022"}}"#,
             r#" {"index": {"_index": "a", "_id": "b\""}}"#,
         ] {
-            let action = Action::parse(known.as_bytes()).unwrap();
+            let action = parse(known).unwrap();
             let named = |text: &str| Some(text.to_owned());
             assert_eq!((action.index, action.id), (named("a"), named("b\"")), "{known}");
         }
-        let usual = br#"{"index":{"_index":"a","_id":"b"}}"#;
-        assert_eq!(
-            Action::parse(usual),
-            Action::parse(br#"{"index":{"_index":"a", "_id":"b"}}"#)
-        );
+        let usual = r#"{"index":{"_index":"a","_id":"b"}}"#;
+        assert_eq!(parse(usual), parse(r#"{"index":{"_index":"a", "_id":"b"}}"#));
         for bad in [
             "",
             "1",
@@ -407,7 +419,7 @@ mod tests {
             "{\"index\":{\"_index\":\"a\",\"_id\":\"b\tc\"}}",
             r#"{"index":{"_index":"a","_id":"b","_id":"c"}}"#,
         ] {
-            assert!(Action::parse(bad.as_bytes()).is_err(), "{bad}");
+            assert!(parse(bad).is_err(), "{bad}");
         }
     }
 

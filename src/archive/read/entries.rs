@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 use tar::{EntryType, Header, PaxExtensions};
 
 use super::inflate::{MemberStream, is_blank, require_blank};
@@ -64,7 +63,6 @@ pub(in crate::archive) struct TarReader<'a> {
     stream: MemberStream<'a>,
     remaining: u64,
     padding: u64,
-    hash: Sha256,
 }
 
 impl Archive {
@@ -287,7 +285,6 @@ impl<'a> TarReader<'a> {
             stream,
             remaining: 0,
             padding: 0,
-            hash: Sha256::new(),
         }
     }
 
@@ -337,17 +334,18 @@ impl<'a> TarReader<'a> {
 
     /// Returns the SHA-256 of the content read so far in lowercase hexadecimal digits.
     pub(in crate::archive) fn sha256(&mut self) -> String {
-        hex(&self.hash.finalize_reset())
+        hex(&self.stream.end_hash())
     }
 
     fn begin(&mut self, bytes: u64) {
         self.remaining = bytes;
         self.padding = bytes.wrapping_neg() % BLOCK as u64;
-        self.hash = Sha256::new();
+        self.stream.begin_hash();
     }
 
     /// Skips the rest of the entry without hashing it.
     fn skip(&mut self) -> io::Result<()> {
+        self.stream.end_hash();
         let left = self.remaining.saturating_add(self.padding);
         if io::copy(&mut self.stream.by_ref().take(left), &mut io::sink())? < left {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -406,10 +404,6 @@ impl BufRead for TarReader<'_> {
     }
 
     fn consume(&mut self, n: usize) {
-        // The buffer is not empty, so this does not read from the file.
-        if let Ok(bytes) = self.stream.fill_buf() {
-            self.hash.update(&bytes[..n.min(bytes.len())]);
-        }
         self.stream.consume(n);
         self.remaining = self.remaining.saturating_sub(n as u64);
     }

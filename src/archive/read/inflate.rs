@@ -10,6 +10,7 @@ use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
 use flate2::bufread::GzDecoder;
+use sha2::{Digest, Sha256};
 
 use crate::archive::error::{Error, NOT_AN_ARCHIVE, ReadError};
 
@@ -30,6 +31,10 @@ pub(in crate::archive) struct MemberStream<'a> {
     block: Block,
     position: usize,
     ended: bool,
+    /// The hash of the bytes since it was begun, up to a position in the block: complete blocks are hashed faster than
+    /// lines.
+    hash: Option<Sha256>,
+    hashed: usize,
 }
 
 /// Decompressed bytes of one member; empty at the end.
@@ -71,7 +76,27 @@ impl<'a> MemberStream<'a> {
             block: Block::default(),
             position: 0,
             ended: false,
+            hash: None,
+            hashed: 0,
         }
+    }
+
+    /// Begins to hash with the next byte.
+    pub(super) fn begin_hash(&mut self) {
+        (self.hash, self.hashed) = (Some(Sha256::new()), self.position);
+    }
+
+    /// Ends the hash and returns the SHA-256 of the bytes read since it was begun; empty if it was not begun.
+    pub(super) fn end_hash(&mut self) -> Vec<u8> {
+        self.hash_read();
+        self.hash.take().map_or(Vec::new(), |hash| hash.finalize().to_vec())
+    }
+
+    fn hash_read(&mut self) {
+        if let Some(hash) = &mut self.hash {
+            hash.update(&self.block.buffer[self.hashed..self.position]);
+        }
+        self.hashed = self.position;
     }
 
     /// Returns the compressed offset of the member that begins with the next byte, if one does.
@@ -209,7 +234,8 @@ impl<R: Read> Read for Source<'_, R> {
 impl BufRead for MemberStream<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.position == self.block.filled && !self.ended {
-            self.position = 0;
+            self.hash_read();
+            (self.position, self.hashed) = (0, 0);
             let block = (self.next)(std::mem::take(&mut self.block));
             self.ended = is_last(&block);
             self.block = block?;

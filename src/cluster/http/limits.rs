@@ -121,11 +121,11 @@ impl Write for Decoded {
 /// Reads a body of up to `limit` bytes, also compressed: gzip members without content produce no output. A larger one is an
 /// error as soon as that is known. Each chunk is decoded when it is received, so that only the decoded body is in memory.
 async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Result<Bytes, BodyError> {
-    let announced = response.content_length().unwrap_or(0);
+    let announced = response.content_length().unwrap_or(limit as u64);
     if announced > limit as u64 {
         return Err(BodyError::TooLarge);
     }
-    // Growing the buffer would need more memory than the limit. `announced` does not exceed it.
+    // Growing the buffer would take time, and need more memory than the limit. `announced` does not exceed it.
     let capacity = if gzip { limit } else { announced as usize };
     let bytes = Vec::with_capacity(capacity);
     let mut decoder = MultiGzDecoder::new(Decoded { bytes, limit });

@@ -166,7 +166,8 @@ impl Cluster {
     pub async fn newest(&self, indices: &[&str], ids: &[String]) -> Result<BTreeMap<String, String>> {
         let mut copies = self.locate(indices, ids).await?;
         copies.sort_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index)));
-        Ok(copies.into_iter().map(|hit| (hit.id, hit.index.to_string())).collect())
+        let newest = copies.iter().map(|hit| (hit.id.to_string(), hit.index.to_string()));
+        Ok(newest.collect())
     }
 
     /// The types of these fields and objects, from `_field_caps`, which also reads remote clusters.

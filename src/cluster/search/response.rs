@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,9 +24,22 @@ pub struct Hit {
     /// The concrete index.
     pub index: Arc<str>,
     /// `_id`.
-    pub id: String,
+    pub id: HitId,
     /// `_source`, exactly as received.
     pub source: Bytes,
+}
+
+/// The ID of a document, which is not copied from the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HitId(Bytes);
+
+impl Deref for HitId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // These bytes were a text.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 /// The contents of a search response.
@@ -81,7 +95,8 @@ struct Measure<T> {
 struct HitJson<'a> {
     #[serde(borrow)]
     _index: Cow<'a, str>,
-    _id: String,
+    #[serde(borrow)]
+    _id: Cow<'a, str>,
     #[serde(borrow)]
     _source: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -160,7 +175,11 @@ impl Page {
                 Some(previous) if *previous.index == *hit._index => Arc::clone(&previous.index),
                 _ => Arc::from(&*hit._index),
             };
-            let (id, source) = (hit._id, hit._source.map(slice).unwrap_or_default());
+            let id = HitId(match hit._id {
+                Cow::Borrowed(id) => body.slice_ref(id.as_bytes()),
+                Cow::Owned(id) => id.into(),
+            });
+            let source = hit._source.map(slice).unwrap_or_default();
             hits.push(Hit { index, id, source });
         }
         Ok(Self {

@@ -121,10 +121,10 @@ pub(super) fn append(entry: &mut EntryBuilder, hit: &Hit) -> archive::Result<()>
 /// Leaves out results and categories that a newer index contains too: after a rollover, both indices contain a document that
 /// changed.
 pub(super) async fn retain_newest(export: &Export<'_>, hits: &mut Vec<Hit>) -> Result<()> {
-    let ids: Vec<String> = hits.iter().map(|hit| hit.id.clone()).collect();
+    let ids: Vec<String> = hits.iter().map(|hit| hit.id.to_string()).collect();
     let alias = export.job.id().results_alias();
     let newest = export.cluster().newest(&[&alias], &ids).await?;
-    hits.retain(|hit| newest.get(&hit.id).is_none_or(|index| **index == *hit.index));
+    hits.retain(|hit| newest.get(&*hit.id).is_none_or(|index| **index == *hit.index));
     Ok(())
 }
 

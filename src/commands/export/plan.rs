@@ -284,7 +284,7 @@ async fn snapshot_document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSu
     })?;
     let stored: Stored = serde_json::from_slice(&document.source).map_err(|error| {
         Error::failed(
-            format!("{}: document {}: {error}", document.index, document.id),
+            format!("{}: document {}: {error}", document.index, &*document.id),
             "the snapshot cannot be used: choose another one with --snapshot-id",
         )
     })?;

@@ -38,7 +38,7 @@ pub(super) async fn missing_ids(
     ids: Vec<String>,
 ) -> cluster::Result<impl Iterator<Item = String>> {
     let found = cluster.locate(indices, &ids).await?;
-    let found: HashSet<String> = found.into_iter().map(|hit| hit.id).collect();
+    let found: HashSet<String> = found.iter().map(|hit| hit.id.to_string()).collect();
     Ok(ids.into_iter().filter(move |id| !found.contains(id)))
 }
 

@@ -251,7 +251,7 @@ async fn compare(cluster: Cluster, indices: Vec<String>, expected: Vec<BulkDocum
     let mut found: BTreeMap<&str, &Hit> = BTreeMap::new();
     for hit in &hits {
         if let Some(other) = found.insert(&hit.id, hit) {
-            let (id, one, two) = (&hit.id, &other.index, &hit.index);
+            let (id, one, two) = (&*hit.id, &other.index, &hit.index);
             return Err(Error::mismatch(format!(
                 "document {id} is in two indices, {one} and {two}"
             )));

@@ -363,12 +363,11 @@ impl InputMappings {
         };
         let mut added = Ok(());
         let add = |index: Cow<'_, str>, definition| {
-            if added.is_ok() {
-                added = reader.add(index.into_owned(), definition);
-            }
+            added = reader.add(index.into_owned(), definition);
+            added.is_ok()
         };
         let read = for_each_member(json, add);
-        match read.and(added) {
+        match added.and(read) {
             Ok(()) => Ok(Some(reader.all)),
             Err(_) if reader.left == 0 => Ok(None),
             Err(error) => Err(error),

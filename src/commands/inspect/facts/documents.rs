@@ -1,5 +1,6 @@
 //! Facts from individual documents: times, patterns from annotations, and categories.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -7,6 +8,7 @@ use std::ops::RangeInclusive;
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::json::for_each_member;
 use crate::report::{Histogram, TimeColumns};
@@ -123,15 +125,21 @@ pub(crate) fn document_time(source: &[u8], field: &str) -> Option<EpochMillis> {
 
 fn find_time(object: &str, field: &str) -> Option<EpochMillis> {
     let mut found = None;
-    let read = for_each_member(object, |name, value| {
-        let time = match field.strip_prefix(&*name) {
-            Some("") => serde_json::from_str(value.get()).ok().and_then(|value| time_of(&value)),
+    let find = |name: Cow<'_, str>, value: &RawValue| {
+        found = match field.strip_prefix(&*name) {
+            Some("") => match value.get().parse::<i64>() {
+                // Most times are in milliseconds.
+                Ok(number) => EpochMillis::of_document_number(number as f64),
+                Err(_) => serde_json::from_str(value.get()).ok().and_then(|value| time_of(&value)),
+            },
             Some(rest) => rest.strip_prefix('.').and_then(|rest| find_time(value.get(), rest)),
             None => None,
         };
-        found = time.or(found);
-    });
-    read.ok().and(found)
+        found.is_none()
+    };
+    // Documents are checked before.
+    let _ = for_each_member(object, find);
+    found
 }
 
 /// The time in a number, a text, or the first item of a list.
