@@ -6,7 +6,9 @@ mod layout;
 mod read;
 mod write;
 
-pub use check::{CheckedArchive, Contents, DocumentVisitor, Finding, Rule, Severity, StateSummary, check};
+pub use check::{
+    CheckedArchive, Contents, DocumentVisitor, Finding, Rule, Severity, StateSummary, UnloadedArchive, check,
+};
 pub use error::{Error, Result};
 pub(crate) use layout::ENDINGS;
 pub use layout::{

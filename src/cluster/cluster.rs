@@ -46,9 +46,12 @@ pub(crate) struct Identity {
 pub struct RequiredPrivileges {
     /// Cluster privileges.
     pub cluster: Vec<&'static str>,
-    /// Index patterns with their privileges.
-    pub indices: Vec<(Vec<String>, Vec<&'static str>)>,
+    /// Privileges on indices.
+    pub indices: Vec<IndexPrivileges>,
 }
+
+/// Index patterns with their privileges.
+pub type IndexPrivileges = (Vec<String>, Vec<&'static str>);
 
 /// The response to `GET /_ml/info`.
 #[derive(Clone, Debug)]

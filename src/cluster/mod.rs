@@ -11,7 +11,7 @@ mod search;
 mod tests;
 
 pub use bulk::{Bulk, BulkOptions, WriteObserver};
-pub use cluster::{Cluster, License, MlInfo, RequiredPrivileges};
+pub use cluster::{Cluster, IndexPrivileges, License, MlInfo, RequiredPrivileges};
 pub(crate) use http::HttpClient;
 pub use http::auth::{ConnectOptions, Credential, cloud_address};
 pub use http::error::{ConnectionFailure, Error, ErrorResponse, Result};

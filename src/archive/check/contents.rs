@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::archive::error::{COPY_AGAIN, EXPORT_AGAIN, Error, NOT_AN_ARCHIVE, OTHER_FILE, ReadError, Result};
+use crate::archive::error::{COPY_AGAIN, EXPORT_AGAIN, Error, NOT_AN_ARCHIVE, OTHER_FILE};
 use crate::archive::layout::{EntryKind, EntrySummary, Manifest, Part};
-use crate::archive::read::{Archive, CheckedEntries, DocumentStream};
+use crate::archive::read::{Archive, DocumentStream};
 use crate::job::{Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot, SnapshotId};
 use crate::state::{StateDocId, StateKind};
 use crate::util::format::{escape, truncated};
@@ -267,36 +266,6 @@ impl CheckedArchive {
     /// Returns the path that messages use.
     pub fn path(&self) -> &Path {
         self.archive.path()
-    }
-
-    /// Frees the texts of entries, so that many archives can wait for their import in little memory.
-    /// [`snapshot_text`](Self::snapshot_text) reads the snapshot document again.
-    pub fn without_texts(mut self) -> Self {
-        let texts = self.contents.texts.values_mut().chain([&mut self.snapshot.text]);
-        texts.for_each(|text| *text = RawValue::NULL.to_owned());
-        self.snapshot.quantiles = None;
-        if let Some(manifest) = &mut self.contents.manifest {
-            manifest.entries = Vec::new();
-        }
-        self
-    }
-
-    /// Reads the snapshot document again. Must be called within a Tokio runtime.
-    ///
-    /// # Errors
-    /// [`Error::Changed`] if the file differs from what was checked, or [`Error::File`].
-    pub async fn snapshot_text(&self) -> Result<Box<RawValue>> {
-        let mut entries = CheckedEntries::new(self.archive.clone(), self.contents.entries.clone());
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut content = Vec::new();
-            if entries.open(|kind| kind == EntryKind::Snapshot)? {
-                entries.tar.read_to_end(&mut content)?;
-                entries.close()?;
-            }
-            serde_json::from_slice(&content).map_err(|cause| ReadError::corrupt(cause.to_string()))
-        });
-        let read = reading.await.map_err(|cause| Error::read(self.path(), cause.into()))?;
-        read.map_err(|error: ReadError| error.since_checked(self.path()))
     }
 
     /// Reads the documents of one part again. Must be called within a Tokio runtime.

@@ -223,7 +223,7 @@ fn stays_in_place(path: &str) -> bool {
 }
 
 /// Parses an entry as far as a rule or an import needs it.
-fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result<(), String> {
+pub(super) fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result<(), String> {
     let text = String::from_utf8(text).map_err(|cause| format!("not UTF-8: {cause}"))?;
     check_members(&text).map_err(unreadable)?;
     let value = RawValue::from_string(text).map_err(unreadable)?;

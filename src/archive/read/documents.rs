@@ -354,7 +354,7 @@ impl PartReader {
                 let (index, id) = (None, Some(id));
                 return Ok(Some((Action { index, id }, source.into())));
             }
-            if self.documents.is_none() && !self.entries.open(|kind| kind.part() == Some(self.part))? {
+            if self.documents.is_none() && self.entries.open(|kind| kind.part() == Some(self.part))?.is_none() {
                 return self.order.gap().map_or(Ok(None), |_| Err(changed()));
             }
             let documents = self.documents.get_or_insert_with(|| DocumentReader::new(self.part));

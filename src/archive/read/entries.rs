@@ -191,11 +191,14 @@ impl CheckedEntries {
         }
     }
 
-    /// Opens the next entry of a wanted kind; false if there is none.
-    pub(in crate::archive) fn open(&mut self, wanted: impl Fn(EntryKind) -> bool) -> Result<bool, ReadError> {
+    /// Opens the next entry of a wanted kind and returns that kind; `None` if there is none.
+    pub(in crate::archive) fn open(
+        &mut self,
+        wanted: impl Fn(EntryKind) -> bool,
+    ) -> Result<Option<EntryKind>, ReadError> {
         let mut left = self.entries[self.next..].iter();
         let Some(skipped) = left.position(|entry| entry.kind.is_some_and(&wanted)) else {
-            return Ok(false);
+            return Ok(None);
         };
         let wanted = self.next + skipped;
         if let Some(start) = self.entries[wanted].start.filter(|_| skipped > 0) {
@@ -208,7 +211,7 @@ impl CheckedEntries {
             }
         }
         self.next = wanted + 1;
-        Ok(true)
+        Ok(self.entries[wanted].kind)
     }
 
     /// Checks that the opened entry ends here and has the same bytes as before.

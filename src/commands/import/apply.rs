@@ -312,7 +312,7 @@ async fn write_state(import: &Import, index: String) -> Result<()> {
 async fn write_snapshot_and_data_counts(import: &Import) -> Result<()> {
     let alias = import.job().results_write_alias();
     let mut bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
-    for document in import.snapshot_and_data_counts().await? {
+    for document in import.snapshot_and_data_counts()? {
         bulk.index(&document.id, document.source).await?;
     }
     bulk.finish().await?;

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::options::ImportOptions;
-use crate::archive::{self, Archive, ArchivedQuery, CheckedArchive, DocumentVisitor, Part};
+use super::privileges::{imports_inputs, input_privileges, input_targets};
+use crate::archive::{self, Archive, ArchivedQuery, CheckedArchive, DocumentVisitor, Part, UnloadedArchive};
+use crate::cluster::IndexPrivileges;
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, guess_time_format};
 use crate::terminal::Terminal;
@@ -47,11 +49,12 @@ fn time_value(source: &[u8], field: &str) -> Option<Value> {
 /// A checked archive that waits for its import.
 #[derive(Debug)]
 pub(super) struct Source {
-    pub(super) archive: CheckedArchive,
+    pub(super) archive: UnloadedArchive,
     /// The ID of the job on the cluster.
     pub(super) job: JobId,
     /// The date format of the time values, which is needed if no mapping has one.
     pub(super) time_format: &'static str,
+    pub(super) input_privileges: Vec<IndexPrivileges>,
 }
 
 /// Checks the archive.
@@ -61,7 +64,7 @@ pub(super) async fn check(archive: Archive, options: &ImportOptions, terminal: &
     let check = tokio::task::spawn_blocking(move || {
         let mut times = TimestampSample::default();
         let checked = archive.require_importable(limits, &mut times, &|bytes| bar.inc(bytes))?;
-        Ok::<_, archive::Error>((checked.without_texts(), guess_time_format(&times.values)))
+        Ok::<_, archive::Error>((checked, guess_time_format(&times.values)))
     });
     let (archive, time_format) = check.await.map_err(Error::panicked)??;
     for finding in &archive.contents.findings {
@@ -79,10 +82,13 @@ pub(super) async fn check(archive: Archive, options: &ImportOptions, terminal: &
     }
     let job = options.target_job(archive.job())?;
     refuse_replaced_query(options, &archive)?;
+    let targets = input_targets(options, &archive, &job, time_format)?;
+    let input_privileges = input_privileges(options, &archive, &targets);
     Ok(Source {
-        archive,
+        archive: archive.unload(),
         job,
         time_format,
+        input_privileges,
     })
 }
 
@@ -104,11 +110,6 @@ fn refuse_replaced_query(options: &ImportOptions, archive: &CheckedArchive) -> R
 pub(super) fn archived_query(archive: &CheckedArchive) -> ArchivedQuery {
     let manifest = archive.contents.manifest.as_ref();
     manifest.map(|manifest| manifest.datafeed_query()).unwrap_or_default()
-}
-
-/// Whether input documents are imported.
-pub(super) fn imports_inputs(options: &ImportOptions, archive: &CheckedArchive) -> bool {
-    !options.skips_inputs() && archive.contents.count(Part::Inputs) > 0
 }
 
 /// The version that the archive comes from, for error messages.

@@ -92,10 +92,9 @@ impl Import {
 
     /// The snapshot document and the data counts. The latest record of the data counts becomes that of the snapshot: the
     /// model does not contain later ones.
-    pub(super) async fn snapshot_and_data_counts(&self) -> Result<[BulkDocument; 2]> {
+    pub(super) fn snapshot_and_data_counts(&self) -> Result<[BulkDocument; 2]> {
         let (job, renamer) = (self.job(), &self.plan.renamer);
-        let snapshot = self.archive.snapshot_text().await?;
-        let snapshot = renamer.document(snapshot.get().as_bytes())?;
+        let snapshot = renamer.document(self.archive.snapshot.text.get().as_bytes())?;
         let counts = self.archive.contents.data_counts.clone().unwrap_or_default();
         let latest = self.archive.snapshot.latest_record_time_stamp;
         let counts = counts.imported(job, latest);

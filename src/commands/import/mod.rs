@@ -8,6 +8,7 @@ mod options;
 mod outcome;
 mod ownership;
 mod plan;
+mod privileges;
 mod replace;
 mod rollback;
 mod start;
@@ -26,7 +27,7 @@ use self::journal::Journal;
 use self::plan::Plan;
 use self::rollback::Rollback;
 use crate::archive::Archive;
-use crate::cluster::ConnectOptions;
+use crate::cluster::{ConnectOptions, RequiredPrivileges};
 use crate::commands::interrupt::{Cleanup, Signals};
 use crate::commands::session::{RunContext, Session};
 use crate::error::{Error, Result};
@@ -54,7 +55,7 @@ pub async fn run(
     let sources = check(&paths, &mut summary, &signals).await?;
     summary.refuse_failures()?;
     outcome::require_answerable(&options, terminal)?;
-    let privileges = plan::required_privileges(&options, &sources)?;
+    let privileges = required_privileges(&sources);
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;
     let outcome = import(&session, sources, summary, &signals).await;
@@ -76,6 +77,10 @@ async fn check(paths: &[PathBuf], summary: &mut Imports<'_>, signals: &Signals) 
         }
     }
     Ok(sources)
+}
+
+fn required_privileges(sources: &[Source]) -> RequiredPrivileges {
+    privileges::required_privileges(sources.iter().flat_map(|source| source.input_privileges.clone()))
 }
 
 /// Plans the import of all archives, asks once, and imports one job after the other. The failure of a job does not stop the
@@ -122,8 +127,7 @@ async fn import(session: &Session, sources: Vec<Source>, mut summary: Imports<'_
 async fn plan_all(session: &Session, sources: Vec<Source>, summary: &mut Imports<'_>) -> Result<Vec<(Source, Plan)>> {
     let _checking = session.stage("Checking the cluster", None);
     session.refuse_serverless("import into")?;
-    let privileges = plan::required_privileges(summary.options, &sources)?;
-    session.require_privileges(&privileges).await?;
+    session.require_privileges(&required_privileges(&sources)).await?;
     let mut planned = Vec::with_capacity(sources.len());
     for source in sources {
         match plan::make(session, summary.options, &source).await {
@@ -146,7 +150,7 @@ pub(in crate::commands) async fn import_exported(
     let planning = async {
         let source = archive::check(archive, options, &session.terminal).await?;
         let _checking = session.stage("Checking the cluster", None);
-        let privileges = plan::required_privileges(options, slice::from_ref(&source))?;
+        let privileges = required_privileges(slice::from_ref(&source));
         session.require_privileges(&privileges).await?;
         let plan = plan::make(&session, options, &source).await?;
         Ok((source, plan))
@@ -170,15 +174,19 @@ async fn import_one(
     (source, plan): (Source, Option<Plan>),
     signals: &Signals,
 ) -> Result<(Started, Import)> {
-    let plan = match plan {
-        Some(plan) => plan,
-        None => signals.or(plan::make(&session, options, &source)).await?,
+    let preparing = async {
+        let plan = match plan {
+            Some(plan) => plan,
+            None => plan::make(&session, options, &source).await?,
+        };
+        Ok((plan, source.archive.load().await?))
     };
+    let (plan, archive) = signals.or(preparing).await?;
     plan.refuse_conflicts()?;
     let import = Import {
         session,
         options: options.clone(),
-        archive: source.archive,
+        archive,
         plan,
         journal: Journal::new(),
     };

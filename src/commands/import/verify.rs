@@ -29,7 +29,7 @@ pub(super) async fn verify(import: &Import) -> Result<()> {
     // error would not state the cause.
     let mut compared = import.verify_documents(Part::State, &stage).await?;
     import.verify_resources().await?;
-    let documents = import.snapshot_and_data_counts().await?;
+    let documents = import.snapshot_and_data_counts()?;
     let results = vec![import.job().results_alias()];
     compared += compare(import.cluster().clone(), results, documents.into()).await?;
     compared += import.verify_inputs(&stage).await?;

@@ -1,4 +1,4 @@
-//! The input indices, what the datafeed reads, and the privileges that both require.
+//! The input indices, and what the datafeed reads.
 //!
 //! The query of a datafeed may not select the archived input documents: in a pseudonymized archive, it may have been
 //! replaced, or read fields that the documents do not have. Any query may have clauses on metadata, which are different in
@@ -10,76 +10,17 @@ use serde_json::json;
 
 use super::planned::TargetPlan;
 use super::planner::Planner;
-use crate::archive::{ArchivedQuery, CheckedArchive, Part};
-use crate::cluster::{RequiredPrivileges, Search};
+use crate::archive::{ArchivedQuery, Part};
+use crate::cluster::Search;
 use crate::commands::compatibility::{MissingPart, missing_parts};
-use crate::commands::import::archive::{Source, archived_query, imports_inputs};
-use crate::commands::import::options::ImportOptions;
+use crate::commands::import::archive::archived_query;
+use crate::commands::import::privileges::{existing_indices, imports_inputs};
 use crate::error::Result;
 use crate::job::{
-    FieldReader, IndexName, IndexPattern, JobConfig, PortableJob, PortableOptions, TargetIndex, fields_read_by,
-    is_remote, loading_alias, marked_as_ours, needed_fields, scripts_of, target_indices, without_query,
+    FieldReader, IndexPattern, JobConfig, PortableJob, PortableOptions, TargetIndex, fields_read_by, is_remote,
+    marked_as_ours, needed_fields, scripts_of, without_query,
 };
 use crate::util::similar::did_you_mean;
-
-const ML_INDICES: [&str; 4] = [
-    ".ml-state*",
-    ".ml-anomalies-*",
-    ".ml-annotations*",
-    ".ml-notifications*",
-];
-const ON_ML: [&str; 4] = ["read", "write", "maintenance", "view_index_metadata"];
-/// Additional privileges on the input indices.
-const ON_INPUTS: [&str; 3] = ["create_index", "manage", "delete_index"];
-
-/// The input indices to create.
-pub(crate) fn input_targets(options: &ImportOptions, source: &Source) -> Result<Vec<TargetIndex>> {
-    let Source {
-        archive,
-        job,
-        time_format,
-    } = source;
-    if !imports_inputs(options, archive) {
-        return Ok(Vec::new());
-    }
-    let base = options.input_index.clone().unwrap_or_else(|| IndexName::inputs_of(job));
-    let sources = &archive.contents.input_indices;
-    let (mappings, config) = (&archive.contents.mappings, &archive.config);
-    Ok(target_indices(mappings, sources, &base, job, config, time_format)?)
-}
-
-/// The privileges that the import of all archives requires. A datafeed reads with the privileges of the user who creates it,
-/// and Elasticsearch does not create one that could not read. Without this check, that step would fail last, after an
-/// import with `--replace` has deleted the existing job.
-pub(crate) fn required_privileges(options: &ImportOptions, sources: &[Source]) -> Result<RequiredPrivileges> {
-    let mut indices = vec![(ML_INDICES.map(str::to_owned).to_vec(), ON_ML.to_vec())];
-    for source in sources {
-        let targets = input_targets(options, source)?;
-        if !targets.is_empty() {
-            // The index, and its temporary alias.
-            let names = targets.iter().map(|target| &target.name);
-            let names = names.flat_map(|name| [name.to_string(), loading_alias(name, "*")]);
-            indices.push((names.collect(), [&ON_ML[..], &ON_INPUTS].concat()));
-        }
-        // Under the names that the datafeed uses, including remote indices and exclusions: Elasticsearch checks those.
-        indices.push((existing_indices(options, &source.archive), vec!["read"]));
-    }
-    Ok(RequiredPrivileges {
-        cluster: vec!["monitor", "manage_ml"],
-        indices,
-    })
-}
-
-/// The indices that the datafeed will read and that the import does not create.
-fn existing_indices(options: &ImportOptions, archive: &CheckedArchive) -> Vec<String> {
-    match archive.config.datafeed().filter(|_| !options.skip.datafeed) {
-        Some(_) if !options.datafeed_indices.is_empty() => {
-            options.datafeed_indices.iter().map(ToString::to_string).collect()
-        }
-        Some(datafeed) if !imports_inputs(options, archive) => datafeed.indices.clone(),
-        _ => Vec::new(),
-    }
-}
 
 fn join<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")

@@ -9,23 +9,22 @@ mod planner;
 mod templates;
 
 pub(super) use existing::{CalendarPlan, FilterPlan, calendar, documents_of_job, event_ids, missing_events};
-pub(super) use inputs::required_privileges;
 pub(super) use mutual::add_mutual_conflicts;
 pub(super) use planned::{Plan, TargetPlan};
 
-use self::inputs::input_targets;
 use self::planned::DocumentCounts;
 use self::planner::Planner;
 use super::archive::Source;
 use super::options::ImportOptions;
+use super::privileges::input_targets;
 use crate::commands::session::Session;
 use crate::error::Result;
 use crate::job::Renamer;
 
 /// Plans the import of an archive.
 pub(super) async fn make(session: &Session, options: &ImportOptions, source: &Source) -> Result<Plan> {
-    let (cluster, archive, job) = (&session.cluster, &source.archive, &source.job);
-    let targets = input_targets(options, source)?;
+    let (cluster, archive, job) = (&session.cluster, &source.archive.load().await?, &source.job);
+    let targets = input_targets(options, archive, job, source.time_format)?;
     let mut planner = Planner {
         cluster,
         options,
@@ -53,6 +52,7 @@ pub(super) async fn make(session: &Session, options: &ImportOptions, source: &So
         calendars,
         targets,
         existing,
+        groups: archive.config.groups.clone(),
         counts: DocumentCounts::new(options, archive),
         replace: options.replace,
         open: options.open,

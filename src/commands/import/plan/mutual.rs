@@ -4,6 +4,7 @@ use super::existing::is_part_of;
 use super::planned::Plan;
 use crate::commands::import::archive::Source;
 use crate::error::Conflict;
+use crate::job::JobId;
 
 const RENAME: &str = "another job ID (--as)";
 
@@ -11,10 +12,10 @@ const RENAME: &str = "another job ID (--as)";
 pub(crate) fn add_mutual_conflicts(planned: &mut [(Source, Plan)]) {
     for number in 1..planned.len() {
         let (earlier, rest) = planned.split_at_mut(number);
-        let (source, plan) = &mut rest[0];
+        let (_, plan) = &mut rest[0];
         for (other_source, other) in &*earlier {
             let mut found = conflicts(plan, other);
-            found.extend(group_conflicts(source, other_source));
+            found.extend(group_conflicts(plan, other));
             let archive = other_source.archive.path().display();
             plan.conflicts
                 .extend(found.into_iter().map(|(message, option)| Conflict {
@@ -59,14 +60,14 @@ fn conflicts(plan: &Plan, other: &Plan) -> Vec<(String, &'static str)> {
 }
 
 /// A job must not have the name of a group of another job.
-fn group_conflicts(source: &Source, other: &Source) -> Vec<(String, &'static str)> {
-    let has_group = |of: &Source, job: &Source| of.archive.config.groups.iter().any(|group| *group == job.job.as_str());
-    let (job, other_job) = (&source.job, &other.job);
+fn group_conflicts(plan: &Plan, other: &Plan) -> Vec<(String, &'static str)> {
+    let has_group = |of: &Plan, job: &JobId| of.groups.iter().any(|group| *group == job.as_str());
+    let (job, other_job) = (plan.job(), other.job());
     let mut found = Vec::new();
-    if has_group(other, source) {
+    if has_group(other, job) {
         found.push((format!("job {job} has the name of a group of job {other_job}"), RENAME));
     }
-    if has_group(source, other) {
+    if has_group(plan, other_job) {
         found.push((format!("the job has a group with the name of job {other_job}"), RENAME));
     }
     found

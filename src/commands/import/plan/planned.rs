@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) calendars: Vec<CalendarPlan>,
     pub(crate) targets: Vec<TargetPlan>,
     pub(crate) existing: Existing,
+    /// The groups of the job.
+    pub(crate) groups: Vec<String>,
     pub(crate) counts: DocumentCounts,
     /// Whether existing objects may be deleted (`--replace`).
     pub(crate) replace: bool,
