@@ -12,6 +12,7 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use crate::cluster::http::error::Error;
 use crate::json::count_values;
+use crate::util::process::LARGE_BLOCK;
 
 /// The largest response of a request. More is not read, so that memory is bounded for any server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +122,7 @@ impl Write for Decoded {
 /// Reads a body of up to `limit` bytes, also compressed: gzip members without content produce no output. A larger one is an
 /// error as soon as that is known. Each chunk is decoded when it is received, so that only the decoded body is in memory.
 async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Result<Bytes, BodyError> {
-    let announced = response.content_length().unwrap_or(limit as u64);
+    let announced = response.content_length().unwrap_or(limit.min(LARGE_BLOCK) as u64);
     if announced > limit as u64 {
         return Err(BodyError::TooLarge);
     }
@@ -145,7 +146,11 @@ async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Res
         decoder.try_finish().map_err(not_decoded)?;
     }
     let mut body = std::mem::take(&mut decoder.get_mut().bytes);
-    body.shrink_to_fit();
+    // A page fills most of its buffer. If it has the size with which it was allocated, the allocator uses its memory for the
+    // next one, instead of memory that the system has to clear.
+    if body.len() < body.capacity() / 2 {
+        body.shrink_to_fit();
+    }
     Ok(body.into())
 }
 
