@@ -15,5 +15,5 @@ pub use layout::{
     ArchivedQuery, EntryKind, EntryName, EntrySummary, FORMAT_VERSION, Limits, MAX_ENTRIES, MAX_INDICES, Manifest,
     ManifestSource, PART_DOCUMENTS, Part, is_full,
 };
-pub use read::{Action, Archive, Document, DocumentStream, Entries, Progress};
+pub use read::{Action, Archive, BatchBuilder, Document, DocumentStream, Entries, Progress};
 pub use write::{ArchiveSummary, ArchiveWriter, EntryBuilder, SealedEntry, Target, UnpublishedArchive};

@@ -1,9 +1,11 @@
 //! Bulk requests of a limited size, several in flight, with a check of every item.
 
-use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 use bytes::Bytes;
+use memchr::memchr;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinSet};
@@ -48,7 +50,6 @@ pub struct Bulk {
     options: BulkOptions,
     /// Is notified of each document that was written.
     pub(crate) observer: Option<Arc<dyn WriteObserver>>,
-    batch: Batch,
     in_flight: JoinSet<Result<Sent>>,
     bytes_in_flight: usize,
     /// Documents and bytes that the cluster has confirmed.
@@ -67,39 +68,30 @@ pub(crate) struct Sent {
 }
 
 impl Bulk {
-    /// Adds a document with this ID, and waits while the maximum number of requests is in flight. An error belongs to a
-    /// batch that was sent before.
-    pub async fn index(&mut self, id: &str, source: Bytes) -> Result<()> {
-        // The approximate number of bytes that it adds to the request.
-        let cost = id.len() + source.len() + 22;
-        if !self.batch.items.is_empty() && self.batch.body.len() + cost > self.options.size {
-            self.flush().await?;
+    /// Creates bodies of the size of the options.
+    pub fn bodies(&self) -> BulkBodies {
+        BulkBodies {
+            size: self.options.size,
+            body: BulkBody::default(),
         }
-        if cost > self.options.size {
-            // Waiting before the copy keeps a large document in memory only once.
-            self.wait_for_room(cost).await?;
-        }
-        if self.batch.items.is_empty() {
-            let usual = self.options.size.min(MAX_RESERVE);
-            self.batch.body.reserve_exact(capacity(cost.max(usual)));
-        }
-        self.batch.index(id, &source);
-        // Documents may have 16 MiB: the source is dropped early, and a full batch is sent immediately.
-        drop(source);
-        if self.batch.body.len() >= self.options.size {
-            self.flush().await?;
-        }
-        while let Some(done) = self.in_flight.try_join_next() {
-            self.finish_request(done).await?;
-        }
+    }
+
+    /// Sends a body, and waits while the maximum number of requests is in flight. An error belongs to a body that was sent
+    /// before.
+    pub async fn send(&mut self, body: BulkBody) -> Result<()> {
+        let (bytes, documents) = (body.text.len(), body.documents);
+        self.wait_for(bytes).await?;
+        self.bytes_in_flight += bytes;
+        let (cluster, target, observer) = (self.cluster.clone(), self.target.clone(), self.observer.clone());
+        self.in_flight.spawn(async move {
+            body.send(&cluster, &target, observer.as_deref()).await?;
+            Ok(Sent { documents, bytes })
+        });
         Ok(())
     }
 
-    /// Sends the remaining documents and waits for all responses. Returns the number of documents.
+    /// Waits for all responses. Returns the number of documents.
     pub async fn finish(mut self) -> Result<u64> {
-        if !self.batch.items.is_empty() {
-            self.flush().await?;
-        }
         while let Some(done) = self.in_flight.join_next().await {
             self.finish_request(done).await?;
         }
@@ -108,24 +100,18 @@ impl Bulk {
         Ok(self.confirmed.documents)
     }
 
-    async fn flush(&mut self) -> Result<()> {
-        let bytes = self.batch.body.len();
-        self.wait_for_room(bytes).await?;
-        let batch = std::mem::take(&mut self.batch);
-        let documents = batch.items.len() as u64;
-        self.bytes_in_flight += bytes;
-        let (cluster, target, observer) = (self.cluster.clone(), self.target.clone(), self.observer.clone());
-        self.in_flight.spawn(async move {
-            batch.send(&cluster, &target, observer.as_deref()).await?;
-            Ok(Sent { documents, bytes })
-        });
-        Ok(())
+    /// Waits until another request can be sent.
+    pub async fn wait_for_room(&mut self) -> Result<()> {
+        self.wait_for(1).await
     }
 
     /// Limits the requests in flight by number, and by the bytes that this number of requests of the usual size has.
-    async fn wait_for_room(&mut self, bytes: usize) -> Result<()> {
+    async fn wait_for(&mut self, bytes: usize) -> Result<()> {
         let concurrency = self.options.concurrency.max(1);
         let most = self.options.size.saturating_mul(concurrency);
+        while let Some(done) = self.in_flight.try_join_next() {
+            self.finish_request(done).await?;
+        }
         while (self.in_flight.len() >= concurrency || self.bytes_in_flight + bytes > most)
             && let Some(done) = self.in_flight.join_next().await
         {
@@ -193,7 +179,6 @@ impl Cluster {
             target: Target { name, alias, index },
             options,
             observer: None,
-            batch: Batch::default(),
             in_flight: JoinSet::new(),
             bytes_in_flight: 0,
             confirmed: Sent::default(),
@@ -205,9 +190,9 @@ impl Cluster {
     /// Deletes documents; those that no longer exist are not an error. Visible in searches after a refresh.
     pub async fn delete_documents(&self, documents: &[Hit]) -> Result<()> {
         for documents in documents.chunks(MAX_DELETIONS) {
-            let mut batch = Batch::default();
-            documents.iter().for_each(|hit| batch.delete(&hit.index, &hit.id));
-            batch.send(self, &Target::default(), None).await?;
+            let mut body = BulkBody::default();
+            documents.iter().for_each(|hit| body.delete(&hit.index, &hit.id));
+            body.send(self, &Target::default(), None).await?;
         }
         Ok(())
     }
@@ -263,71 +248,133 @@ impl Target {
     }
 }
 
-/// Actions as JSON lines.
-#[derive(Debug, Default)]
-struct Batch {
-    body: Vec<u8>,
-    items: Vec<BulkItem>,
+/// Collects documents to bodies of a limited size.
+#[derive(Debug)]
+pub struct BulkBodies {
+    size: usize,
+    body: BulkBody,
 }
 
+/// The body of a bulk request: actions as JSON lines, each followed by its document.
+#[derive(Debug, Default)]
+pub struct BulkBody {
+    text: Vec<u8>,
+    documents: u64,
+}
+
+/// An action in a body.
 #[derive(Clone, Debug)]
 struct BulkItem {
-    /// The end of its lines in the body; they start at the end of the previous item.
-    end: usize,
+    /// Its lines in the body.
+    lines: Range<usize>,
     /// The index of a deletion.
     index: Option<String>,
     id: String,
 }
 
-impl Batch {
-    /// Adds a document. Line breaks, which JSON only allows between tokens, become spaces: a document must be one line.
-    fn index(&mut self, id: &str, source: &[u8]) {
-        self.body.extend_from_slice(br#"{"index":{"_id":"#);
-        // Serializing a string into a vector cannot fail.
-        let _ = serde_json::to_writer(&mut self.body, id);
-        self.body.extend_from_slice(b"}}\n");
-        let begin = self.body.len();
-        self.body.extend_from_slice(source);
-        if source.contains(&b'\n') {
-            let breaks = self.body[begin..].iter_mut().filter(|byte| **byte == b'\n');
-            breaks.for_each(|byte| *byte = b' ');
+/// The first line of an item.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BulkAction {
+    Index(BulkTarget),
+    Delete(BulkTarget),
+}
+
+#[derive(Deserialize)]
+struct BulkTarget {
+    #[serde(rename = "_index")]
+    index: Option<String>,
+    #[serde(rename = "_id")]
+    id: String,
+}
+
+impl BulkBodies {
+    /// Adds a document, which must be one line. Returns a body that is full.
+    pub fn add(&mut self, id: &str, source: &[u8]) -> Option<BulkBody> {
+        let (size, body) = (self.size, &mut self.body);
+        // The approximate number of bytes that the document adds to the request.
+        let cost = id.len() + source.len() + 22;
+        let is_full = body.documents > 0 && body.text.len() + cost > size;
+        let full = is_full.then(|| mem::take(body));
+        if body.documents == 0 {
+            body.text.reserve_exact(capacity(cost.max(size.min(MAX_RESERVE))));
         }
-        self.body.push(b'\n');
-        self.push(None, id);
+        body.index(id, source);
+        // A large document is sent immediately.
+        full.or_else(|| (body.text.len() >= size).then(|| mem::take(body)))
+    }
+
+    /// Returns the rest.
+    pub fn finish(&mut self) -> Option<BulkBody> {
+        Some(mem::take(&mut self.body)).filter(|body| body.documents > 0)
+    }
+}
+
+impl BulkBody {
+    fn index(&mut self, id: &str, source: &[u8]) {
+        self.text.extend_from_slice(br#"{"index":{"_id":"#);
+        // Serializing a string into a vector cannot fail.
+        let _ = serde_json::to_writer(&mut self.text, id);
+        self.text.extend_from_slice(b"}}\n");
+        self.text.extend_from_slice(source);
+        self.text.push(b'\n');
+        self.documents += 1;
     }
 
     fn delete(&mut self, index: &str, id: &str) {
         let action = json!({ "delete": { "_index": index, "_id": id } }).to_string();
-        self.body.extend_from_slice(action.as_bytes());
-        self.body.push(b'\n');
-        self.push(Some(index.to_owned()), id);
+        self.text.extend_from_slice(action.as_bytes());
+        self.text.push(b'\n');
+        self.documents += 1;
     }
 
-    fn push(&mut self, index: Option<String>, id: &str) {
-        let (end, id) = (self.body.len(), id.to_owned());
-        self.items.push(BulkItem { end, index, id });
+    /// Parses the items again. Most requests never need them.
+    #[allow(
+        clippy::expect_used,
+        reason = "without the ID of an item, a failure could not be assigned to a document"
+    )]
+    fn items(text: &[u8]) -> Vec<BulkItem> {
+        let (mut items, mut begin) = (Vec::new(), 0);
+        let line_end = |begin: usize| memchr(b'\n', &text[begin..]).map_or(text.len(), |length| begin + length + 1);
+        while begin < text.len() {
+            let end = line_end(begin);
+            let action = serde_json::from_slice(&text[begin..end]);
+            let (end, target) = match action.expect("`index` and `delete` write this form") {
+                BulkAction::Index(target) => (line_end(end), target),
+                BulkAction::Delete(target) => (end, target),
+            };
+            let BulkTarget { index, id } = target;
+            items.push(BulkItem {
+                lines: begin..end,
+                index,
+                id,
+            });
+            begin = end;
+        }
+        items
     }
 
-    /// Sends the batch: in halves if it is too large, and again for items with a temporary error.
+    /// Sends the body: in halves if it is too large, and again for items with a temporary error.
     async fn send(self, cluster: &Cluster, target: &Target, observer: Option<&dyn WriteObserver>) -> Result<()> {
         let mut waiting = vec![(self, cluster.backoff(), observer.is_some())];
-        while let Some((batch, mut backoff, with_outcomes)) = waiting.pop() {
-            let (body, items) = (Bytes::from(batch.body), batch.items);
-            let request = target.request(with_outcomes).raw(body.clone());
+        while let Some((body, mut backoff, with_outcomes)) = waiting.pop() {
+            let documents = body.documents;
+            let text = Bytes::from(body.text);
+            let request = target.request(with_outcomes).raw(text.clone());
             let response = match cluster.http.send(&request).await {
-                Err(error) if is_too_large(&error) && items.len() > 1 => {
-                    let middle = items.len() / 2;
-                    let halves =
-                        [middle..items.len(), 0..middle].map(|half| part(&body, &items, |n| half.contains(&n)));
+                Err(error) if is_too_large(&error) && documents > 1 => {
+                    let items = Self::items(&text);
+                    let (first, second) = items.split_at(items.len() / 2);
+                    let halves = [second, first].map(|half| Self::of_items(&text, half));
                     waiting.extend(halves.map(|half| (half, cluster.backoff(), with_outcomes)));
                     continue;
                 }
-                Err(Error::Refused { mut source, .. }) if source.status == 413 && items.len() == 1 => {
-                    let bytes = body.len();
+                Err(Error::Refused { mut source, .. }) if source.status == 413 => {
+                    let bytes = text.len();
                     source.reason = format!(
                         "a request with only this document has {bytes} bytes, more than http.max_content_length"
                     );
-                    return Err(target.rejected(&items[0], source));
+                    return Err(target.rejected(&Self::items(&text)[0], source));
                 }
                 response => response?,
             };
@@ -335,9 +382,10 @@ impl Batch {
             if answer.items.is_empty() && answer.errors == Some(false) {
                 continue;
             }
+            let items = Self::items(&text);
             if answer.items.is_empty() && answer.errors == Some(true) && !with_outcomes {
-                // The IDs are fixed, so the batch can be sent again to find out which items failed and why.
-                waiting.push((part(&body, &items, |_| true), backoff, true));
+                // The IDs are fixed, so the body can be sent again to find out which items failed and why.
+                waiting.push((Self::of_items(&text, &items), backoff, true));
                 continue;
             }
             // Before items are checked: documents written along with a rejected one must be rolled back too.
@@ -353,26 +401,20 @@ impl Batch {
                 if !backoff.retry(&error).await {
                     return Err(error);
                 }
-                let rest = part(&body, &items, |number| failed.binary_search(&number).is_ok());
-                waiting.push((rest, backoff, with_outcomes));
+                waiting.push((Self::of_items(&text, &failed), backoff, with_outcomes));
             }
         }
         Ok(())
     }
-}
 
-/// A batch of the items with the wanted numbers.
-fn part(body: &[u8], items: &[BulkItem], wanted: impl Fn(usize) -> bool) -> Batch {
-    let mut batch = Batch::default();
-    let mut begin = 0;
-    for (number, item) in items.iter().enumerate() {
-        if wanted(number) {
-            batch.body.extend_from_slice(&body[begin..item.end]);
-            batch.push(item.index.clone(), &item.id);
+    /// A body with these items of another one.
+    fn of_items(text: &[u8], items: &[BulkItem]) -> Self {
+        let lines: Vec<&[u8]> = items.iter().map(|item| &text[item.lines.clone()]).collect();
+        Self {
+            text: lines.concat(),
+            documents: items.len() as u64,
         }
-        begin = item.end;
     }
-    batch
 }
 
 /// Whether the request is too large for the cluster, or its response exceeds the limit.
@@ -401,18 +443,18 @@ struct Outcome {
     error: Option<Box<Value>>,
 }
 
-/// The numbers of the items to send again, in order, and the error of the first.
+/// The items to send again, in order, and the error of the first.
 fn failed_items(
     target: &Target,
     items: &[BulkItem],
     answered: Vec<ItemResponse>,
-) -> Result<(Vec<usize>, Option<Error>)> {
+) -> Result<(Vec<BulkItem>, Option<Error>)> {
     if answered.len() != items.len() {
         let why = format!("{} items were sent, the response has {}", items.len(), answered.len());
         return Err(Error::unexpected(target.request(true).what(), why));
     }
     let (mut failed, mut first_error) = (Vec::new(), None);
-    for (number, (item, ItemResponse::Of(outcome))) in items.iter().zip(answered).enumerate() {
+    for (item, ItemResponse::Of(outcome)) in items.iter().zip(answered) {
         let gone = item.index.is_some() && outcome.status == 404;
         if gone || (outcome.status < 300 && outcome.error.is_none()) {
             continue;
@@ -420,7 +462,7 @@ fn failed_items(
         let error = outcome.error.as_deref().unwrap_or(&Value::Null);
         match target.rejected(item, ErrorResponse::from_json(outcome.status, error)) {
             error if error.is_transient() => {
-                failed.push(number);
+                failed.push(item.clone());
                 first_error.get_or_insert(error);
             }
             error => return Err(error),
@@ -435,12 +477,12 @@ mod tests {
     use super::*;
     use crate::cluster::tests::cluster;
 
-    fn batch() -> Batch {
-        let mut batch = Batch::default();
-        batch.index("a", b"{\"n\": 1.10}");
-        batch.index("b\"\n", b"{\n\"n\":2\n}");
-        batch.index("c", b"{}");
-        batch
+    fn body() -> BulkBody {
+        let mut body = BulkBody::default();
+        body.index("a", b"{\"n\": 1.10}");
+        body.index("b\"\n", b"{ \"n\":2 }");
+        body.index("c", b"{}");
+        body
     }
 
     fn target(alias: bool) -> Target {
@@ -451,14 +493,15 @@ mod tests {
         }
     }
 
-    fn judged(items: &str, alias: bool) -> Result<Vec<usize>> {
+    fn judged(items: &str, alias: bool) -> Result<Vec<String>> {
         let answer: BulkResponse = serde_json::from_str(&format!(r#"{{"errors":true,"items":[{items}]}}"#)).unwrap();
-        Ok(failed_items(&target(alias), &batch().items, answer.items)?.0)
+        let (failed, _) = failed_items(&target(alias), &BulkBody::items(&body().text), answer.items)?;
+        Ok(failed.into_iter().map(|item| item.id).collect())
     }
 
     #[test]
-    fn bulk_documents_are_written_on_one_line() {
-        let text = String::from_utf8(batch().body).unwrap();
+    fn each_document_is_one_line_after_its_action() {
+        let text = String::from_utf8(body().text).unwrap();
         let lines: Vec<&str> = text.split_terminator('\n').collect();
         assert_eq!(lines[0..2], [r#"{"index":{"_id":"a"}}"#, r#"{"n": 1.10}"#]);
         assert_eq!(lines[2..4], [r#"{"index":{"_id":"b\"\n"}}"#, r#"{ "n":2 }"#]);
@@ -466,14 +509,34 @@ mod tests {
     }
 
     #[test]
-    fn split_requests_contain_complete_items() {
-        let whole = batch();
-        let first = part(&whole.body, &whole.items, |n| n < 1);
-        let rest = part(&whole.body, &whole.items, |n| n >= 1);
-        assert_eq!([&first.body[..], &rest.body[..]].concat(), whole.body);
-        assert_eq!(rest.items.last().unwrap().end, rest.body.len());
-        let middle = part(&whole.body, &whole.items, |n| n == 1);
-        assert_eq!(part(&rest.body, &rest.items, |n| n == 0).body, middle.body);
+    fn items_of_a_body_are_complete() {
+        let mut whole = body();
+        whole.delete("i", "d\"");
+        let items = BulkBody::items(&whole.text);
+        let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
+        assert_eq!(
+            (ids, items[3].index.as_deref()),
+            (vec!["a", "b\"\n", "c", "d\""], Some("i"))
+        );
+        let [first, rest] = [&items[..1], &items[1..]].map(|part| BulkBody::of_items(&whole.text, part));
+        assert_eq!((first.documents, rest.documents), (1, 3));
+        assert_eq!([&first.text[..], &rest.text[..]].concat(), whole.text);
+    }
+
+    #[test]
+    fn bodies_are_complete_before_the_document_that_exceeds_their_size() {
+        let mut bodies = BulkBodies {
+            size: 100,
+            body: BulkBody::default(),
+        };
+        let added = |bodies: &mut BulkBodies, length| bodies.add("1", &vec![b' '; length]).map(|body| body.documents);
+        assert_eq!(
+            [20, 20, 20].map(|length| added(&mut bodies, length)),
+            [None, None, Some(2)]
+        );
+        assert_eq!(bodies.finish().map(|body| body.documents), Some(1));
+        assert_eq!(added(&mut bodies, 200), Some(1));
+        assert!(bodies.finish().is_none());
     }
 
     #[test]
@@ -484,7 +547,7 @@ mod tests {
             &format!(r#"{{"index":{{"status":201}}}},{busy},{{"index":{{"status":200}}}}"#),
             false,
         );
-        assert_eq!(failed.unwrap(), [1]);
+        assert_eq!(failed.unwrap(), ["b\"\n"]);
     }
 
     #[test]
@@ -514,9 +577,10 @@ mod tests {
                 true => cluster.bulk_alias("copy", options),
                 false => cluster.bulk_index("copy", "copy-marker", options),
             };
-            let text = Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(6 << 20)));
+            let text = format!("{{\"a\":\"{}\"}}", "x".repeat(6 << 20));
+            let mut bodies = bulk.bodies();
             for id in ["1", "2", "3", "4", "5"] {
-                bulk.index(id, text.clone()).await.unwrap();
+                bulk.send(bodies.add(id, text.as_bytes()).unwrap()).await.unwrap();
             }
             assert_eq!(bulk.finish().await.unwrap(), 5);
             let asked = asked.lock().unwrap();

@@ -10,7 +10,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use bulk::{Bulk, BulkOptions, WriteObserver};
+pub use bulk::{Bulk, BulkBodies, BulkBody, BulkOptions, WriteObserver};
 pub use cluster::{Cluster, IndexPrivileges, License, MlInfo, RequiredPrivileges};
 pub(crate) use http::HttpClient;
 pub use http::auth::{ConnectOptions, Credential, cloud_address};

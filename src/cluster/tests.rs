@@ -418,8 +418,9 @@ mod requests {
         };
         for good in [true, false] {
             let mut bulk = cluster.bulk_index_without_alias("a", options);
-            bulk.index("1", bytes::Bytes::from_static(b"{}")).await.unwrap();
-            bulk.index("2", bytes::Bytes::from_static(b"{}")).await.unwrap();
+            let mut bodies = bulk.bodies();
+            assert!(["1", "2"].iter().all(|id| bodies.add(id, b"{}").is_none()));
+            bulk.send(bodies.finish().unwrap()).await.unwrap();
             match bulk.finish().await {
                 Ok(documents) => assert!(good && documents == 2, "{documents}"),
                 Err(error) => assert!(
@@ -444,8 +445,9 @@ mod requests {
                 concurrency: 2,
             },
         );
-        bulk.index("1", bytes::Bytes::from_static(b"{}")).await.unwrap();
-        bulk.index("2", bytes::Bytes::from_static(b"{}")).await.unwrap();
+        let mut bodies = bulk.bodies();
+        assert!(["1", "2"].iter().all(|id| bodies.add(id, b"{}").is_none()));
+        bulk.send(bodies.finish().unwrap()).await.unwrap();
         assert_eq!(bulk.finish().await.unwrap(), 2);
         let asked = asked.lock().unwrap();
         assert!(asked[0].0.contains("require_alias=true"));

@@ -250,8 +250,8 @@ impl Pseudonymizer {
                 writer.append(full.seal()?)?;
             }
             if part == Part::Inputs {
-                let id = rewriter.tokens.file.key.unrecorded_token(document.own_id());
-                return Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?);
+                let id = rewriter.tokens.file.key.unrecorded_token(document.action.own_id());
+                return Ok(entry.action_and_line(Some(document.action.source_index()), &id, &text)?);
             }
             match &document.action.id {
                 Some(id) if part == Part::Results => {
@@ -343,7 +343,7 @@ async fn rewrite_state<W: Write>(
     // While documents of a kind are read, its decoder owns the rewriter.
     let (mut rewriter, mut current) = (Some(rewriter), None);
     for_each_document(archive, Part::State, progress, &mut |document| {
-        let id = document.own_id();
+        let id = document.action.own_id();
         let known = StateDocId::parse(id, archive.job(), &archive.snapshot.snapshot_id);
         let kind = known.ok_or_else(|| state::Cause::ForeignId.of(id))?.kind;
         if let Some(ended) = current.take_if(|(current, _)| *current != kind) {

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::archive::error::{COPY_AGAIN, EXPORT_AGAIN, Error, NOT_AN_ARCHIVE, OTHER_FILE};
 use crate::archive::layout::{EntryKind, EntrySummary, Manifest, Part};
-use crate::archive::read::{Archive, DocumentStream};
+use crate::archive::read::{Archive, BatchBuilder, DocumentStream, Documents};
 use crate::job::{Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot, SnapshotId};
 use crate::state::{StateDocId, StateKind};
 use crate::util::format::{escape, truncated};
@@ -270,13 +270,18 @@ impl CheckedArchive {
 
     /// Reads the documents of one part again. Must be called within a Tokio runtime.
     pub fn documents(&self, part: Part) -> DocumentStream {
+        self.batches(part, Documents::default())
+    }
+
+    /// Reads the documents of one part again and passes them to `builder`. Must be called within a Tokio runtime.
+    pub fn batches<T: BatchBuilder>(&self, part: Part, builder: T) -> DocumentStream<T::Batch> {
         let ids = self.contents.state.ids(self.job(), &self.snapshot.snapshot_id);
         let numbers = match part {
             Part::State => ids.zip(0..).collect(),
             _ => HashMap::new(),
         };
         let entries = self.contents.entries.clone();
-        DocumentStream::start(self.archive.clone(), part, entries, numbers)
+        DocumentStream::start((self.archive.clone(), entries), part, numbers, builder)
     }
 }
 

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 use bytes::Bytes;
 use memchr::memchr;
@@ -109,6 +110,24 @@ impl DocumentReader {
 }
 
 impl Action {
+    /// Returns the `_id` of a state document, a category, a result or an input document.
+    #[allow(
+        clippy::expect_used,
+        reason = "with an empty ID, another document could be overwritten"
+    )]
+    pub fn own_id(&self) -> &str {
+        self.id
+            .as_deref()
+            .expect("the reader refuses action lines without `_id`")
+    }
+
+    /// Returns the `_index` of an input document.
+    #[allow(clippy::expect_used, reason = "an empty name would belong to no target index")]
+    pub fn source_index(&self) -> &str {
+        let index = self.index.as_deref();
+        index.expect("the reader refuses input documents without `_index`")
+    }
+
     fn parse(&mut self, line: &[u8]) -> Result<(), String> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -243,41 +262,62 @@ pub struct Document {
     pub source: Bytes,
 }
 
-impl Document {
-    /// Returns the `_id` of a state document, a category, a result or an input document.
-    #[allow(
-        clippy::expect_used,
-        reason = "with an empty ID, another document could be overwritten"
-    )]
-    pub fn own_id(&self) -> &str {
-        let id = self.action.id.as_deref();
-        id.expect("the reader refuses action lines without `_id`")
+/// Builds batches of documents on the thread that reads them.
+pub trait BatchBuilder: Send + 'static {
+    /// A batch.
+    type Batch: fmt::Debug + Send + 'static;
+
+    /// Adds the document with this number in its part, starting with 0; it is one line. Returns a batch that is complete.
+    fn add(&mut self, line: u64, action: &Action, source: &mut Vec<u8>) -> Option<Self::Batch>;
+
+    /// Returns the rest.
+    fn finish(&mut self) -> Option<Self::Batch>;
+}
+
+/// Batches of about [`BATCH_BYTES`] or [`BATCH_DOCUMENTS`].
+#[derive(Debug, Default)]
+pub(in crate::archive) struct Documents {
+    batch: Vec<Document>,
+    bytes: usize,
+}
+
+impl BatchBuilder for Documents {
+    type Batch = Vec<Document>;
+
+    fn add(&mut self, line: u64, action: &Action, source: &mut Vec<u8>) -> Option<Vec<Document>> {
+        self.bytes += source.len();
+        let action = action.clone();
+        // A large document is not copied.
+        let source = match source.len() < BATCH_BYTES {
+            true => Bytes::copy_from_slice(source),
+            false => mem::take(source).into(),
+        };
+        self.batch.push(Document { line, action, source });
+        let is_full = self.batch.len() == BATCH_DOCUMENTS || self.bytes >= BATCH_BYTES;
+        is_full.then(|| mem::take(self).batch)
     }
 
-    /// Returns the `_index` of an input document.
-    #[allow(clippy::expect_used, reason = "an empty name would belong to no target index")]
-    pub fn source_index(&self) -> &str {
-        let index = self.action.index.as_deref();
-        index.expect("the reader refuses input documents without `_index`")
+    fn finish(&mut self) -> Option<Vec<Document>> {
+        Some(mem::take(&mut self.batch)).filter(|batch| !batch.is_empty())
     }
 }
 
 /// The documents of a part, read again on a separate thread, state in numeric order. Every entry is hashed again and
 /// must match the check. If the stream is dropped early, the thread ends.
 #[derive(Debug)]
-pub struct DocumentStream {
-    batches: mpsc::Receiver<Vec<Document>>,
+pub struct DocumentStream<B = Vec<Document>> {
+    batches: mpsc::Receiver<B>,
     reader: Option<JoinHandle<Result<(), ReadError>>>,
     path: Arc<Path>,
 }
 
-impl DocumentStream {
+impl<B: fmt::Debug + Send + 'static> DocumentStream<B> {
     /// `numbers` are the numbers of the state documents by ID, starting with 0.
     pub(in crate::archive) fn start(
-        archive: Archive,
+        (archive, entries): (Archive, Vec<EntrySummary>),
         part: Part,
-        entries: Vec<EntrySummary>,
         numbers: HashMap<String, u64>,
+        builder: impl BatchBuilder<Batch = B>,
     ) -> Self {
         // The next batch is read while one is processed. The queue has a capacity of one batch and is filled when it is
         // empty.
@@ -286,14 +326,14 @@ impl DocumentStream {
         let reader = PartReader {
             entries: CheckedEntries::new(archive, entries),
             part,
-            documents: None,
+            documents: DocumentReader::new(part),
+            is_open: false,
             numbers,
             order: DocumentOrder::default(),
-            read: 0,
         };
         Self {
             batches,
-            reader: Some(tokio::task::spawn_blocking(move || reader.send(&sender))),
+            reader: Some(tokio::task::spawn_blocking(move || reader.send(&sender, builder))),
             path,
         }
     }
@@ -303,7 +343,7 @@ impl DocumentStream {
     /// # Errors
     /// [`Error::Changed`] if the file differs from what was checked, or [`Error::File`] from the file or a temporary
     /// file.
-    pub async fn next(&mut self) -> Result<Option<Vec<Document>>> {
+    pub async fn next(&mut self) -> Result<Option<B>> {
         if let Some(batch) = self.batches.recv().await {
             return Ok(Some(batch));
         }
@@ -319,51 +359,59 @@ impl DocumentStream {
 struct PartReader {
     entries: CheckedEntries,
     part: Part,
-    /// The reader of the opened entry, if it is not at its end.
-    documents: Option<DocumentReader>,
+    documents: DocumentReader,
+    /// Whether an entry is opened and not at its end.
+    is_open: bool,
     numbers: HashMap<String, u64>,
     order: DocumentOrder,
-    /// The number of documents so far.
-    read: u64,
 }
 
 impl PartReader {
-    fn send(mut self, sender: &mpsc::Sender<Vec<Document>>) -> Result<(), ReadError> {
+    /// Ends early if the receiver was dropped.
+    fn send<T: BatchBuilder>(mut self, sender: &mpsc::Sender<T::Batch>, mut builder: T) -> Result<(), ReadError> {
+        let mut line = 0;
         while let Ok(place) = Handle::current().block_on(sender.reserve()) {
-            let (mut batch, mut bytes) = (Vec::new(), 0);
-            while batch.len() < BATCH_DOCUMENTS
-                && bytes < BATCH_BYTES
-                && let Some((action, source)) = self.document()?
-            {
-                bytes += source.len();
-                let line = self.read;
-                batch.push(Document { line, action, source });
-                self.read += 1;
+            let batch = loop {
+                if !self.read_next()? {
+                    break builder.finish();
+                }
+                let DocumentReader { action, source, .. } = &mut self.documents;
+                let batch = builder.add(line, action, source);
+                line += 1;
+                if source.capacity() > BATCH_BYTES {
+                    *source = Vec::new();
+                }
+                if batch.is_some() {
+                    break batch;
+                }
+            };
+            match batch {
+                Some(batch) => place.send(batch),
+                None => break,
             }
-            if batch.is_empty() {
-                break;
-            }
-            place.send(batch);
         }
         Ok(())
     }
 
-    fn document(&mut self) -> Result<Option<(Action, Bytes)>, ReadError> {
+    /// Reads the next document in order into `documents`; false at the end.
+    fn read_next(&mut self) -> Result<bool, ReadError> {
         loop {
             if let Some((id, source)) = self.order.next_kept()? {
-                let (index, id) = (None, Some(id));
-                return Ok(Some((Action { index, id }, source.into())));
+                (self.documents.action.id, self.documents.source) = (Some(id), source);
+                return Ok(true);
             }
-            if self.documents.is_none() && self.entries.open(|kind| kind.part() == Some(self.part))?.is_none() {
-                return self.order.gap().map_or(Ok(None), |_| Err(changed()));
+            if !self.is_open {
+                if self.entries.open(|kind| kind.part() == Some(self.part))?.is_none() {
+                    return self.order.gap().map_or(Ok(false), |_| Err(changed()));
+                }
+                self.is_open = true;
             }
-            let documents = self.documents.get_or_insert_with(|| DocumentReader::new(self.part));
-            if !documents.next(&mut self.entries.tar)? {
-                self.documents = None;
+            if !self.documents.next(&mut self.entries.tar)? {
+                self.is_open = false;
                 self.entries.close()?;
                 continue;
             }
-            let (action, source) = (documents.action.clone(), &mut documents.source);
+            let DocumentReader { action, source, .. } = &self.documents;
             if let (Part::State, Some(id)) = (self.part, &action.id) {
                 let number = *self.numbers.get(id).ok_or_else(changed)?;
                 match self.order.take(number, id, source)? {
@@ -372,12 +420,7 @@ impl PartReader {
                     Position::Duplicate => return Err(changed()),
                 }
             }
-            // A large document is not copied.
-            let source = match source.len() < BATCH_BYTES {
-                true => Bytes::copy_from_slice(source),
-                false => std::mem::take(source).into(),
-            };
-            return Ok(Some((action, source)));
+            return Ok(true);
         }
     }
 }

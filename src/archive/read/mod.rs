@@ -6,8 +6,8 @@ mod inflate;
 #[cfg(test)]
 mod tests;
 
-pub use documents::{Action, Document, DocumentStream};
-pub(super) use documents::{DocumentOrder, DocumentReader, Position};
+pub use documents::{Action, BatchBuilder, Document, DocumentStream};
+pub(super) use documents::{DocumentOrder, DocumentReader, Documents, Position};
 pub use entries::{Archive, Entries};
 pub(super) use entries::{CheckedEntries, TarReader};
 pub use inflate::Progress;

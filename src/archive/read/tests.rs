@@ -242,7 +242,7 @@ fn action_line_without_id_or_index_is_refused_before_its_document() {
     let path = folder.path().join("a.tar.gz");
     write(&path, 0, &[], &some(1));
     let archive = checked(&path);
-    assert_eq!(replayed(&archive, Part::Inputs).unwrap()[0].own_id(), "0-0");
+    assert_eq!(replayed(&archive, Part::Inputs).unwrap()[0].action.own_id(), "0-0");
     let bytes = std::fs::read(&path).unwrap();
     let mut inflated = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut inflated).unwrap();

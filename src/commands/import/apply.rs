@@ -10,12 +10,12 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::archive::origin;
-use super::context::{BulkDocument, Import, missing_ids};
+use super::context::{BulkBuilder, Converter, Import, missing_ids};
 use super::journal::{Entry, WriteStatus, WrittenDocuments, derived_id};
 use super::ownership::Ownership;
 use super::plan::{self, TargetPlan, missing_events};
 use super::replace::delete_existing;
-use crate::archive::{Document, Part};
+use crate::archive::Part;
 use crate::cluster::{self, Bulk, Cluster};
 use crate::commands::interrupt::stop_between_requests;
 use crate::error::{Error, Result};
@@ -312,8 +312,14 @@ async fn write_state(import: &Import, index: String) -> Result<()> {
 async fn write_snapshot_and_data_counts(import: &Import) -> Result<()> {
     let alias = import.job().results_write_alias();
     let mut bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
+    let mut bodies = bulk.bodies();
     for document in import.snapshot_and_data_counts()? {
-        bulk.index(&document.id, document.source).await?;
+        if let Some(body) = bodies.add(&document.id, &document.source) {
+            bulk.send(body).await?;
+        }
+    }
+    if let Some(body) = bodies.finish() {
+        bulk.send(body).await?;
     }
     bulk.finish().await?;
     Ok(import.cluster().refresh(&[&import.job().results_alias()]).await?)
@@ -328,10 +334,7 @@ async fn write_results(import: &Import, part: Part, title: &str) -> Result<()> {
     let stage = import.stage(&format!("Writing {title}"), Some(total));
     let alias = import.job().results_write_alias();
     let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
-    let written = send(import, part, bulk, &stage, |document| {
-        import.document(part, document).map(Some)
-    })
-    .await?;
+    let written = send(import, import.converter(part), bulk, &stage, None).await?;
     import.cluster().refresh(&[&import.job().results_alias()]).await?;
     stage.done(&format!("Wrote {title}: {}", count(written)));
     Ok(())
@@ -388,7 +391,9 @@ async fn new_ids(import: &Import, part: Part, indices: &[&str]) -> Result<Vec<St
     let mut stream = import.archive.documents(part);
     let mut new = Vec::new();
     while let Some(batch) = stream.next().await? {
-        let ids = batch.iter().map(|document| derived_id(import.job(), part, document));
+        let ids = batch
+            .iter()
+            .map(|document| derived_id(import.job(), part, document.line, &document.source));
         new.extend(missing_ids(import.cluster(), indices, ids.collect()).await?);
     }
     Ok(new)
@@ -429,11 +434,7 @@ async fn write_inputs(import: &Import) -> Result<()> {
     for TargetPlan { index, .. } in targets {
         let alias = loading_alias(&index.name, &import.journal.run);
         let bulk = cluster.bulk_index(index.name.as_str(), &alias, import.options.bulk());
-        documents += send(import, Part::Inputs, bulk, &stage, |document| {
-            let included = index.sources.contains(document.source_index());
-            Ok(included.then(|| import.input_document(index, document)))
-        })
-        .await?;
+        documents += send(import, import.input_converter(index), bulk, &stage, None).await?;
     }
     stage.done(&format!("Wrote input documents: {}", count(documents)));
     Ok(())
@@ -458,10 +459,8 @@ async fn write(import: &Import, title: &str, documents: WrittenDocuments, mut bu
     let stage = import.stage(&format!("Writing {title}"), Some(documents.len() as u64));
     let (part, documents) = (documents.part, Arc::new(documents));
     bulk.observer = Some(documents.clone());
-    let writing = send(import, part, bulk, &stage, |document| {
-        let document = import.document(part, document)?;
-        Ok(documents.contains(&document.id).then_some(document))
-    });
+    let selected = Some(documents.clone());
+    let writing = send(import, import.converter(part), bulk, &stage, selected);
     let entry = Entry::Documents(documents.clone());
     let written = import.journal.write(entry, writing).await?;
     import.cluster().refresh(&documents.searched_indices()).await?;
@@ -473,22 +472,27 @@ async fn write(import: &Import, title: &str, documents: WrittenDocuments, mut bu
     Ok(())
 }
 
-/// Sends the documents that `convert` returns for a part; returns how many the cluster confirmed.
+/// Sends the documents of a part; returns how many the cluster confirmed.
 async fn send(
     import: &Import,
-    part: Part,
+    converter: Converter,
     mut bulk: Bulk,
     stage: &Stage,
-    mut convert: impl FnMut(&Document) -> Result<Option<BulkDocument>>,
+    selected: Option<Arc<WrittenDocuments>>,
 ) -> Result<u64> {
-    let mut stream = import.archive.documents(part);
+    let (part, bodies) = (converter.part, bulk.bodies());
+    let builder = BulkBuilder {
+        converter,
+        bodies,
+        selected,
+    };
+    let mut stream = import.archive.batches(part, builder);
     let mut shown = bulk.confirmed;
-    while let Some(batch) = stream.next().await? {
-        for document in batch {
-            if let Some(BulkDocument { id, source }) = convert(&document)? {
-                bulk.index(&id, source).await?;
-            }
-        }
+    loop {
+        // A body that waits for its request is in memory in addition to those in flight.
+        bulk.wait_for_room().await?;
+        let Some(body) = stream.next().await? else { break };
+        bulk.send(body?).await?;
         let confirmed = bulk.confirmed;
         let bytes = confirmed.bytes - shown.bytes;
         stage.inc_with_size(confirmed.documents - shown.documents, bytes as u64);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::archive::{Document, Part};
+use crate::archive::Part;
 use crate::cluster::WriteObserver;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId};
 use crate::util::format::{amount, hex};
@@ -188,14 +188,14 @@ impl Journal {
 
 /// The ID of an annotation or notification, which has none in the archive. It is derived from job, line and content, so
 /// that every import uses the same one.
-pub(super) fn derived_id(job: &JobId, part: Part, document: &Document) -> String {
+pub(super) fn derived_id(job: &JobId, part: Part, line: u64, source: &[u8]) -> String {
     let kind: &[u8] = match part {
         Part::Annotations => b"annotation",
         _ => b"notification",
     };
-    let line = document.line.to_be_bytes();
+    let line = line.to_be_bytes();
     let mut hash = Sha256::new();
-    for piece in [kind, job.as_str().as_bytes(), &line, &document.source] {
+    for piece in [kind, job.as_str().as_bytes(), &line, source] {
         hash.update((piece.len() as u64).to_be_bytes());
         hash.update(piece);
     }
@@ -285,10 +285,7 @@ impl WriteObserver for WrittenDocuments {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
-    use crate::archive::Action;
 
     fn names(journal: &Journal) -> Vec<String> {
         journal.to_undo().iter().map(|entry| format!("{entry:?}")).collect()
@@ -319,13 +316,10 @@ mod tests {
 
     #[test]
     fn derived_ids_differ_by_job_line_and_content() {
-        let document = |line, text: &'static str| Document {
-            line,
-            action: Action::default(),
-            source: Bytes::from(text),
+        let id = |job: &str, line, text: &str| {
+            let job = job.parse().expect("valid");
+            derived_id(&job, Part::Annotations, line, text.as_bytes())
         };
-        let id =
-            |job: &str, line, text| derived_id(&job.parse().expect("valid"), Part::Annotations, &document(line, text));
         assert_eq!(id("a", 1, "{}"), id("a", 1, "{}"));
         assert_ne!(id("a", 1, "{}"), id("a", 2, "{}"));
         assert_ne!(id("a", 1, "{}"), id("b", 1, "{}"));

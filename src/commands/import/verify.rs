@@ -1,5 +1,6 @@
 //! Reads everything back from the cluster and compares it with the archive.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -86,12 +87,14 @@ impl Import {
             .map_or_else(of_job, |written| written.searched_indices());
         // State documents are large.
         let most = if part == Part::State { 0 } else { MAX_REQUESTS };
-        let mut stream = self.archive.documents(part);
+        let (converter, mut stream) = (self.converter(part), self.archive.documents(part));
         let (mut requests, mut compared) = (JoinSet::new(), 0);
         while let Some(batch) = stream.next().await? {
             let mut by_indices: BTreeMap<Vec<String>, Vec<BulkDocument>> = BTreeMap::new();
             for document in &batch {
-                let document = self.document(part, document)?;
+                let Some(document) = converter.document(document)? else {
+                    continue;
+                };
                 let known = match &written {
                     Some(written) if !written.contains(&document.id) => continue,
                     written => written.as_ref().and_then(|written| written.index_of(&document.id)),
@@ -215,16 +218,13 @@ impl Import {
     async fn require_input_ids(&self, target: &TargetPlan, stage: &Stage) -> Result<()> {
         let index = &target.index;
         let mut requests = JoinSet::new();
-        let mut stream = self.archive.documents(Part::Inputs);
+        let (converter, mut stream) = (self.input_converter(index), self.archive.documents(Part::Inputs));
         while let Some(batch) = stream.next().await? {
-            let mut of_index = batch;
-            of_index.retain(|document| index.sources.contains(document.source_index()));
-            let ids = of_index.iter().map(|document| self.input_document(index, document).id);
-            requests.spawn(require_ids(
-                self.cluster().clone(),
-                index.name.to_string(),
-                ids.collect(),
-            ));
+            let ids = batch
+                .iter()
+                .filter_map(|document| converter.input_id(document.line, &document.action));
+            let ids = ids.map(Cow::into_owned).collect();
+            requests.spawn(require_ids(self.cluster().clone(), index.name.to_string(), ids));
             completed(&mut requests, MAX_REQUESTS, stage).await?;
         }
         completed(&mut requests, 0, stage).await?;

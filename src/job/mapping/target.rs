@@ -1,5 +1,6 @@
 //! The indices that an import creates for input documents.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -277,15 +278,15 @@ pub fn guess_time_format(first_values: &[Value]) -> &'static str {
 /// Returns the ID of a document in a target index. It is the document's own if the target has one source without
 /// duplicate IDs. Otherwise it is unique, built from source, ID and, for duplicate IDs, the document's `place` (at most
 /// 512 bytes).
-pub fn target_document_id(target: &TargetIndex, source: &str, id: &str, place: Option<u64>) -> String {
+pub fn target_document_id<'a>(target: &TargetIndex, source: &str, id: &'a str, place: Option<u64>) -> Cow<'a, str> {
     // The names of indices and clusters do not contain slashes, so the combination is unique.
     let whole = match place {
         Some(place) => format!("{source}/{place}/{id}"),
-        None if target.sources.len() < 2 => return id.to_owned(),
+        None if target.sources.len() < 2 => return Cow::Borrowed(id),
         None => format!("{source}/{id}"),
     };
     if whole.len() <= LONGEST_ID {
-        return whole;
+        return whole.into();
     }
-    hex(&Sha256::digest(whole.as_bytes()))
+    hex(&Sha256::digest(whole.as_bytes())).into()
 }
