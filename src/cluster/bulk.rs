@@ -1,10 +1,13 @@
 //! Bulk requests of a limited size, several in flight, with a check of every item.
 
+use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 use std::{fmt, mem};
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use memchr::memchr;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -360,7 +363,11 @@ impl BulkBody {
         while let Some((body, mut backoff, with_outcomes)) = waiting.pop() {
             let documents = body.documents;
             let text = Bytes::from(body.text);
-            let request = target.request(with_outcomes).raw(text.clone());
+            let request = target.request(with_outcomes);
+            let request = match cluster.http.compresses() {
+                true => compressed(request, text.clone()).await?,
+                false => request.raw(text.clone()),
+            };
             let response = match cluster.http.send(&request).await {
                 Err(error) if is_too_large(&error) && documents > 1 => {
                     let items = Self::items(&text);
@@ -415,6 +422,21 @@ impl BulkBody {
             documents: items.len() as u64,
         }
     }
+}
+
+/// Adds a body in compressed form, which over a network takes a fraction of the time.
+async fn compressed(request: Request, text: Bytes) -> Result<Request> {
+    let compressing = tokio::task::spawn_blocking(move || {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&text).and_then(|()| gzip.finish())
+    });
+    let what = request.what();
+    let body = compressing.await.map_err(io::Error::from).flatten();
+    let body = body.map_err(|cause| Error::unexpected(what, format!("the body cannot be compressed: {cause}")))?;
+    Ok(Request {
+        gzip: true,
+        ..request.raw(body)
+    })
 }
 
 /// Whether the request is too large for the cluster, or its response exceeds the limit.

@@ -134,3 +134,29 @@ fn largest_allowed_list_is_read_in_bounded_memory() {
     cluster.stand_in.faults().add(listing.then(Action::Answer(answer)));
     import(&cluster, &archive_of(JOB)).expect(0);
 }
+
+/// An address that is not a loopback address, but leads to this machine.
+#[test]
+fn bulk_requests_are_compressed_except_on_loopback() {
+    for (host, compressed) in [("127.0.0.1", false), ("0.0.0.0", true)] {
+        let cluster = target(1, 1);
+        let url = cluster.stand_in.url().replace("127.0.0.1", host);
+        let archive = archive_of(JOB);
+        let binary = Binary::new();
+        binary
+            .run(["import", &archive.display().to_string(), "--yes", "--url", &url])
+            .expect(0);
+        let requests = cluster.stand_in.requests();
+        let bulk: Vec<_> = requests
+            .iter()
+            .filter(|request| request.path.ends_with("/_bulk"))
+            .collect();
+        let is_gzip = |(name, value): &(String, String)| name == "content-encoding" && value == "gzip";
+        assert!(!bulk.is_empty());
+        assert!(
+            bulk.iter()
+                .all(|request| request.headers.iter().any(is_gzip) == compressed),
+            "{host}"
+        );
+    }
+}

@@ -29,7 +29,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use elasticsearch::http::headers::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DEFAULT_ACCEPT, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DEFAULT_ACCEPT, HeaderValue, LOCATION, RETRY_AFTER,
+    USER_AGENT,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -239,6 +240,10 @@ impl HttpClient {
             .header(CONTENT_TYPE, request.content_type)
             .header(USER_AGENT, concat!("esml-state/", env!("CARGO_PKG_VERSION")))
             .header("x-opaque-id", &self.opaque_id);
+        let builder = match request.gzip {
+            true => builder.header(CONTENT_ENCODING, "gzip"),
+            false => builder,
+        };
         match &request.body {
             Some(body) => builder.body(body.clone()),
             None => builder,
@@ -255,8 +260,9 @@ impl HttpClient {
         Ok(url)
     }
 
-    /// Whether to request compressed responses. On the loopback interface, compression takes more time than it saves.
-    fn compresses(&self) -> bool {
+    /// Whether to compress large bodies and request compressed responses. On the loopback interface, compression takes more
+    /// time than it saves.
+    pub(in crate::cluster) fn compresses(&self) -> bool {
         let host = self.options.address.host_str().unwrap_or_default();
         let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
         host != "localhost" && !ip.is_ok_and(|ip| ip.is_loopback())

@@ -76,6 +76,8 @@ pub(crate) struct Request {
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<Bytes>,
     pub(crate) content_type: &'static str,
+    /// Whether the body is compressed with gzip.
+    pub(crate) gzip: bool,
     pub(crate) retry: Retry,
     /// Whether status 404 is not an error.
     pub(crate) accepts_404: bool,
@@ -90,6 +92,7 @@ impl Request {
             query: Vec::new(),
             body: None,
             content_type: DEFAULT_CONTENT_TYPE,
+            gzip: false,
             retry: Retry::Transient,
             accepts_404: false,
             limit: BodyLimit::Listing,
