@@ -46,7 +46,9 @@ fn main() -> ExitCode {
         print!("{}", options::HELP);
         return ExitCode::SUCCESS;
     };
-    let testbed = testbed::Testbed::start(&options.port, |fixture| many_documents::extend(fixture, options.items));
+    let testbed = testbed::Testbed::start(&options.port, false, |fixture| {
+        many_documents::extend(fixture, options.items)
+    });
     let mut round_trips = round_trips::RoundTrips::new(&options, format!("http://{}", testbed.proxy));
     if options.inputs > 0 {
         eprintln!(

@@ -2,6 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Large enough to transfer a page or a bulk request with few system calls.
 const BUFFER: usize = 256 << 10;
@@ -19,9 +22,34 @@ pub enum Body {
     Chunked,
 }
 
+/// One direction of a network with limited bandwidth, which all connections share.
+pub struct Link {
+    bytes_per_second: f64,
+    /// When everything that was sent so far has arrived.
+    free: Mutex<Instant>,
+}
+
+impl Link {
+    pub fn new(bytes_per_second: f64) -> Arc<Self> {
+        let free = Mutex::new(Instant::now());
+        Arc::new(Self { bytes_per_second, free })
+    }
+
+    fn transfer(&self, bytes: usize) {
+        let arrived = {
+            let mut free = self.free.lock().expect("a time");
+            *free = (*free).max(Instant::now()) + Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
+            *free
+        };
+        thread::sleep(arrived.saturating_duration_since(Instant::now()));
+    }
+}
+
 /// One side of a connection.
 pub struct Connection {
     reader: BufReader<TcpStream>,
+    /// The network that what is written passes.
+    pub link: Option<Arc<Link>>,
 }
 
 impl Connection {
@@ -29,6 +57,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         Ok(Self {
             reader: BufReader::with_capacity(BUFFER, stream),
+            link: None,
         })
     }
 
@@ -37,6 +66,9 @@ impl Connection {
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(link) = &self.link {
+            link.transfer(bytes.len());
+        }
         self.reader.get_mut().write_all(bytes)
     }
 

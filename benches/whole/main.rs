@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         print!("{}", options::HELP);
         return ExitCode::SUCCESS;
     };
-    let testbed = testbed::Testbed::start(&options.port, |_| {});
+    let testbed = testbed::Testbed::start(&options.port, options.slow_network, |_| {});
     let mut inputs = seed::Inputs::new();
     let bench = rounds::Bench::new(&options, testbed.node.address(), testbed.proxy);
     if !options.growth.is_empty() {

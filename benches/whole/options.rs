@@ -14,6 +14,7 @@ cargo bench --bench whole -- [OPTIONS]
   --json FILE     write the figures to this file [target/bench-whole.json]
   --python DIR    also measure Elastic's scripts (share_ad_job_state), run by $PYTHON or python3; elasticdump is used if it is on the path
   --growth [N,N]  measure time and peak memory for these numbers of input documents instead [10000,100000,1000000,3000000]
+  --slow-network  simulate a network with 50 ms per request and 100 Mbit/s
   --serve         load the documents, print the address and wait until stdin is closed, for manual profiling
   --write-docs    write the tables and the plot to docs
 
@@ -31,6 +32,7 @@ pub struct Options {
     pub python: Option<PathBuf>,
     /// Numbers of input documents; empty without `--growth`.
     pub growth: Vec<usize>,
+    pub slow_network: bool,
     pub serve: bool,
     pub write_docs: bool,
 }
@@ -50,6 +52,7 @@ impl Options {
             json: root.join("target/bench-whole.json"),
             python: None,
             growth: Vec::new(),
+            slow_network: false,
             serve: false,
             write_docs: false,
         };
@@ -73,6 +76,7 @@ impl Options {
                     let sizes = sizes.unwrap_or_else(|| "10000,100000,1000000,3000000".to_owned());
                     options.growth = sizes.split(',').map(|size| size.parse().expect("a number")).collect();
                 }
+                "--slow-network" => options.slow_network = true,
                 "--serve" => options.serve = true,
                 "--write-docs" => options.write_docs = true,
                 // Added by cargo.

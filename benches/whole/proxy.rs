@@ -2,10 +2,17 @@
 //! stand-in's ML API.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use super::http::Connection;
+use super::http::{Connection, Link};
+
+/// The delay of each request in a slow network.
+const DELAY: Duration = Duration::from_millis(50);
+/// 100 Mbit/s.
+const BYTES_PER_SECOND: f64 = 12.5e6;
 
 /// Listens until the process ends.
 pub struct Proxy {
@@ -13,23 +20,35 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub fn start(node: SocketAddr, stand_in: SocketAddr) -> Self {
+    /// With `slow`, every request takes 50 ms longer, and 100 Mbit/s are transferred in each direction. The address is then
+    /// not a loopback address, so that the tool uses compression.
+    pub fn start(node: SocketAddr, stand_in: SocketAddr, slow: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
+        let mut address = listener.local_addr().expect("an address");
+        if slow {
+            address.set_ip(Ipv4Addr::UNSPECIFIED.into());
+        }
+        let network = slow.then(|| [Link::new(BYTES_PER_SECOND), Link::new(BYTES_PER_SECOND)]);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                let network = network.clone();
                 // A client that disconnects only ends its own connection.
-                thread::spawn(move || serve(stream, node, stand_in));
+                thread::spawn(move || serve(stream, network, node, stand_in));
             }
         });
         Self { address }
     }
 }
 
-fn serve(stream: TcpStream, node: SocketAddr, stand_in: SocketAddr) -> io::Result<()> {
+fn serve(stream: TcpStream, network: Option<[Arc<Link>; 2]>, node: SocketAddr, stand_in: SocketAddr) -> io::Result<()> {
     let mut client = Connection::over(stream)?;
+    let (up, down) = network.map(|[up, down]| (up, down)).unzip();
+    client.link = down;
     let (mut to_node, mut to_stand_in) = (None, None);
     while let Some(request) = client.head()? {
+        if up.is_some() {
+            thread::sleep(DELAY);
+        }
         let (server, address) = if is_document_request(&request.bytes) {
             (&mut to_node, node)
         } else {
@@ -39,6 +58,7 @@ fn serve(stream: TcpStream, node: SocketAddr, stand_in: SocketAddr) -> io::Resul
             Some(open) => open,
             none => none.insert(Connection::open(address)?),
         };
+        server.link.clone_from(&up);
         server.write(&request.bytes)?;
         client.forward(request.body, server)?;
         let answer = server.head()?.ok_or(io::ErrorKind::UnexpectedEof)?;

@@ -24,14 +24,14 @@ pub struct Testbed {
 
 impl Testbed {
     /// Starts an empty node, and adds the job with a change.
-    pub fn start(port: &str, change: impl FnOnce(&mut Fixture)) -> Self {
+    pub fn start(port: &str, slow_network: bool, change: impl FnOnce(&mut Fixture)) -> Self {
         let node = Node::start(port);
         let real = RealDocuments::new(&node.url);
         real.wipe();
         let documents: Arc<dyn Documents> = Arc::new(real);
         let (ml, stand_in) = seed::cluster(&documents, change);
         let address = stand_in.url().trim_start_matches("http://").parse();
-        let proxy = Proxy::start(node.address(), address.expect("an address")).address;
+        let proxy = Proxy::start(node.address(), address.expect("an address"), slow_network).address;
         Self {
             documents,
             ml,
