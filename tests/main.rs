@@ -21,6 +21,7 @@ mod inspect;
 mod list;
 mod local_failures;
 mod pseudonymize;
+mod reindex;
 mod results_json;
 mod round_trip;
 mod sample;

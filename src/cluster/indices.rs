@@ -138,6 +138,14 @@ impl Cluster {
         self.http.execute(Request::put(path).json(settings)).await
     }
 
+    /// `PUT /<index>/_mapping` with `_meta`, which replaces the previous one.
+    pub async fn update_meta(&self, index: &str, meta: &Value) -> Result<()> {
+        let path = concrete(index)?.then(["_mapping"]);
+        self.http
+            .execute(Request::put(path).json(&json!({ "_meta": meta })))
+            .await
+    }
+
     /// Removes an alias from an index. Status 404 if the index does not have this alias.
     pub async fn remove_alias(&self, index: &str, alias: &str) -> Result<()> {
         let actions = json!({ "actions": [{ "remove": { "index": index, "alias": alias } }] });

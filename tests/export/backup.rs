@@ -51,7 +51,7 @@ fn unchanged_jobs_are_skipped() {
     let first = contents(&binary);
     let again = export(&cluster, &binary, &["--all", "--skip-unchanged"]).expect(0);
     assert_eq!(again.stdout, "", "only the paths of archives that were written");
-    again.expect_stderr("job-02  1795433132     7.5 KiB  unchanged");
+    again.expect_stderr("job-02  1795433132     7.8 KiB  unchanged");
     export(&cluster, &binary, &["job-02", "--skip-unchanged"]).expect(0);
     assert_eq!(contents(&binary), first);
 }

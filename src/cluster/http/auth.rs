@@ -82,7 +82,8 @@ impl Credential {
         }
     }
 
-    fn header(&self) -> Result<HeaderValue> {
+    /// The value of the header `Authorization`.
+    pub(crate) fn header(&self) -> Result<HeaderValue> {
         let text = match self {
             Self::Basic { username, password } => {
                 format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.reveal())))

@@ -100,6 +100,9 @@ pub enum Error {
         id: Box<str>,
         source: ErrorResponse,
     },
+    /// A task that can be repeated failed: for example, a node was restarted.
+    #[error("{what}: {}", source.reason)]
+    TaskFailed { what: String, source: ErrorResponse },
     /// A certificate or key cannot be read.
     #[error("cannot read {}: {cause}", path.display())]
     File { path: PathBuf, cause: Arc<io::Error> },

@@ -76,6 +76,9 @@ impl Error {
             Self::TooLarge { what, .. } if what.contains("_search") => {
                 "lower --page-size, and check that --url is the address of Elasticsearch"
             }
+            Self::TaskFailed { .. } => {
+                "check that both clusters and their nodes are available, and run the command again"
+            }
             Self::ShardsFailed { first, .. } => first.hint().unwrap_or(SHARDS),
             Self::ContextExpired { .. } => LOST_CONTEXT,
             Self::ClustersMissing { .. } => {

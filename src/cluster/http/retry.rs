@@ -158,7 +158,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { failure, .. } => !failure.is_tls(),
-            Self::Timeout { .. } => true,
+            Self::Timeout { .. } | Self::TaskFailed { .. } => true,
             _ => self.response().is_some_and(ErrorResponse::is_transient),
         }
     }

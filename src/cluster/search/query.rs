@@ -67,9 +67,11 @@ pub struct Search {
 
 /// A range of time, from inclusive to exclusive; `None` is unbounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SearchRange {
-    pub(crate) from: Option<EpochMillis>,
-    pub(crate) until: Option<EpochMillis>,
+pub struct SearchRange {
+    /// The first moment.
+    pub from: Option<EpochMillis>,
+    /// The first moment after it.
+    pub until: Option<EpochMillis>,
 }
 
 impl Sort {
@@ -128,6 +130,12 @@ impl Search {
         let mut request = Request::post(Path::indices(&self.indices).then([api]));
         request.query.extend(self.indices_options.iter().cloned());
         if self.lenient { request.all_indices() } else { request }
+    }
+
+    /// The search for the documents of a range of time.
+    pub fn in_range(&self, range: SearchRange) -> Self {
+        let query = self.body(range, 0)["query"].take();
+        Self { query, ..self.clone() }
     }
 
     /// The request body for `size` documents of a range of time.

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::cluster::cluster::Cluster;
 use crate::cluster::http::Result;
 use crate::cluster::search::point_in_time::{PageSizer, PointInTime};
-use crate::cluster::search::query::SearchRange;
+use crate::cluster::search::query::{Search, SearchRange};
 use crate::cluster::search::response::{Bucket, Ends, Grouped};
 use crate::util::timestamp::EpochMillis;
 
@@ -108,24 +109,68 @@ impl TimeRanges {
     /// Splits a span; `None` if that is impossible, because documents with several times would be in several ranges.
     async fn cut(&mut self, span: &TimeSpan) -> Result<Option<VecDeque<TimeSpan>>> {
         let target = self.target();
-        let buckets = (span.documents / target.max(1)).saturating_mul(BUCKETS_PER_RANGE);
-        let buckets = buckets.clamp(*BUCKETS.start(), *BUCKETS.end());
-        let interval = span.until.abs_diff(span.from).div_ceil(buckets).max(1);
-        let histogram = json!({
-            "field": self.point_in_time.search.sort.field(), "fixed_interval": format!("{interval}ms"), "min_doc_count": 1,
-        });
-        let (from, until) = (Some(EpochMillis(span.from)), Some(EpochMillis(span.until)));
-        let range = SearchRange { from, until };
-        let aggregations = json!({ "groups": { "date_histogram": histogram } });
-        let answer = self.point_in_time.aggregate(range, 0, &aggregations).await?;
-        let Some((_, Some(Grouped { groups }))) = answer else {
-            return Ok(None);
-        };
-        let buckets = groups.buckets;
-        let counted: u64 = buckets.iter().map(|bucket| bucket.doc_count).sum();
-        let length = i64::try_from(interval).unwrap_or(i64::MAX);
-        Ok((counted == span.documents).then(|| gather(span, &buckets, length, target)))
+        let (interval, aggregations) = histogram(&self.point_in_time.search, span, target);
+        let answer = self.point_in_time.aggregate(span.range(), 0, &aggregations).await?;
+        Ok(answer.and_then(|(_, found)| pieces(span, &found?, interval, target)))
     }
+}
+
+impl TimeSpan {
+    fn range(&self) -> SearchRange {
+        let (from, until) = (Some(EpochMillis(self.from)), Some(EpochMillis(self.until)));
+        SearchRange { from, until }
+    }
+}
+
+impl Cluster {
+    /// Divides the documents of a search into consecutive ranges of time with their numbers of documents: about `most` of
+    /// similar size, unless many documents have the same time. A single range without bounds if that is impossible.
+    pub async fn time_ranges(&self, search: &Search, most: u64) -> Result<Vec<(SearchRange, u64)>> {
+        let documents = self.count(search).await?;
+        let whole = match self.time_extent(search).await? {
+            // Some versions do not accept bounds before 1970.
+            Some((EpochMillis(from), EpochMillis(last))) if from >= 0 => {
+                let until = last + 1;
+                TimeSpan { from, until, documents }
+            }
+            _ => return Ok(vec![(SearchRange::default(), documents)]),
+        };
+        let target = documents.div_ceil(most).max(1);
+        let (mut waiting, mut ranges) = (vec![whole], Vec::new());
+        while let Some(span) = waiting.pop() {
+            let mut cut = None;
+            if span.documents > target && span.until - span.from > 1 {
+                let (interval, aggregations) = histogram(search, &span, target);
+                let found = self.aggregate(search, span.range(), aggregations).await?;
+                cut = found.and_then(|found| pieces(&span, &found, interval, target));
+            }
+            match cut {
+                // The first one is divided next.
+                Some(pieces) => waiting.extend(pieces.into_iter().rev()),
+                None => ranges.push((span.range(), span.documents)),
+            }
+        }
+        Ok(ranges)
+    }
+}
+
+/// A histogram of a span, and the length of its intervals.
+fn histogram(search: &Search, span: &TimeSpan, target: u64) -> (i64, Value) {
+    let buckets = (span.documents / target.max(1)).saturating_mul(BUCKETS_PER_RANGE);
+    let buckets = buckets.clamp(*BUCKETS.start(), *BUCKETS.end());
+    let interval = span.until.abs_diff(span.from).div_ceil(buckets).max(1);
+    let histogram = json!({
+        "field": search.sort.field(), "fixed_interval": format!("{interval}ms"), "min_doc_count": 1,
+    });
+    let interval = i64::try_from(interval).unwrap_or(i64::MAX);
+    (interval, json!({ "groups": { "date_histogram": histogram } }))
+}
+
+/// The parts of a span; `None` if it cannot be split, because documents with several times would be in several ranges.
+fn pieces(span: &TimeSpan, found: &Grouped<i64>, interval: i64, target: u64) -> Option<VecDeque<TimeSpan>> {
+    let buckets = &found.groups.buckets;
+    let counted: u64 = buckets.iter().map(|bucket| bucket.doc_count).sum();
+    (counted == span.documents).then(|| gather(span, buckets, interval, target))
 }
 
 /// Joins adjacent buckets into spans of at most `target` documents. A bucket with more documents becomes a separate span

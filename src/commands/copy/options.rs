@@ -39,6 +39,12 @@ pub struct CopyOptions {
     /// is started again.
     #[arg(long, conflicts_with_all = ["snapshot_id", "before_date", "snapshot_before_date"])]
     pub(super) cutover: bool,
+    /// Have Elasticsearch copy the input documents
+    ///
+    /// The target reads the documents of the datafeed from the source with `_reindex`, before the job is created, so that they
+    /// do not pass through this machine. An interrupted copy of input documents is kept, and the same command continues it.
+    #[arg(long, conflicts_with_all = ["include_inputs", "datafeed_indices"])]
+    pub(super) reindex_inputs: bool,
     #[command(flatten)]
     pub(super) source: SourceOptions,
     #[command(flatten)]

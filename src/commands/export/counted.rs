@@ -4,15 +4,16 @@ use serde_json::{Number, json};
 use sha2::{Digest, Sha256};
 
 use super::documents::{self, SearchedDocuments};
-use super::inputs::Inputs;
+use super::inputs::{self, Inputs};
 use super::plan::{self, Export};
 use super::results::Results;
 use crate::archive::FORMAT_VERSION;
 use crate::error::Result;
+use crate::job::InputMappings;
 use crate::util::format::hex;
 
 /// Changes if the fingerprint is computed from other data.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The memory of a model in bytes, up to which its state has a few MiB at most. A new model has about 20 MiB.
 const SMALL_MODEL: u64 = 32 << 20;
@@ -21,6 +22,8 @@ const SMALL_MODEL: u64 = 32 << 20;
 pub(super) struct Counted<'a> {
     pub(super) export: &'a Export<'a>,
     pub(super) inputs: Option<Inputs<'a>>,
+    /// For an archive without input documents.
+    pub(super) mappings: InputMappings,
     pub(super) searched: [SearchedDocuments; 3],
     /// For the manifest of a backup.
     pub(super) fingerprint: Option<String>,
@@ -36,11 +39,16 @@ impl<'a> Counted<'a> {
         let privileges = plan::required_privileges(Some(export));
         export.session.require_privileges(&privileges).await?;
         let inputs = Inputs::find(export).await?;
+        let mappings = match &inputs {
+            Some(_) => InputMappings::default(),
+            None => inputs::mappings_without_documents(export).await?,
+        };
         let searched = documents::find(export).await?;
         let results = Box::pin(Results::find(export)).await?;
         let mut counted = Self {
             export,
             inputs,
+            mappings,
             searched,
             fingerprint: None,
             results,
@@ -95,6 +103,7 @@ impl<'a> Counted<'a> {
             "snapshot": String::from_utf8_lossy(&export.snapshot_document.source),
             "documents": documents,
             "inputs": self.inputs.as_ref().map(|inputs| inputs.documents),
+            "mappings": self.mappings.to_json(),
             "filters": filters,
             "calendars": cluster.calendars_of(job.id(), &job.groups).await?,
         });

@@ -9,7 +9,7 @@ use super::numbered::{NumberedEntries, require_all, size_of};
 use super::options::InputOptions;
 use super::plan::Export;
 use crate::archive::{self, ArchiveWriter, EntryKind, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS};
-use crate::cluster::{Hit, Pages, Search, Sort, time_range};
+use crate::cluster::{self, Hit, Pages, Search, Sort, time_range};
 use crate::error::{Error, Result};
 use crate::job::{
     Datafeed, FieldReader, InputMappings, NeededFields, fields_read_by, is_remote, names_with_parents, needed_fields,
@@ -217,11 +217,7 @@ impl<'a> Inputs<'a> {
             ));
         }
         stage.done(&format!("Input documents: {}", count(read)));
-        let mappings = self.mappings.of(|index| self.indices.contains(index));
-        if !mappings.is_empty() {
-            let text = mappings.to_json().to_string();
-            writer.append(export.json_entry(EntryKind::InputMapping, text.as_bytes())?)?;
-        }
+        write_mappings(export, &self.mappings.of(|index| self.indices.contains(index)), writer)?;
         Ok(incomplete)
     }
 
@@ -275,6 +271,42 @@ impl<'a> Inputs<'a> {
         self.mappings = std::mem::take(&mut self.mappings).and(new);
         Ok(())
     }
+}
+
+/// Appends the entry with the mappings, unless there are none.
+pub(super) fn write_mappings(export: &Export<'_>, mappings: &InputMappings, writer: &mut ArchiveWriter) -> Result<()> {
+    if !mappings.is_empty() {
+        let text = mappings.to_json().to_string();
+        writer.append(export.json_entry(EntryKind::InputMapping, text.as_bytes())?)?;
+    }
+    Ok(())
+}
+
+/// The mappings of the datafeed's indices for an archive without input documents, so that an import can have Elasticsearch copy
+/// the documents. Empty if that is impossible: the archive is pseudonymized, or the user may not read the mappings.
+pub(super) async fn mappings_without_documents(export: &Export<'_>) -> Result<InputMappings> {
+    let none = InputMappings::default();
+    let Some(datafeed) = export.job.datafeed().filter(|_| export.options.tokens().is_none()) else {
+        return Ok(none);
+    };
+    if datafeed.indices.iter().any(|index| is_remote(index)) {
+        return Ok(none);
+    }
+    let whole = match export.cluster().input_mappings(&datafeed.indices).await {
+        Err(cluster::Error::Forbidden { .. } | cluster::Error::TooLarge { .. }) => {
+            let detail = "the archive will not contain the mapping of the input documents: the user may not read it, or it is \
+                          too large";
+            export.session.terminal.detail(detail);
+            return Ok(none);
+        }
+        whole => whole?,
+    };
+    let needed = needed_fields(&export.job, &whole, &[]);
+    let mappings = whole.pruned(&needed.fields, &needed.runtime);
+    let bytes: u64 = mappings.indices().map(|index| mappings.bytes_of(index)).sum();
+    let fits = export.name(EntryKind::InputMapping).refuse_too_large(bytes).is_ok();
+    let is_usable = fits && mappings.indices().count() <= MAX_INDICES && whole.without_source().is_empty();
+    Ok(if is_usable { mappings } else { none })
 }
 
 /// The fields that the archive needs from indices with these mappings.

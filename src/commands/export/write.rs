@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::counted::Counted;
 use super::documents;
+use super::inputs;
 use super::options::{ExportOptions, TEMPORARY_LEVEL};
 use super::outcome;
 use super::plan::Export;
@@ -89,6 +90,7 @@ async fn write(counted: Counted<'_>, mut writer: ArchiveWriter) -> Result<Unpubl
     let calendars = export.json_entry(EntryKind::Calendars, raw(&calendars).get().as_bytes())?;
     let ml_info = cluster.ml_info().await?;
     drop(reading);
+    inputs::write_mappings(export, &counted.mappings, &mut writer)?;
     let mut incomplete_clusters = BTreeSet::new();
     if let Some(inputs) = counted.inputs {
         let pages = match opened_early {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::archive::Part;
 use crate::cluster::WriteObserver;
+use crate::error::Remaining;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId};
 use crate::util::format::{amount, hex};
 use crate::util::process::lock;
@@ -66,6 +67,8 @@ pub(super) struct Journal {
     /// The job and the datafeed as the cluster returned them after their creation, if it did.
     pub(super) job: OnceLock<Value>,
     pub(super) datafeed: OnceLock<Value>,
+    /// Input indices that Elasticsearch fills, which are kept.
+    pub(super) reindexed: Mutex<Vec<Remaining>>,
     /// The definitions of the input indices right after their creation.
     indices: Mutex<BTreeMap<IndexName, Value>>,
 }
@@ -124,6 +127,7 @@ impl Journal {
             replaced: Log(Mutex::default()),
             job: OnceLock::new(),
             datafeed: OnceLock::new(),
+            reindexed: Mutex::default(),
             indices: Mutex::default(),
         }
     }

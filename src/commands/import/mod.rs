@@ -9,6 +9,7 @@ mod outcome;
 mod ownership;
 mod plan;
 mod privileges;
+mod reindex;
 mod replace;
 mod rollback;
 mod start;
@@ -41,13 +42,24 @@ use crate::util::process::allow_open_files;
 /// remains.
 pub async fn run(
     arguments: ImportArguments,
-    connect: ConnectOptions,
+    (mut connect, inputs_from): (ConnectOptions, Option<ConnectOptions>),
     context: &RunContext,
     terminal: &Terminal,
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop, terminal);
     let (paths, of_directory) = (arguments.archives()?, arguments.paths().any(Path::is_dir));
-    let options = arguments.options;
+    let mut options = arguments.options;
+    let input_source = match inputs_from {
+        Some(source) => {
+            // The cluster receives the credential of the source, and may repeat it.
+            connect.secrets = connect.secrets.with(&source.secrets);
+            let privileges = RequiredPrivileges::default();
+            let connected = Session::connect(&source, &privileges, context, terminal);
+            Some(signals.or(connected).await?.cluster)
+        }
+        None => None,
+    };
+    options.inputs_from = input_source;
     let mut summary = Imports::new(&options, paths.len(), terminal);
     // A script that imports a directory gets the same form for every number of archives.
     summary.items.is_list |= of_directory;
@@ -191,13 +203,18 @@ async fn import_one(
         journal: Journal::new(),
     };
     let work = async {
+        signals.set_cleanup(Some(Cleanup {
+            action: "canceling the copy of the input documents".to_owned(),
+            risk: "leaves its tasks on the cluster".to_owned(),
+        }));
+        reindex::run(&import).await?;
+        signals.set_cleanup(Some(Cleanup {
+            action: "rolling back the import".to_owned(),
+            risk: format!("may leave job {} incomplete", import.job()),
+        }));
         apply::apply(&import).await?;
         verify::verify(&import).await
     };
-    signals.set_cleanup(Some(Cleanup {
-        action: "rolling back the import".to_owned(),
-        risk: format!("may leave job {} incomplete", import.job()),
-    }));
     let imported = signals.or_between_requests(&import.session, work).await;
     let imported = match imported {
         Ok(()) => Ok(()),
@@ -212,6 +229,7 @@ async fn import_one(
 async fn undo(import: &Import, cause: Error, signals: &Signals) -> Error {
     let mut rollback = Rollback::new(import);
     let undoing = async {
+        reindex::cancel(import).await;
         let cause = import.explain_concurrent_change(cause).await;
         if !import.journal.is_empty() {
             if !signals.is_stopped() {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::archive::{Archive, Limits};
-use crate::cluster::BulkOptions;
+use crate::cluster::{BulkOptions, Cluster};
 use crate::commands::options::{max_entry_size, number, size};
 use crate::error::{Error, Result};
 use crate::job::{IndexName, IndexPattern, JobId};
+use crate::util::secret::Secret;
 use crate::util::timestamp::EpochMillis;
 
 const PARTS: &str = "Parts to skip";
@@ -40,6 +41,13 @@ pub struct ImportArguments {
     /// Same as ARCHIVE
     #[arg(long, alias = "archive_path", value_name = "ARCHIVE", hide_short_help = true)]
     archive_path: Option<PathBuf>,
+    /// Cluster from which Elasticsearch copies the input documents
+    ///
+    /// A profile or a URL. The cluster of the import reads the documents of the datafeed from SOURCE with `_reindex`, before
+    /// the job is created, so that they pass neither through the archive nor through this machine. An interrupted copy is kept,
+    /// and the same command continues it.
+    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["inputs", "datafeed_indices"])]
+    pub(crate) inputs_from: Option<Secret>,
     #[command(flatten)]
     pub(crate) options: ImportOptions,
 }
@@ -107,6 +115,9 @@ pub struct ImportOptions {
     /// The only job that may be imported.
     #[arg(skip)]
     pub job: Option<JobId>,
+    /// The cluster from which Elasticsearch copies the input documents.
+    #[arg(skip)]
+    pub inputs_from: Option<Cluster>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap does not support documentation of a flattened field")]
     pub skip: Skip,
@@ -118,6 +129,16 @@ pub struct ImportOptions {
     /// Number of concurrent bulk requests
     #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "3", value_parser = number(1_usize, 64))]
     bulk_concurrency: usize,
+    /// Number of concurrent `_reindex` requests
+    ///
+    /// For --inputs-from and --reindex-inputs.
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "2", value_parser = number(1_usize, 64))]
+    #[arg(hide_short_help = true)]
+    pub reindex_concurrency: usize,
+    /// Limit of each `_reindex` request, in documents per second [default: unlimited]
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", value_parser = number(1_u32, u32::MAX))]
+    #[arg(hide_short_help = true)]
+    pub reindex_requests_per_second: Option<u32>,
     /// Maximum size of an entry
     ///
     /// An archive is refused if the decompressed size of an entry is larger. SIZE has a unit, such as `512mb`.
@@ -217,9 +238,10 @@ impl ImportOptions {
         renamed.parse().map_err(invalid)
     }
 
-    /// Whether input documents are left out, which is also the case if the datafeed reads other indices.
+    /// Whether the archive's input documents are left out, which is also the case if the datafeed reads other indices, or if
+    /// Elasticsearch copies the documents.
     pub(super) fn skips_inputs(&self) -> bool {
-        self.skip.inputs || !self.datafeed_indices.is_empty()
+        self.skip.inputs || !self.datafeed_indices.is_empty() || self.inputs_from.is_some()
     }
 
     /// Size and concurrency of bulk requests.

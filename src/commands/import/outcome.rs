@@ -4,11 +4,12 @@
 use serde_json::{Value, json};
 
 use super::options::ImportOptions;
-use super::plan::{FilterPlan, Plan, TargetPlan};
+use super::plan::{FilterPlan, Plan, ReindexPlan, TargetPlan};
 use crate::cluster::Cluster;
 use crate::commands::question;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
+use crate::job::IndexName;
 use crate::terminal::Terminal;
 use crate::util::format::{amount, first_names, indented};
 
@@ -125,7 +126,9 @@ pub(super) fn plan_text(cluster: &Cluster, plan: &Plan) -> String {
 
 /// The document of an import, or without `replaced` of a plan.
 pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
-    let indices: Vec<&str> = plan.targets.iter().map(|target| target.index.name.as_str()).collect();
+    let indices: Vec<&str> = plan.input_indices().map(IndexName::as_str).collect();
+    let reindexed: u64 = plan.reindexed.iter().map(ReindexPlan::documents).sum();
+    let source = plan.reindexed.first().map(|inputs| inputs.request.source.address());
     json!({
         "dry_run": replaced.is_none(),
         "job_id": plan.job(),
@@ -134,6 +137,8 @@ pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
         "datafeed_started": false,
         "datafeed_id": plan.datafeed(),
         "input_indices": indices,
+        "inputs_from": source,
+        "reindexed_documents": reindexed,
         "documents": plan.counts,
         "plan": steps(plan),
         "notes": plan.notes,
@@ -141,10 +146,24 @@ pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
     })
 }
 
+fn reindex_step(plan: &ReindexPlan) -> String {
+    let (index, documents) = (
+        &plan.index.name,
+        amount(plan.documents(), "input document", "input documents"),
+    );
+    let source = plan.request.source.address();
+    match plan.exists {
+        false => format!("create input index {index}, and have Elasticsearch copy {documents} from {source}"),
+        true => {
+            format!("continue with input index {index}: have Elasticsearch copy the rest of {documents} from {source}")
+        }
+    }
+}
+
 /// One line for each step, in order; input documents and state are written at the same time.
 fn steps(plan: &Plan) -> Vec<String> {
     let (job, counts, existing) = (plan.job(), &plan.counts, &plan.existing);
-    let mut steps = Vec::new();
+    let mut steps: Vec<String> = plan.reindexed.iter().map(reindex_step).collect();
     if plan.replace && existing.job {
         steps.push(format!(
             "delete job {job} with its datafeed, state, results, annotations and notifications"

@@ -1,5 +1,6 @@
 //! The input indices of an import, the indices that its datafeed reads, and the privileges that both require.
 
+use std::borrow::Cow;
 use std::iter;
 
 use super::options::ImportOptions;
@@ -18,9 +19,9 @@ const ON_ML: [&str; 4] = ["read", "write", "maintenance", "view_index_metadata"]
 /// Additional privileges on the input indices.
 const ON_INPUTS: [&str; 3] = ["create_index", "manage", "delete_index"];
 
-/// Whether input documents are imported.
+/// Whether input indices are created, for the archive's input documents or for those of another cluster.
 pub(super) fn imports_inputs(options: &ImportOptions, archive: &CheckedArchive) -> bool {
-    !options.skips_inputs() && archive.contents.count(Part::Inputs) > 0
+    options.inputs_from.is_some() || !options.skips_inputs() && archive.contents.count(Part::Inputs) > 0
 }
 
 /// The input indices to create.
@@ -34,9 +35,12 @@ pub(super) fn input_targets(
         return Ok(Vec::new());
     }
     let base = options.input_index.clone().unwrap_or_else(|| IndexName::inputs_of(job));
-    let sources = &archive.contents.input_indices;
     let (mappings, config) = (&archive.contents.mappings, &archive.config);
-    Ok(target_indices(mappings, sources, &base, job, config, time_format)?)
+    let mut sources = Cow::Borrowed(&archive.contents.input_indices);
+    if options.inputs_from.is_some() {
+        sources = Cow::Owned(mappings.indices().map(|index| (index.to_owned(), 0)).collect());
+    }
+    Ok(target_indices(mappings, &sources, &base, job, config, time_format)?)
 }
 
 /// The privileges that an import requires, with those for the input documents of its archives.

@@ -13,6 +13,7 @@ use crate::error::{Error, Remaining};
 use crate::job::{CalendarId, FilterId, JobId};
 use crate::state::STATE_INDICES;
 use crate::terminal::Stage;
+use crate::util::process::lock;
 
 /// A longer rollback is abandoned: if the cluster is unreachable, the user needs to know what remains.
 const MAX_TIME: Duration = Duration::from_secs(600);
@@ -161,6 +162,7 @@ impl<'a> Rollback<'a> {
                 }),
             }
         }
+        remains.extend(lock(&self.import.journal.reindexed).iter().cloned());
         for (Replaced { what, .. }, status) in self.import.journal.replaced.possible() {
             let is_certain = status == WriteStatus::Written;
             let certainty = if is_certain { "deleted" } else { "may have been deleted" };

@@ -122,6 +122,26 @@ pub fn body_of_run(target: &TargetIndex, run: &str) -> Box<RawValue> {
     raw(&body)
 }
 
+impl TargetIndex {
+    /// Returns what determines the documents and the index of a reindex request, besides the request itself.
+    pub fn definition(&self) -> Value {
+        let mut body = self.body.clone();
+        body["mappings"]["_meta"].take();
+        body
+    }
+
+    /// Sets that Elasticsearch fills the index for the archive with this hash, and whether it has all documents.
+    pub fn mark_reindexed(&mut self, archive: &str, complete: bool) {
+        let mark = &mut self.body["mappings"]["_meta"][MARK];
+        (mark["archive"], mark["complete"]) = (json!(archive), json!(complete));
+    }
+}
+
+/// Whether the mappings of an index state that Elasticsearch fills or filled it for the archive with this hash.
+pub fn marked_for_archive(mappings: &Value, archive: &str) -> bool {
+    mappings["_meta"][MARK]["archive"] == archive
+}
+
 /// Whether the mappings of an index contain this run.
 pub fn marked_by_run(mappings: &Value, run: &str) -> bool {
     mappings["_meta"][MARK]["run"] == run

@@ -120,7 +120,9 @@ impl Shared {
             return answer;
         }
         match (call.method.as_str(), call.path.as_str()) {
-            ("GET", "/_tasks") => self.tasks.answer(&call),
+            ("GET", "/_tasks") if call.param("actions") != Some("indices:data/write/reindex") => {
+                self.tasks.answer(&call)
+            }
             _ => self.documents.call(call).await,
         }
     }

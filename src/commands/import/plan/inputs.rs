@@ -93,9 +93,9 @@ impl<'a> Planner<'a> {
     }
 
     /// Job and datafeed as they are created; the datafeed reads the input indices, if there are any.
-    pub(super) fn portable_job(&mut self, targets: &[TargetPlan]) -> Result<PortableJob> {
+    pub(super) fn portable_job(&mut self, inputs: &[&str]) -> Result<PortableJob> {
         let indices: Vec<&str> = match self.options.datafeed_indices.as_slice() {
-            [] => targets.iter().map(|target| target.index.name.as_str()).collect(),
+            [] => inputs.to_vec(),
             indices => indices.iter().map(IndexPattern::as_str).collect(),
         };
         let indices = Some(indices.as_slice()).filter(|indices| !indices.is_empty());

@@ -6,11 +6,12 @@ mod inputs;
 mod mutual;
 mod planned;
 mod planner;
+mod reindex;
 mod templates;
 
 pub(super) use existing::{CalendarPlan, FilterPlan, calendar, documents_of_job, event_ids, missing_events};
 pub(super) use mutual::add_mutual_conflicts;
-pub(super) use planned::{Plan, TargetPlan};
+pub(super) use planned::{Plan, ReindexPlan, TargetPlan};
 
 use self::planned::DocumentCounts;
 use self::planner::Planner;
@@ -37,8 +38,15 @@ pub(super) async fn make(session: &Session, options: &ImportOptions, source: &So
     planner.check_versions();
     planner.note_missing_parts();
     planner.check_templates(&targets).await?;
-    let targets = planner.check_targets(targets).await?;
-    let portable = planner.portable_job(&targets)?;
+    let (mut reindexed, mut created) = (Vec::new(), Vec::new());
+    match &options.inputs_from {
+        Some(inputs) => reindexed = planner.plan_reindex(inputs, targets).await?,
+        None => created = planner.check_targets(targets).await?,
+    }
+    let names = created.iter().map(|target| &target.index);
+    let names = names.chain(reindexed.iter().map(|inputs| &inputs.index));
+    let names: Vec<&str> = names.map(|index| index.name.as_str()).collect();
+    let portable = planner.portable_job(&names)?;
     planner.check_datafeed_indices().await?;
     let existing = planner.find_existing(&portable).await?;
     let filters = planner.plan_filters().await?;
@@ -50,7 +58,8 @@ pub(super) async fn make(session: &Session, options: &ImportOptions, source: &So
         portable,
         filters,
         calendars,
-        targets,
+        targets: created,
+        reindexed,
         existing,
         groups: archive.config.groups.clone(),
         counts: DocumentCounts::new(options, archive),

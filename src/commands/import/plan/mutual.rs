@@ -35,9 +35,8 @@ fn conflicts(plan: &Plan, other: &Plan) -> Vec<(String, &'static str)> {
     if let Some(id) = plan.datafeed().filter(|id| other.datafeed() == Some(id)) {
         found.push((format!("datafeed {id} is also"), RENAME));
     }
-    for target in &plan.targets {
-        let name = &target.index.name;
-        if other.targets.iter().any(|other| other.index.name == *name) {
+    for name in plan.input_indices() {
+        if other.input_indices().any(|other| other == name) {
             found.push((format!("input index {name} is also needed for the job"), RENAME));
         }
     }

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::existing::{CalendarPlan, Existing, FilterPlan};
 use crate::archive::{CheckedArchive, Part};
+use crate::cluster::{Reindex, SearchRange};
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Conflict, Error, Result};
-use crate::job::{DatafeedId, JobId, PortableJob, Renamer, SnapshotId, TargetIndex};
+use crate::job::{DatafeedId, IndexName, JobId, PortableJob, Renamer, SnapshotId, TargetIndex};
 
 /// What an import will do.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) filters: Vec<FilterPlan>,
     pub(crate) calendars: Vec<CalendarPlan>,
     pub(crate) targets: Vec<TargetPlan>,
+    /// Input indices that Elasticsearch fills with documents of another cluster.
+    pub(crate) reindexed: Vec<ReindexPlan>,
     pub(crate) existing: Existing,
     /// The groups of the job.
     pub(crate) groups: Vec<String>,
@@ -41,6 +44,19 @@ pub(crate) struct TargetPlan {
     pub(crate) replaces: bool,
 }
 
+/// An input index that Elasticsearch fills with documents of another cluster.
+#[derive(Debug)]
+pub(crate) struct ReindexPlan {
+    pub(crate) index: TargetIndex,
+    pub(crate) request: Reindex,
+    /// The ranges of time that are copied one after the other, with their numbers of documents on the other cluster.
+    pub(crate) ranges: Vec<(SearchRange, u64)>,
+    /// Identifies what is copied: the mapping, the query, the fields, and the other cluster.
+    pub(crate) hash: String,
+    /// Whether an interrupted import created the index.
+    pub(crate) exists: bool,
+}
+
 /// Numbers of documents to write; 0 for a part that is skipped.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct DocumentCounts {
@@ -59,6 +75,12 @@ impl Plan {
         &self.renamer.to
     }
 
+    /// The names of the input indices.
+    pub(crate) fn input_indices(&self) -> impl Iterator<Item = &IndexName> {
+        let created = self.targets.iter().map(|target| &target.index.name);
+        created.chain(self.reindexed.iter().map(|inputs| &inputs.index.name))
+    }
+
     /// The ID of the datafeed, if one is created.
     pub(crate) fn datafeed(&self) -> Option<&DatafeedId> {
         self.portable.datafeed.as_ref().map(|(id, _)| id)
@@ -70,6 +92,13 @@ impl Plan {
             true => Ok(()),
             false => Err(Error::Conflicts(self.conflicts.clone())),
         }
+    }
+}
+
+impl ReindexPlan {
+    /// The number of documents on the other cluster.
+    pub(crate) fn documents(&self) -> u64 {
+        self.ranges.iter().map(|(_, documents)| documents).sum()
     }
 }
 

@@ -14,6 +14,7 @@ mod mapping;
 mod names;
 mod page;
 mod query;
+mod reindex;
 mod request;
 mod routes;
 mod search;
@@ -24,15 +25,16 @@ mod templates;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::store::Store;
 use super::{Answer, Call, Documents};
 
 /// An Elasticsearch without ML, security and disk.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct InMemory {
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
+    tasks: Arc<reindex::Tasks>,
 }
 
 impl InMemory {
@@ -50,7 +52,8 @@ impl InMemory {
             ..Store::default()
         };
         Self {
-            store: Mutex::new(copy),
+            store: Arc::new(Mutex::new(copy)),
+            tasks: Arc::default(),
         }
     }
 
@@ -73,7 +76,10 @@ impl InMemory {
 
 impl Documents for InMemory {
     fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
-        Box::pin(async move { self.answer(&call) })
+        Box::pin(async move {
+            let answer = self.reindex_answer(&call).await;
+            answer.unwrap_or_else(|| self.answer(&call))
+        })
     }
 
     fn open_contexts(&self) -> Option<usize> {

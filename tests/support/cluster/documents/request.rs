@@ -49,7 +49,10 @@ impl Request {
             given.unwrap_or(default)
         };
         let sort = match call.param("sort") {
-            Some(field) => Sort::list(&field.into()),
+            Some(field) => match field.split_once(':') {
+                Some((field, order)) => Sort::list(&json!({ field: order })),
+                None => Sort::list(&field.into()),
+            },
             None => Sort::list(&body["sort"]),
         };
         let source = match call.param("_source") {

@@ -1,0 +1,99 @@
+//! What prevents a copy is reported before anything is written, with the next step.
+
+use super::{Clusters, INDEX, JOB};
+use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::fixtures::Fixture;
+
+#[test]
+fn an_address_that_the_target_does_not_allow_is_explained() {
+    let clusters = Clusters::new();
+    let before = clusters.target.contents();
+    let mut arguments = clusters.arguments(&["--dry-run"]);
+    let position = arguments.iter().position(|argument| argument == "--dry-run").unwrap();
+    clusters.source_url("localhost");
+    for _ in 0..2 {
+        let run = clusters.run(arguments.clone()).expect(1);
+        let port = clusters
+            .source
+            .stand_in
+            .url()
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .trim_end_matches('/')
+            .to_owned();
+        run.expect_stderr(&format!("reindex.remote.whitelist: [\"localhost:{port}\"]"));
+        run.expect_stderr("is not allowed to copy documents");
+        arguments.truncate(position);
+    }
+    assert_eq!(clusters.target.contents(), before);
+}
+
+#[test]
+fn a_source_that_rejects_the_target_is_explained() {
+    let clusters = Clusters::new();
+    let body = r#"{"error":{"type":"security_exception","reason":"action [indices:data/read/search] is unauthorized"},"status":403}"#;
+    let rule = FaultRule::on("POST", "scroll=5m")
+        .then(Action::status(403, body))
+        .always();
+    clusters.source.stand_in.faults().add(rule);
+    let run = clusters.import(&[]).expect(1);
+    run.expect_stderr("does not permit").expect_stderr("`read`");
+    assert!(clusters.target.call("GET", &format!("/{INDEX}"), "").status == 404);
+}
+
+#[test]
+fn a_wrong_credential_of_the_source_is_reported_for_the_source() {
+    let clusters = Clusters::new();
+    clusters.source_url("127.0.0.1");
+    let config = clusters.binary.path("config/esml-state/config.toml");
+    let profile = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, profile.replace("source-s3cr3t", "other-s3cr3t")).unwrap();
+    let target = clusters.target.stand_in.url();
+    let archive = clusters.archive.display().to_string();
+    let import = ["import", &archive, "--yes", "--inputs-from", "source", "--url", &target];
+    let arguments = [&import[..], &["--api-key", "id:target-s3cr3t"]].concat();
+    let run = clusters
+        .run(arguments.into_iter().map(str::to_owned).collect())
+        .expect(1);
+    run.expect_stderr("does not accept the API key");
+}
+
+#[test]
+fn documents_that_the_source_lost_are_an_error() {
+    let clusters = Clusters::new();
+    let rule = FaultRule::on("PUT", "/_ml/anomaly_detectors/").then(Action::status(400, "{}"));
+    clusters.target.stand_in.faults().add(rule);
+    clusters.import(&[]).expect(6);
+    let fixture = Fixture::load(JOB);
+    let lost = &fixture.inputs[fixture.inputs.len() / 2];
+    clusters
+        .source
+        .call("DELETE", &format!("/{}/_doc/{}?refresh=true", lost.index, lost.id), "");
+    let run = clusters.import(&["--json"]).expect(6);
+    run.expect_stderr("input documents differ in 1 of");
+    assert_eq!(run.json()["remains"][0]["remove"], format!("DELETE /{INDEX}"));
+    assert!(clusters.target.job(JOB).is_null());
+}
+
+#[test]
+fn a_rejected_document_is_reported() {
+    let clusters = Clusters::new();
+    let rule = FaultRule::on("GET", "/_tasks/").then(Action::status(
+        200,
+        r#"{"completed":true,"task":{"status":{"created":1,"version_conflicts":0}},"response":{"failures":[{"index":"i","id":"7","cause":{"type":"mapper_parsing_exception","reason":"failed to parse field [a] of type [long]"},"status":400}]}}"#,
+    ));
+    clusters.target.stand_in.faults().add(rule);
+    clusters
+        .import(&[])
+        .expect(6)
+        .expect_stderr("i: document 7 rejected: 400 failed to parse field [a]");
+}
+
+#[test]
+fn documents_with_the_same_id_in_two_indices_are_an_error() {
+    let fixture = Fixture::load(JOB).with_second_source("logs-2");
+    let run = Clusters::with(&fixture).import(&[]).expect(6);
+    run.expect_stderr("input documents differ in")
+        .expect_stderr("export them with --include-inputs");
+}
