@@ -97,13 +97,6 @@ impl Cluster {
         self.http.options.address.as_str()
     }
 
-    /// Host and port of the address.
-    pub fn host_and_port(&self) -> String {
-        let address = &self.http.options.address;
-        let port = address.port_or_known_default().unwrap_or_default();
-        format!("{}:{port}", address.host_str().unwrap_or_default())
-    }
-
     /// Whether this is the same cluster.
     pub fn is_same(&self, other: &Self) -> bool {
         let (uuid, others) = (&self.identity.uuid, &other.identity.uuid);

@@ -8,8 +8,6 @@ use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::cluster::search::query::{Search, SearchRange};
 
 const ACTION: &str = "indices:data/write/reindex";
-/// The start of the HTTP status in the error of a request to the other cluster.
-const STATUS_LINE: &str = "status line [HTTP/1.1 ";
 
 /// A request that copies the documents of a search on another cluster, under their IDs. Documents that exist are skipped, so
 /// that it can be repeated.
@@ -25,60 +23,16 @@ pub struct Reindex {
     pub requests_per_second: Option<u32>,
 }
 
-/// The state of a task that copies documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReindexProgress {
-    /// The documents that were copied, or existed.
-    pub documents: u64,
-    /// Whether the task has copied all of them.
-    pub completed: bool,
-}
-
-/// Why a cluster cannot read from another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RemoteFailure {
-    /// The address is not in `reindex.remote.whitelist`.
-    NotAllowed,
-    /// The certificate is not trusted, or the other cluster does not use TLS.
-    Tls,
-    /// No connection.
-    Unreachable,
-    /// The other cluster does not accept the credential, or does not permit the search.
-    Credential,
-}
-
-impl RemoteFailure {
-    /// `None` if the request failed for another reason.
-    pub fn of(error: &Error) -> Option<Self> {
-        const UNREACHABLE: [&str; 4] = [
-            "connect_exception",
-            "connect_timeout_exception",
-            "no_route_to_host_exception",
-            "unknown_host_exception",
-        ];
-        let response = error.response()?;
-        let causes = || response.causes.iter().chain([&response.kind]);
-        if response.reason.contains("whitelisted in") {
-            Some(Self::NotAllowed)
-        } else if causes().any(|kind| kind.starts_with("s_s_l_")) {
-            Some(Self::Tls)
-        } else if causes().any(|kind| UNREACHABLE.contains(&&**kind)) {
-            Some(Self::Unreachable)
-        } else if matches!(response.status, 401 | 403) && response.is_or_has("response_exception") {
-            Some(Self::Credential)
-        } else {
-            None
-        }
-    }
-}
-
 impl Reindex {
     /// `POST /_reindex` with this query.
     fn request(&self, query: &Value) -> Result<Request> {
         let options = &self.source.http.options;
-        let path = options.address.path().trim_end_matches('/');
+        let address = &options.address;
+        let host = address.host_str().unwrap_or_default();
+        let port = address.port_or_known_default().unwrap_or_default();
+        let path = address.path().trim_end_matches('/');
         let mut remote = json!({
-            "host": format!("{}://{}{path}", options.address.scheme(), self.source.host_and_port()),
+            "host": format!("{}://{host}:{port}{path}", address.scheme()),
             "socket_timeout": format!("{}ms", options.timeout.as_millis()),
         });
         if let Some(credential) = &options.credential {
@@ -113,38 +67,31 @@ impl Cluster {
         task.ok_or_else(|| Error::unexpected("POST /_reindex", "task is missing"))
     }
 
-    /// The progress of a task.
+    /// The number of documents that a task has copied or skipped, and whether it has ended.
     ///
     /// # Errors
-    /// Also if the task failed, was canceled, or no longer exists because its node was restarted.
-    pub async fn reindex_progress(&self, task: &str) -> Result<ReindexProgress> {
-        let request = Request::get(Path::of(["_tasks", task])).accept_404();
-        let response = self.http.send(&request.returns(BodyLimit::Status)).await?;
-        let found: Value = response.json()?;
-        let failed = |source| Err(task_failed(source));
-        if let error @ Value::Object(_) = &found["error"] {
-            return failed(ErrorResponse::from_json(remote_status(error), error));
-        }
+    /// Also if the task failed, or no longer exists because its node was restarted.
+    pub async fn reindex_progress(&self, task: &str) -> Result<(u64, bool)> {
+        let request = Request::get(Path::of(["_tasks", task])).returns(BodyLimit::Status);
+        let found: Option<Value> = self.http.json_if_found(request).await?;
+        let found = found.unwrap_or_else(|| json!({ "error": { "reason": "the task no longer exists" } }));
         let (result, status) = (&found["response"], &found["task"]["status"]);
-        match &result["failures"][0] {
-            Value::Null => {}
-            failure if failure["cause"].is_object() => {
-                let text = |member: &str| failure[member].as_str().unwrap_or_default().into();
-                let status = failure["status"].as_u64().unwrap_or_default() as u16;
-                let source = ErrorResponse::from_json(status, &failure["cause"]);
-                let (index, id) = (text("index"), text("id"));
-                return Err(Error::ItemRejected { index, id, source });
-            }
-            failure => return failed(ErrorResponse::from_json(500, &failure["reason"])),
+        let failure = &result["failures"][0];
+        if failure["cause"].is_object() {
+            let text = |member: &str| failure[member].as_str().unwrap_or_default().into();
+            let status = failure["status"].as_u64().unwrap_or_default() as u16;
+            let source = ErrorResponse::from_json(status, &failure["cause"]);
+            let (index, id) = (text("index"), text("id"));
+            return Err(Error::ItemRejected { index, id, source });
         }
-        if let Some(by) = result["canceled"].as_str() {
-            return failed(ErrorResponse::without_type(500, &format!("the task was canceled {by}")));
+        let error = [&found["error"], &failure["reason"]];
+        if let Some(error) = error.into_iter().find(|error| error.is_object()) {
+            let (what, source) = ("POST /_reindex".to_owned(), ErrorResponse::from_json(0, error));
+            return Err(Error::TaskFailed { what, source });
         }
         let copied = |member: &str| status[member].as_u64().unwrap_or_default();
-        Ok(ReindexProgress {
-            documents: copied("created") + copied("version_conflicts"),
-            completed: found["completed"].as_bool().unwrap_or_default(),
-        })
+        let completed = found["completed"].as_bool().unwrap_or_default();
+        Ok((copied("created") + copied("version_conflicts"), completed))
     }
 
     /// Cancels all tasks that copy documents to this index, also those of earlier runs, and waits until they have ended.
@@ -163,23 +110,4 @@ impl Cluster {
         }
         Ok(())
     }
-}
-
-/// The failure of a task. It can be repeated unless the other cluster cannot be read at all.
-fn task_failed(source: ErrorResponse) -> Error {
-    let what = "POST /_reindex".to_owned();
-    let error = Error::Refused { what, source };
-    match (RemoteFailure::of(&error), error) {
-        (None | Some(RemoteFailure::Unreachable), Error::Refused { what, source }) => {
-            Error::TaskFailed { what, source }
-        }
-        (_, error) => error,
-    }
-}
-
-/// The HTTP status that the other cluster returned to the task; 500 if the task failed for another reason.
-fn remote_status(error: &Value) -> u16 {
-    let mut causes = std::iter::successors(Some(error), |error| error.get("caused_by"));
-    let status = causes.find_map(|cause| cause["reason"].as_str()?.split_once(STATUS_LINE)?.1.get(..3));
-    status.and_then(|status| status.parse().ok()).unwrap_or(500)
 }

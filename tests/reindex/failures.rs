@@ -22,8 +22,8 @@ fn an_address_that_the_target_does_not_allow_is_explained() {
             .unwrap()
             .trim_end_matches('/')
             .to_owned();
-        run.expect_stderr(&format!("reindex.remote.whitelist: [\"localhost:{port}\"]"));
-        run.expect_stderr("is not allowed to copy documents");
+        run.expect_stderr(&format!("[localhost:{port}] not whitelisted"));
+        run.expect_stderr("hint: add this address to `reindex.remote.whitelist` in elasticsearch.yml");
         arguments.truncate(position);
     }
     assert_eq!(clusters.target.contents(), before);
@@ -38,7 +38,7 @@ fn a_source_that_rejects_the_target_is_explained() {
         .always();
     clusters.source.stand_in.faults().add(rule);
     let run = clusters.import(&[]).expect(1);
-    run.expect_stderr("does not permit").expect_stderr("`read`");
+    run.expect_stderr("rejected a search of the target").expect_stderr("`read`");
     assert!(clusters.target.call("GET", &format!("/{INDEX}"), "").status == 404);
 }
 

@@ -219,6 +219,8 @@ impl Error {
     pub(crate) fn from_response(what: &str, source: ErrorResponse, kind: Option<&'static str>) -> Self {
         let what = what.to_owned();
         match (source.status, kind) {
+            // The status is that of the cluster from which this one reads.
+            _ if source.is_or_has("response_exception") => Self::Refused { what, source },
             (401, Some(kind)) => {
                 let what = format!("{what}: the cluster does not accept the {kind}");
                 Self::Unauthenticated { what, source }
@@ -291,6 +293,12 @@ impl ErrorResponse {
     pub(crate) fn from_json(status: u16, error: &Value) -> Self {
         let kind = text(error, "type");
         let mut reasons = vec![match (kind, text(error, "index")) {
+            // `body=` and the response of another cluster.
+            ("status_exception", _) if text(error, "reason").starts_with("body=") => {
+                let body = text(error, "reason").trim_start_matches("body=");
+                let response = Self::parse(status, body.as_bytes());
+                format!("the other cluster returned {}", response.reason)
+            }
             // The reason that Elasticsearch returns is only `closed`.
             ("index_closed_exception", index) if !index.is_empty() => format!("index {} is closed", one_line(index)),
             _ => one_line(text(error, "reason")),

@@ -33,11 +33,23 @@ const MANY_FIELDS: &str = "raise index.mapping.total_fields.limit in a template 
     export only the fields that the job needs, without --all-fields";
 const DATA_STREAMS: &str = "choose another name with --input-index: a template reserves this one for data streams";
 const LICENSE: &str = "the license does not include machine learning: start a trial or install a license";
+const TASK: &str = "check that both clusters and their nodes are available, and run the command again";
+const NOT_ALLOWED: &str = "add this address to `reindex.remote.whitelist` in elasticsearch.yml on every node of the target, \
+    and restart the nodes";
+const REMOTE_TLS: &str = "set `reindex.ssl.certificate_authorities` to the CA certificate of the source in \
+    elasticsearch.yml on every node of the target, and restart the nodes (other settings: `reindex.ssl.*`)";
+const UNREACHABLE: &str = "use an address of the source that this machine and all nodes of the target can reach";
+const REMOTE: &str = "the source of the input documents rejected a search of the target: use a credential with the cluster \
+    privilege `monitor`, and the privilege `read` on the input indices";
 const PRIVILEGE: &str = "create a role with the privilege that the message names (`PUT /_security/role/NAME`), and \
     assign it to the user";
 
 /// The type of an error or of one of its causes, a part of the reason if errors of this type have several, and the hint.
-const KNOWN: [(&str, &str, &str); 21] = [
+const KNOWN: [(&str, &str, &str); 25] = [
+    ("illegal_argument_exception", "reindex.remote.whitelist", NOT_ALLOWED),
+    ("s_s_l_handshake_exception", "", REMOTE_TLS),
+    ("connect_exception", "", UNREACHABLE),
+    ("response_exception", "", REMOTE),
     ("search_context_missing_exception", "", LOST_CONTEXT),
     ("index_closed_exception", "", CLOSED),
     ("index_not_found_exception", "", NO_SUCH_INDEX),
@@ -76,9 +88,7 @@ impl Error {
             Self::TooLarge { what, .. } if what.contains("_search") => {
                 "lower --page-size, and check that --url is the address of Elasticsearch"
             }
-            Self::TaskFailed { .. } => {
-                "check that both clusters and their nodes are available, and run the command again"
-            }
+            Self::TaskFailed { source, .. } => source.hint().unwrap_or(TASK),
             Self::ShardsFailed { first, .. } => first.hint().unwrap_or(SHARDS),
             Self::ContextExpired { .. } => LOST_CONTEXT,
             Self::ClustersMissing { .. } => {

@@ -51,7 +51,7 @@ impl Cluster {
     /// The indices of the documents that match the search, at most `most`; empty if the cluster cannot aggregate `_index`.
     pub async fn indices_of(&self, search: &Search, most: usize) -> Result<Vec<String>> {
         let groups = json!({ "groups": { "terms": { "field": "_index", "size": most } } });
-        let found: Option<Grouped<String>> = self.aggregate(search, SearchRange::default(), groups).await?;
+        let found: Option<Grouped<String>> = self.aggregate(search, groups).await?;
         let buckets = found.into_iter().flat_map(|found| found.groups.buckets);
         Ok(buckets.map(|bucket| bucket.key).collect())
     }
@@ -61,7 +61,7 @@ impl Cluster {
     pub async fn revisions(&self, search: &Search) -> Result<Option<Value>> {
         let newest = json!({ "newest": { "max": { "field": "_seq_no" } } });
         let groups = json!({ "groups": { "terms": { "field": "_index", "size": MAX_PAGE }, "aggs": newest } });
-        let found: Option<Value> = self.aggregate(search, SearchRange::default(), groups).await?;
+        let found: Option<Value> = self.aggregate(search, groups).await?;
         Ok(found.map(|mut found| found["groups"]["buckets"].take()))
     }
 
@@ -71,22 +71,18 @@ impl Cluster {
         let Some(field) = search.sort.field() else {
             return Ok(None);
         };
-        let ends: Option<Ends> = self
-            .aggregate(search, SearchRange::default(), Ends::aggregations(field))
-            .await?;
+        let ends: Option<Ends> = self.aggregate(search, Ends::aggregations(field)).await?;
         let times = ends.and_then(|ends| ends.times());
         Ok(times.map(|(first, last)| (EpochMillis(first), EpochMillis(last))))
     }
 
-    /// Aggregations over the documents of a range that match the search; `None` if the cluster cannot aggregate the field, or if no index
+    /// Aggregations over the documents that match the search; `None` if the cluster cannot aggregate the field, or if no index
     /// was searched.
-    pub(crate) async fn aggregate<T: for<'a> Deserialize<'a>>(
-        &self,
-        search: &Search,
-        range: SearchRange,
-        aggregations: Value,
-    ) -> Result<Option<T>> {
-        let mut body = search.body(range, 0);
+    pub(crate) async fn aggregate<T>(&self, search: &Search, aggregations: Value) -> Result<Option<T>>
+    where
+        T: for<'a> Deserialize<'a>,
+    {
+        let mut body = search.body(SearchRange::default(), 0);
         body["aggs"] = aggregations;
         match self.page(search, search.request("_search").json(&body)).await {
             Err(Error::Refused { source, .. }) if source.status == 400 => Ok(None),

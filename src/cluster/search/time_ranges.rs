@@ -125,8 +125,7 @@ impl TimeSpan {
 impl Cluster {
     /// Divides the documents of a search into consecutive ranges of time with their numbers of documents: about `most` of
     /// similar size, unless many documents have the same time. A single range without bounds if that is impossible.
-    pub async fn time_ranges(&self, search: &Search, most: u64) -> Result<Vec<(SearchRange, u64)>> {
-        let documents = self.count(search).await?;
+    pub async fn time_ranges(&self, search: &Search, documents: u64, most: u64) -> Result<Vec<(SearchRange, u64)>> {
         let whole = match self.time_extent(search).await? {
             // Some versions do not accept bounds before 1970.
             Some((EpochMillis(from), EpochMillis(last))) if from >= 0 => {
@@ -141,7 +140,7 @@ impl Cluster {
             let mut cut = None;
             if span.documents > target && span.until - span.from > 1 {
                 let (interval, aggregations) = histogram(search, &span, target);
-                let found = self.aggregate(search, span.range(), aggregations).await?;
+                let found = self.aggregate(&search.in_range(span.range()), aggregations).await?;
                 cut = found.and_then(|found| pieces(&span, &found, interval, target));
             }
             match cut {

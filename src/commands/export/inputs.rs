@@ -286,27 +286,20 @@ pub(super) fn write_mappings(export: &Export<'_>, mappings: &InputMappings, writ
 /// the documents. Empty if that is impossible: the archive is pseudonymized, or the user may not read the mappings.
 pub(super) async fn mappings_without_documents(export: &Export<'_>) -> Result<InputMappings> {
     let none = InputMappings::default();
-    let Some(datafeed) = export.job.datafeed().filter(|_| export.options.tokens().is_none()) else {
+    let is_local = |datafeed: &&Datafeed| !datafeed.indices.iter().any(|index| is_remote(index));
+    let datafeed = export.job.datafeed().filter(is_local);
+    let Some(datafeed) = datafeed.filter(|_| export.options.tokens().is_none()) else {
         return Ok(none);
     };
-    if datafeed.indices.iter().any(|index| is_remote(index)) {
-        return Ok(none);
-    }
     let whole = match export.cluster().input_mappings(&datafeed.indices).await {
-        Err(cluster::Error::Forbidden { .. } | cluster::Error::TooLarge { .. }) => {
-            let detail = "the archive will not contain the mapping of the input documents: the user may not read it, or it is \
-                          too large";
-            export.session.terminal.detail(detail);
-            return Ok(none);
-        }
+        Err(cluster::Error::Forbidden { .. } | cluster::Error::TooLarge { .. }) => return Ok(none),
         whole => whole?,
     };
     let needed = needed_fields(&export.job, &whole, &[]);
     let mappings = whole.pruned(&needed.fields, &needed.runtime);
     let bytes: u64 = mappings.indices().map(|index| mappings.bytes_of(index)).sum();
     let fits = export.name(EntryKind::InputMapping).refuse_too_large(bytes).is_ok();
-    let is_usable = fits && mappings.indices().count() <= MAX_INDICES && whole.without_source().is_empty();
-    Ok(if is_usable { mappings } else { none })
+    Ok(if fits { mappings } else { none })
 }
 
 /// The fields that the archive needs from indices with these mappings.

@@ -49,17 +49,13 @@ pub async fn run(
     let signals = Signals::listen(&context.stop, terminal);
     let (paths, of_directory) = (arguments.archives()?, arguments.paths().any(Path::is_dir));
     let mut options = arguments.options;
-    let input_source = match inputs_from {
-        Some(source) => {
-            // The cluster receives the credential of the source, and may repeat it.
-            connect.secrets = connect.secrets.with(&source.secrets);
-            let privileges = RequiredPrivileges::default();
-            let connected = Session::connect(&source, &privileges, context, terminal);
-            Some(signals.or(connected).await?.cluster)
-        }
-        None => None,
-    };
-    options.inputs_from = input_source;
+    if let Some(source) = inputs_from {
+        // The cluster receives the credential of the source, and may repeat it.
+        connect.secrets = connect.secrets.with(&source.secrets);
+        let privileges = RequiredPrivileges::default();
+        let connected = Session::connect(&source, &privileges, context, terminal);
+        options.inputs_from = Some(signals.or(connected).await?.cluster);
+    }
     let mut summary = Imports::new(&options, paths.len(), terminal);
     // A script that imports a directory gets the same form for every number of archives.
     summary.items.is_list |= of_directory;

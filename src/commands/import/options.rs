@@ -41,7 +41,7 @@ pub struct ImportArguments {
     /// Same as ARCHIVE
     #[arg(long, alias = "archive_path", value_name = "ARCHIVE", hide_short_help = true)]
     archive_path: Option<PathBuf>,
-    /// Cluster from which Elasticsearch copies the input documents
+    /// Copy the input documents from a cluster
     ///
     /// A profile or a URL. The cluster of the import reads the documents of the datafeed from SOURCE with `_reindex`, before
     /// the job is created, so that they pass neither through the archive nor through this machine. An interrupted copy is kept,

@@ -147,17 +147,10 @@ pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
 }
 
 fn reindex_step(plan: &ReindexPlan) -> String {
-    let (index, documents) = (
-        &plan.index.name,
-        amount(plan.documents(), "input document", "input documents"),
-    );
-    let source = plan.request.source.address();
-    match plan.exists {
-        false => format!("create input index {index}, and have Elasticsearch copy {documents} from {source}"),
-        true => {
-            format!("continue with input index {index}: have Elasticsearch copy the rest of {documents} from {source}")
-        }
-    }
+    let how = if plan.exists { "continue with" } else { "create" };
+    let documents = amount(plan.documents(), "input document", "input documents");
+    let (index, source) = (&plan.index.name, plan.request.source.address());
+    format!("{how} input index {index}, and have Elasticsearch copy {documents} from {source}")
 }
 
 /// One line for each step, in order; input documents and state are written at the same time.

@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use super::context::Import;
 use super::plan::ReindexPlan;
-use crate::cluster::{self, Cluster, Reindex, RemoteFailure, Search, SearchRange};
-use crate::error::{Error, ExitCode, Remaining, Result};
+use crate::cluster::{self, Cluster, Reindex, Search, SearchRange};
+use crate::error::{Error, Remaining, Result};
 use crate::job::marked_for_archive;
 use crate::json::raw;
 use crate::terminal::Stage;
@@ -27,16 +27,9 @@ use crate::util::process::lock;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Documents that arrive on the source during the first pass are copied in the second one.
 const PASSES: usize = 2;
-/// Ranges whose documents are counted at the same time.
-const COUNTS: usize = 8;
 
-/// A range of time with its number of documents on both clusters.
-#[derive(Clone, Copy, Debug)]
-struct Difference {
-    range: SearchRange,
-    source: u64,
-    copied: u64,
-}
+/// A range of time with its number of documents on the source and in the index.
+type Difference = (SearchRange, u64, u64);
 
 /// Fills the input indices.
 pub(super) async fn run(import: &Import) -> Result<()> {
@@ -72,15 +65,15 @@ async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
         cancel(import).await;
         return Ok(cluster.update_meta(name, &index.body["mappings"]["_meta"]).await?);
     }
-    match cluster.create_index(name, &raw(&index.body)).await {
-        // A request whose response was lost may have created it.
-        Err(error) if error.outcome_unknown() && is_marked(cluster, plan).await? => Ok(()),
-        Err(error) => {
-            lock(&import.journal.reindexed).pop();
-            Err(error.into())
-        }
-        Ok(()) => Ok(()),
+    let created = cluster.create_index(name, &raw(&index.body)).await;
+    // A request whose response was lost may have created it.
+    if let Err(error) = created
+        && !is_marked(cluster, plan).await?
+    {
+        lock(&import.journal.reindexed).pop();
+        return Err(error.into());
     }
+    Ok(())
 }
 
 async fn is_marked(cluster: &Cluster, plan: &ReindexPlan) -> cluster::Result<bool> {
@@ -92,33 +85,27 @@ async fn is_marked(cluster: &Cluster, plan: &ReindexPlan) -> cluster::Result<boo
 
 /// Copies the ranges that differ, until none does.
 async fn copy(import: &Import, plan: &ReindexPlan) -> Result<()> {
+    let mut different = compare(import, plan).await?;
     for _ in 0..PASSES {
-        let different = compare(import, plan).await?;
-        if different.is_empty() {
-            return Ok(());
+        if !different.is_empty() {
+            copy_ranges(import, plan, different).await?;
+            different = compare(import, plan).await?;
         }
-        copy_ranges(import, plan, different).await?;
     }
-    let different = compare(import, plan).await?;
-    let Some(Difference { range, source, copied }) = different.first() else {
+    let Some((range, source, copied)) = different.first() else {
         return Ok(());
     };
     let bound = |time: Option<_>| time.map_or_else(|| "…".to_owned(), |time| format!("{time}"));
     let (from, until, name) = (bound(range.from), bound(range.until), &plan.request.index);
-    Err(Error::Stated {
-        exit: ExitCode::Rejected,
-        message: format!(
-            "input documents differ in {} of {} ranges: from {from} to {until}, the source has {source} documents, and index \
-             {name} has {copied}",
-            different.len(),
-            plan.ranges.len()
-        ),
-        hint: Some(
-            "if documents were added on the source, run the same command again; if some were deleted there, delete the index \
-             first; if documents of several indices have the same ID, export them with --include-inputs"
-                .to_owned(),
-        ),
-    })
+    let message = format!(
+        "input documents differ in {} of {} ranges: from {from} to {until}, the source has {source} documents, and index \
+         {name} has {copied}",
+        different.len(),
+        plan.ranges.len()
+    );
+    let hint = "if documents were added on the source, run the same command again; if some were deleted there, delete the index \
+                first; if documents of several indices have the same ID, export them with --include-inputs";
+    Err(Error::failed(message, hint))
 }
 
 /// The ranges whose number of documents differs.
@@ -129,41 +116,25 @@ async fn compare(import: &Import, plan: &ReindexPlan) -> Result<Vec<Difference>>
     cluster.refresh(&[&plan.request.index]).await?;
     let mut copies = Search::lenient([&*plan.request.index], json!({ "match_all": {} }));
     copies.sort = plan.request.search.sort.clone();
-    let (searched, copies) = (Arc::new(plan.request.search.clone()), Arc::new(copies));
-    let (mut counting, mut different) = (JoinSet::new(), Vec::new());
-    let mut ranges = plan.ranges.iter();
-    loop {
-        while counting.len() < COUNTS
-            && let Some((range, _)) = ranges.next()
-        {
-            let (range, source, cluster) = (*range, source.clone(), cluster.clone());
-            let (searched, copies) = (Arc::clone(&searched), Arc::clone(&copies));
-            counting.spawn(async move {
-                let (searched, copies) = (searched.in_range(range), copies.in_range(range));
-                let (source, copied) = tokio::try_join!(source.count(&searched), cluster.count(&copies))?;
-                Ok::<_, cluster::Error>(Difference { range, source, copied })
-            });
-        }
-        let Some(counted) = counting.join_next().await else {
-            break;
-        };
-        let counted = counted.map_err(Error::panicked)??;
-        different.extend((counted.source != counted.copied).then_some(counted));
+    let mut different = Vec::new();
+    for (range, _) in &plan.ranges {
+        let (searched, copies, range) = (plan.request.search.in_range(*range), copies.in_range(*range), *range);
+        let (source, copied) = tokio::try_join!(source.count(&searched), cluster.count(&copies))?;
+        different.extend((source != copied).then_some((range, source, copied)));
         stage.inc(1);
     }
-    different.sort_by_key(|difference| difference.range.from);
     Ok(different)
 }
 
 /// Copies some ranges, a number of them at a time.
 async fn copy_ranges(import: &Import, plan: &ReindexPlan, different: Vec<Difference>) -> Result<()> {
-    let missing: u64 = different.iter().map(|range| range.source).sum();
+    let missing: u64 = different.iter().map(|(_, source, _)| source).sum();
     let stage = import.stage("Copying input documents", Some(missing));
     let request = Arc::new(plan.request.clone());
     let (mut waiting, mut running) = (different.into_iter(), JoinSet::new());
     loop {
         while running.len() < import.options.reindex_concurrency
-            && let Some(Difference { range, .. }) = waiting.next()
+            && let Some((range, ..)) = waiting.next()
         {
             let (cluster, request, stage) = (import.cluster().clone(), Arc::clone(&request), stage.clone());
             running.spawn(async move { copy_range(&cluster, &request, range, &stage).await });
@@ -171,8 +142,7 @@ async fn copy_ranges(import: &Import, plan: &ReindexPlan, different: Vec<Differe
         let Some(ended) = running.join_next().await else {
             break;
         };
-        let failed = |error| explain(error, &request.source, import.cluster());
-        ended.map_err(Error::panicked)?.map_err(failed)?;
+        ended.map_err(Error::panicked)??;
     }
     stage.done(&format!("Copied input documents: {}", count(missing)));
     Ok(())
@@ -208,10 +178,10 @@ async fn follow(
     loop {
         cluster.clock().pause(pause).await;
         pause = longest.min(pause * 2);
-        let progress = cluster.reindex_progress(&task).await?;
-        stage.inc(progress.documents.saturating_sub(*shown));
-        *shown = progress.documents.max(*shown);
-        if progress.completed {
+        let (documents, completed) = cluster.reindex_progress(&task).await?;
+        stage.inc(documents.saturating_sub(*shown));
+        *shown = documents.max(*shown);
+        if completed {
             return Ok(());
         }
     }
@@ -233,39 +203,4 @@ async fn complete(import: &Import, plan: &ReindexPlan) -> Result<()> {
         kept.what = format!("index {name}: complete, and kept: the same command uses it");
     }
     Ok(())
-}
-
-/// Adds to a failure what the cluster needs to read from the source.
-pub(super) fn explain(error: cluster::Error, source: &Cluster, cluster: &Cluster) -> Error {
-    let (from, to) = (source.address(), cluster.address());
-    let host = source.host_and_port();
-    let Some(failure) = RemoteFailure::of(&error) else {
-        return error.into();
-    };
-    let reason = error
-        .response()
-        .map(|response| response.reason.clone())
-        .unwrap_or_default();
-    let (message, hint) = match failure {
-        RemoteFailure::NotAllowed => (
-            format!("{to} is not allowed to copy documents from {host}"),
-            format!("add `reindex.remote.whitelist: [\"{host}\"]` to elasticsearch.yml on its nodes, and restart them"),
-        ),
-        RemoteFailure::Tls => (
-            format!("{to} cannot connect to {from}: {reason}"),
-            "set `reindex.ssl.certificate_authorities` to the CA certificate of the source in elasticsearch.yml on the nodes \
-             of the target, and restart them (other settings: `reindex.ssl.*`)"
-                .to_owned(),
-        ),
-        RemoteFailure::Unreachable => (
-            format!("{to} cannot connect to {from}: {reason}"),
-            "use an address of the source that this machine and all nodes of the target can reach".to_owned(),
-        ),
-        RemoteFailure::Credential => (
-            format!("{from} does not permit {to} to copy documents"),
-            "use a credential with the cluster privilege `monitor`, and `read` and `view_index_metadata` on the input indices"
-                .to_owned(),
-        ),
-    };
-    Error::failed(message, hint)
 }

@@ -123,13 +123,6 @@ pub fn body_of_run(target: &TargetIndex, run: &str) -> Box<RawValue> {
 }
 
 impl TargetIndex {
-    /// Returns what determines the documents and the index of a reindex request, besides the request itself.
-    pub fn definition(&self) -> Value {
-        let mut body = self.body.clone();
-        body["mappings"]["_meta"].take();
-        body
-    }
-
     /// Sets that Elasticsearch fills the index for the archive with this hash, and whether it has all documents.
     pub fn mark_reindexed(&mut self, archive: &str, complete: bool) {
         let mark = &mut self.body["mappings"]["_meta"][MARK];

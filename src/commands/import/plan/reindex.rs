@@ -8,7 +8,6 @@ use super::planner::Planner;
 use crate::archive::ArchivedQuery;
 use crate::cluster::{Cluster, Reindex, Search, Sort};
 use crate::commands::import::archive::archived_query;
-use crate::commands::import::reindex::explain;
 use crate::error::{Error, Result};
 use crate::job::{Datafeed, TargetIndex, is_remote, marked_for_archive, needed_fields, query_reads_runtime_fields};
 use crate::util::format::hex;
@@ -40,20 +39,17 @@ impl<'a> Planner<'a> {
                 index: index.name.to_string(),
                 requests_per_second: self.options.reindex_requests_per_second,
             };
-            let unavailable = |error| explain(error, source, self.cluster);
-            self.cluster.check_reindex(&request).await.map_err(unavailable)?;
+            self.cluster.check_reindex(&request).await?;
             let search = &request.search;
-            if source.count_in_indices(search).await?.is_none() {
+            let Some(documents) = source.count_in_indices(search).await? else {
                 let (indices, address) = (search.indices.join(", "), source.address());
-                return Err(Error::failed(
-                    format!("cannot copy the input documents: no index matches {indices} on {address}"),
-                    "check --inputs-from: it must be the cluster of the exported job",
-                ));
-            }
-            let documents = source.count(search).await?;
+                let message = format!("cannot copy the input documents: no index matches {indices} on {address}");
+                return Err(Error::failed(message, "check --inputs-from"));
+            };
             let most = (documents / RANGE_DOCUMENTS).clamp(*RANGES.start(), *RANGES.end());
-            let ranges = source.time_ranges(search, most).await?;
-            let copied = json!([source.identity.uuid, search.query, search.fields, index.definition()]);
+            let ranges = source.time_ranges(search, documents, most).await?;
+            let (settings, mapping) = (&index.body["settings"], &index.body["mappings"]["properties"]);
+            let copied = json!([source.identity.uuid, search.query, search.fields, settings, mapping]);
             let hash = hex(&Sha256::digest(copied.to_string()));
             let exists = self.find_incomplete(&index, &hash).await?;
             plans.push(ReindexPlan {
@@ -70,31 +66,25 @@ impl<'a> Planner<'a> {
     /// The datafeed, whose documents are copied. Fails if they cannot be, or if there is no mapping for them.
     fn copied_datafeed(&self, targets: &[TargetIndex]) -> Result<&'a Datafeed> {
         let (archive, config) = (self.archive, &self.archive.config);
-        let refused =
-            |why: &str, hint: &str| Err(Error::refused(format!("cannot copy the input documents: {why}"), hint));
-        let include = "export the job with --include-inputs, and import without --inputs-from";
-        let Some(datafeed) = config.datafeed() else {
-            return refused("the archive does not have a datafeed", "import without --inputs-from");
+        let refused = |why: &str| {
+            let hint = "export the job again; with --include-inputs, the archive contains the documents";
+            Err(Error::refused(format!("cannot copy the input documents: {why}"), hint))
+        };
+        let Some(datafeed) = config.datafeed().filter(|_| !targets.is_empty()) else {
+            return refused(
+                "the archive does not contain their mapping; exports contain it if the job has a datafeed, and the user the \
+                 privilege `view_index_metadata` on its indices",
+            );
         };
         if archived_query(archive) != ArchivedQuery::Original {
-            let why = "pseudonymization replaced the query of the datafeed, or fields that it reads";
-            return refused(why, "import without --inputs-from");
+            refused("the archive is pseudonymized, and does not contain the query of the datafeed")
+        } else if datafeed.indices.iter().any(|index| is_remote(index)) {
+            refused("the datafeed reads remote clusters")
+        } else if query_reads_runtime_fields(datafeed, config.time_field()) {
+            refused("`_reindex` does not support the runtime fields in the query of the datafeed")
+        } else {
+            Ok(datafeed)
         }
-        if datafeed.indices.iter().any(|index| is_remote(index)) {
-            return refused("the datafeed reads remote clusters", include);
-        }
-        if query_reads_runtime_fields(datafeed, config.time_field()) {
-            return refused(
-                "`_reindex` does not support the runtime fields in the query of the datafeed",
-                include,
-            );
-        }
-        if targets.is_empty() {
-            let hint = "export the job again, with this version of esml-state and the privilege `view_index_metadata` on \
-                        the indices of its datafeed";
-            return refused("the archive does not contain their mapping", hint);
-        }
-        Ok(datafeed)
     }
 
     /// The documents that an export would include.
