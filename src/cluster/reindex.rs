@@ -7,8 +7,6 @@ use crate::cluster::http::error::ErrorResponse;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::cluster::search::query::{Search, SearchRange};
 
-const ACTION: &str = "indices:data/write/reindex";
-
 /// A request that copies the documents of a search on another cluster, under their IDs. Documents that exist are skipped, so
 /// that it can be repeated.
 #[derive(Clone, Debug)]
@@ -44,8 +42,9 @@ impl Reindex {
         });
         let dest = json!({ "index": self.index, "op_type": "create" });
         let body = json!({ "source": source, "dest": dest, "conflicts": "proceed" });
-        let request = Request::post(Path::of(["_reindex"])).json(&body);
-        Ok(request.returns(BodyLimit::Status))
+        Ok(Request::post(Path::of(["_reindex"]))
+            .json(&body)
+            .returns(BodyLimit::Status))
     }
 }
 
@@ -57,8 +56,8 @@ impl Cluster {
 
     /// Starts a task that copies the documents of a range of time, and returns its ID.
     pub async fn start_reindex(&self, reindex: &Reindex, range: SearchRange) -> Result<String> {
-        let mut request = reindex.request(&reindex.search.in_range(range).query)?;
-        request = request.query("wait_for_completion", "false");
+        let request = reindex.request(&reindex.search.in_range(range).query)?;
+        let mut request = request.query("wait_for_completion", "false");
         if let Some(limit) = reindex.requests_per_second {
             request = request.query("requests_per_second", limit.to_string());
         }
@@ -96,9 +95,11 @@ impl Cluster {
 
     /// Cancels all tasks that copy documents to this index, also those of earlier runs, and waits until they have ended.
     pub async fn cancel_reindex(&self, index: &str) -> Result<()> {
-        let listing = Request::get(Path::of(["_tasks"])).query("actions", ACTION);
-        let listing = listing.query("detailed", "true").query("group_by", "none");
-        let listed: Value = self.http.json(listing).await?;
+        let listing = Request::get(Path::of(["_tasks"])).query("actions", "indices:data/write/reindex");
+        let listed: Value = self
+            .http
+            .json(listing.query("detailed", "true").query("group_by", "none"))
+            .await?;
         let target = format!("] to [{index}]");
         for task in listed["tasks"].as_array().into_iter().flatten() {
             let description = task["description"].as_str().unwrap_or_default();

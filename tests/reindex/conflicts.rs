@@ -48,5 +48,8 @@ fn runtime_fields_in_the_query_and_remote_clusters_are_refused() {
     let mut fixture = Fixture::load(JOB);
     fixture.job["datafeed_config"]["indices"] = serde_json::json!(["europe:logs"]);
     let clusters = Clusters::with(&fixture);
-    clusters.import(&[]).expect(3).expect_stderr("the archive does not contain their mapping");
+    clusters
+        .import(&[])
+        .expect(3)
+        .expect_stderr("the archive does not contain their mapping");
 }

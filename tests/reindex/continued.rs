@@ -74,7 +74,7 @@ fn the_same_command_continues_after_the_source_was_unavailable() {
         .faults()
         .add(rule.run(move |_| network.refuse()));
     let run = clusters.import(&["--retry-for", "1s"]).expect(6);
-    run.expect_stderr("hint: use an address of the source that")
+    run.expect_stderr("hint: check that the source is running")
         .expect_stderr(&format!("DELETE /{INDEX}"));
     assert_eq!(clusters.mark()["complete"], false);
     clusters.source.stand_in.network().listen();

@@ -7,7 +7,6 @@ mod conflicts;
 mod continued;
 mod copied;
 mod failures;
-mod large;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

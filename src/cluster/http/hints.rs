@@ -38,7 +38,8 @@ const NOT_ALLOWED: &str = "add this address to `reindex.remote.whitelist` in ela
     and restart the nodes";
 const REMOTE_TLS: &str = "set `reindex.ssl.certificate_authorities` to the CA certificate of the source in \
     elasticsearch.yml on every node of the target, and restart the nodes (other settings: `reindex.ssl.*`)";
-const UNREACHABLE: &str = "use an address of the source that this machine and all nodes of the target can reach";
+const UNREACHABLE: &str = "check that the source is running, at an address that this machine and all nodes of the target can \
+    reach";
 const REMOTE: &str = "the source of the input documents rejected a search of the target: use a credential with the cluster \
     privilege `monitor`, and the privilege `read` on the input indices";
 const PRIVILEGE: &str = "create a role with the privilege that the message names (`PUT /_security/role/NAME`), and \

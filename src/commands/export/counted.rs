@@ -39,10 +39,7 @@ impl<'a> Counted<'a> {
         let privileges = plan::required_privileges(Some(export));
         export.session.require_privileges(&privileges).await?;
         let inputs = Inputs::find(export).await?;
-        let mappings = match &inputs {
-            Some(_) => InputMappings::default(),
-            None => inputs::mappings_without_documents(export).await?,
-        };
+        let mappings = inputs::mappings_without_documents(export).await?;
         let searched = documents::find(export).await?;
         let results = Box::pin(Results::find(export)).await?;
         let mut counted = Self {

@@ -283,12 +283,12 @@ pub(super) fn write_mappings(export: &Export<'_>, mappings: &InputMappings, writ
 }
 
 /// The mappings of the datafeed's indices for an archive without input documents, so that an import can have Elasticsearch copy
-/// the documents. Empty if that is impossible: the archive is pseudonymized, or the user may not read the mappings.
+/// the documents. Empty if they are included, the archive is pseudonymized, or the user may not read the mappings.
 pub(super) async fn mappings_without_documents(export: &Export<'_>) -> Result<InputMappings> {
     let none = InputMappings::default();
+    let without_documents = export.options.source.inputs().is_none() && export.options.tokens().is_none();
     let is_local = |datafeed: &&Datafeed| !datafeed.indices.iter().any(|index| is_remote(index));
-    let datafeed = export.job.datafeed().filter(is_local);
-    let Some(datafeed) = datafeed.filter(|_| export.options.tokens().is_none()) else {
+    let Some(datafeed) = export.job.datafeed().filter(is_local).filter(|_| without_documents) else {
         return Ok(none);
     };
     let whole = match export.cluster().input_mappings(&datafeed.indices).await {

@@ -55,17 +55,16 @@ pub(super) async fn cancel(import: &Import) {
 /// Creates the index, or continues with the one of an earlier import.
 async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
     let (cluster, name) = (import.cluster(), &plan.request.index);
-    let mut index = plan.index.clone();
-    index.mark_reindexed(&plan.hash, false);
+    let body = plan.index.body_of_reindex(&plan.hash, false);
     lock(&import.journal.reindexed).push(Remaining {
         what: format!("index {name}: incomplete, and kept: the same command continues"),
         remove: format!("DELETE /{name}"),
     });
     if plan.exists {
         cancel(import).await;
-        return Ok(cluster.update_meta(name, &index.body["mappings"]["_meta"]).await?);
+        return Ok(cluster.update_meta(name, &body["mappings"]["_meta"]).await?);
     }
-    let created = cluster.create_index(name, &raw(&index.body)).await;
+    let created = cluster.create_index(name, &raw(&body)).await;
     // A request whose response was lost may have created it.
     if let Err(error) = created
         && !is_marked(cluster, plan).await?
@@ -78,7 +77,7 @@ async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
 
 async fn is_marked(cluster: &Cluster, plan: &ReindexPlan) -> cluster::Result<bool> {
     let name = &plan.request.index;
-    let found = cluster.index_definitions(&[name.clone()]).await?;
+    let found = cluster.index_definitions(std::slice::from_ref(name)).await?;
     let index = found.get(name.as_str());
     Ok(index.is_some_and(|index| marked_for_archive(&index["mappings"], &plan.hash)))
 }
@@ -196,9 +195,8 @@ async fn complete(import: &Import, plan: &ReindexPlan) -> Result<()> {
     }
     let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
     cluster.update_settings(name, &defaults).await?;
-    let mut index = plan.index.clone();
-    index.mark_reindexed(&plan.hash, true);
-    cluster.update_meta(name, &index.body["mappings"]["_meta"]).await?;
+    let body = plan.index.body_of_reindex(&plan.hash, true);
+    cluster.update_meta(name, &body["mappings"]["_meta"]).await?;
     if let Some(kept) = lock(&import.journal.reindexed).last_mut() {
         kept.what = format!("index {name}: complete, and kept: the same command uses it");
     }

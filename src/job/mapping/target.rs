@@ -123,10 +123,13 @@ pub fn body_of_run(target: &TargetIndex, run: &str) -> Box<RawValue> {
 }
 
 impl TargetIndex {
-    /// Sets that Elasticsearch fills the index for the archive with this hash, and whether it has all documents.
-    pub fn mark_reindexed(&mut self, archive: &str, complete: bool) {
-        let mark = &mut self.body["mappings"]["_meta"][MARK];
+    /// Returns the body of `PUT /<index>` for an index that Elasticsearch fills. `_meta` contains a hash of what is copied, and
+    /// whether the index has all documents.
+    pub fn body_of_reindex(&self, archive: &str, complete: bool) -> Value {
+        let mut body = self.body.clone();
+        let mark = &mut body["mappings"]["_meta"][MARK];
         (mark["archive"], mark["complete"]) = (json!(archive), json!(complete));
+        body
     }
 }
 

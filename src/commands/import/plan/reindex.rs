@@ -1,6 +1,6 @@
 //! Input indices that Elasticsearch fills with documents of another cluster: what is copied, and whether that is possible.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::planned::ReindexPlan;
@@ -111,9 +111,8 @@ impl<'a> Planner<'a> {
     async fn find_incomplete(&mut self, index: &TargetIndex, hash: &str) -> Result<bool> {
         let name = index.name.as_str();
         let existing = self.cluster.index_definitions(&[name.to_owned()]).await?;
-        let exists = existing
-            .get(name)
-            .is_some_and(|found| marked_for_archive(&found["mappings"], hash));
+        let is_ours = |found: &Value| marked_for_archive(&found["mappings"], hash);
+        let exists = existing.get(name).is_some_and(is_ours);
         if !exists && !existing.is_empty() {
             self.conflict(
                 format!("index {name} already exists, and was not created for these input documents"),
