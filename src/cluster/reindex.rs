@@ -93,7 +93,7 @@ impl Cluster {
         Ok((copied("created") + copied("version_conflicts"), completed))
     }
 
-    /// Cancels all tasks that copy documents to this index, also those of earlier runs, and waits until they have ended.
+    /// Cancels all tasks that copy documents to this index, also those of earlier runs.
     pub async fn cancel_reindex(&self, index: &str) -> Result<()> {
         let listing = Request::get(Path::of(["_tasks"])).query("actions", "indices:data/write/reindex");
         let listed: Value = self
@@ -106,7 +106,7 @@ impl Cluster {
             let id = format!("{}:{}", task["node"].as_str().unwrap_or_default(), task["id"]);
             if description.contains(&target) {
                 let cancel = Request::post(Path::of(["_tasks", &id, "_cancel"])).accept_404();
-                self.http.send(&cancel.query("wait_for_completion", "true")).await?;
+                self.http.send(&cancel).await?;
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::{Clusters, INDEX, JOB};
 use crate::support::binary::Run;
@@ -13,14 +14,11 @@ use crate::support::signals::{Signal, SignalTarget};
 fn interrupted(clusters: &Clusters, signal: Signal) -> Run {
     let process = SignalTarget::default();
     let hooked = process.clone();
-    let rule = FaultRule::on("POST", "/_search/scroll")
-        .nth(2)
-        .then(Action::Delay(std::time::Duration::from_secs(2)));
-    clusters
-        .source
-        .stand_in
-        .faults()
-        .add(rule.run(move |_| hooked.signal(signal)));
+    let rule = FaultRule::on("POST", "/_search/scroll").nth(2);
+    clusters.source.stand_in.faults().add(rule.run(move |_| {
+        hooked.signal(signal);
+        hooked.wait(Duration::from_secs(20));
+    }));
     let arguments = clusters.arguments(&["--json", "--reindex-concurrency", "1"]);
     let output = process.run(clusters.command(&arguments));
     Clusters::ended(arguments, output)
@@ -103,7 +101,7 @@ fn only_the_ranges_that_differ_are_copied() {
     clusters
         .import(&[])
         .expect(6)
-        .expect_stderr(&format!("index {INDEX}: complete"));
+        .expect_stderr(&format!("index {INDEX} is kept"));
     assert_eq!(clusters.mark()["complete"], true);
     let lost = Fixture::load(JOB).inputs[0].id.clone();
     clusters

@@ -23,23 +23,21 @@ use crate::util::format::{amount, first_names};
 /// After any failure, everything that was written for that job is rolled back.
 pub async fn run(
     options: CopyOptions,
-    (source_options, mut target): (ConnectOptions, Option<ConnectOptions>),
+    (source, target): (ConnectOptions, Option<ConnectOptions>),
     context: &RunContext,
     terminal: &Terminal,
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop, terminal);
     import::require_answerable(&options.import, terminal)?;
-    if let Some(target) = target.as_mut().filter(|_| options.reindex_inputs) {
-        // The target receives the credential of the source, and may repeat it.
-        target.secrets = target.secrets.with(&source_options.secrets);
-    }
     let connect = async |to: &ConnectOptions, privileges: &RequiredPrivileges| {
         let connecting = Session::connect(to, privileges, context, terminal);
         signals.or(connecting).await
     };
-    let source = connect(&source_options, &export::required_privileges(None)).await?;
+    let source = connect(&source, &export::required_privileges(None)).await?;
     let target = match target {
-        Some(target) => {
+        Some(mut target) => {
+            // With --reindex-inputs, the target receives the credential of the source, and may repeat it.
+            target.secrets = target.secrets.with(&source.cluster.http.options.secrets);
             let privileges = RequiredPrivileges {
                 cluster: vec!["monitor", "manage_ml"],
                 indices: Vec::new(),

@@ -50,11 +50,12 @@ pub async fn run(
     let (paths, of_directory) = (arguments.archives()?, arguments.paths().any(Path::is_dir));
     let mut options = arguments.options;
     if let Some(source) = inputs_from {
-        // The cluster receives the credential of the source, and may repeat it.
-        connect.secrets = connect.secrets.with(&source.secrets);
         let privileges = RequiredPrivileges::default();
         let connected = Session::connect(&source, &privileges, context, terminal);
-        options.inputs_from = Some(signals.or(connected).await?.cluster);
+        let source = signals.or(connected).await?.cluster;
+        // The cluster receives the credential of the source, and may repeat it.
+        connect.secrets = connect.secrets.with(&source.http.options.secrets);
+        options.inputs_from = Some(source);
     }
     let mut summary = Imports::new(&options, paths.len(), terminal);
     // A script that imports a directory gets the same form for every number of archives.

@@ -57,7 +57,7 @@ async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
     let (cluster, name) = (import.cluster(), &plan.request.index);
     let body = plan.index.body_of_reindex(&plan.hash, false);
     lock(&import.journal.reindexed).push(Remaining {
-        what: format!("index {name}: incomplete, and kept: the same command continues"),
+        what: format!("index {name} is kept with its documents: the same command continues with it"),
         remove: format!("DELETE /{name}"),
     });
     if plan.exists {
@@ -196,9 +196,5 @@ async fn complete(import: &Import, plan: &ReindexPlan) -> Result<()> {
     let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
     cluster.update_settings(name, &defaults).await?;
     let body = plan.index.body_of_reindex(&plan.hash, true);
-    cluster.update_meta(name, &body["mappings"]["_meta"]).await?;
-    if let Some(kept) = lock(&import.journal.reindexed).last_mut() {
-        kept.what = format!("index {name}: complete, and kept: the same command uses it");
-    }
-    Ok(())
+    Ok(cluster.update_meta(name, &body["mappings"]["_meta"]).await?)
 }

@@ -38,11 +38,10 @@ pub(super) async fn make(session: &Session, options: &ImportOptions, source: &So
     planner.check_versions();
     planner.note_missing_parts();
     planner.check_templates(&targets).await?;
-    let (mut reindexed, mut created) = (Vec::new(), Vec::new());
-    match &options.inputs_from {
-        Some(inputs) => reindexed = planner.plan_reindex(inputs, targets).await?,
-        None => created = planner.check_targets(targets).await?,
-    }
+    let (created, reindexed) = match &options.inputs_from {
+        Some(source) => (Vec::new(), planner.plan_reindex(source, targets).await?),
+        None => (planner.check_targets(targets).await?, Vec::new()),
+    };
     let names = created.iter().map(|target| &target.index);
     let names = names.chain(reindexed.iter().map(|inputs| &inputs.index));
     let names: Vec<&str> = names.map(|index| index.name.as_str()).collect();
