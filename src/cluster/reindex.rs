@@ -112,3 +112,67 @@ impl Cluster {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::cluster::tests::cluster;
+
+    /// As a node of version 7.17.29 returned it.
+    fn task(completed: bool, result: &str) -> String {
+        format!(
+            r#"{{"completed":{completed},"task":{{"node":"n","id":26,"action":"indices:data/write/reindex","status":{{"total":10000,
+               "updated":0,"created":7000,"deleted":0,"batches":8,"version_conflicts":1000,"noops":0}}}}{result}}}"#
+        )
+    }
+
+    async fn progress(status: u16, answer: String) -> Result<(u64, bool)> {
+        let (cluster, _, _) = cluster("9.2.0", vec![(status, "", answer)]).await;
+        cluster.reindex_progress("n:26").await
+    }
+
+    #[tokio::test]
+    async fn copied_and_existing_documents_count_as_progress() {
+        assert_eq!(progress(200, task(false, "")).await.unwrap(), (8000, false));
+        let done = task(true, r#","response":{"took":9,"failures":[]}"#);
+        assert_eq!(progress(200, done).await.unwrap(), (8000, true));
+    }
+
+    #[tokio::test]
+    async fn failures_are_repeated_unless_a_document_is_rejected() {
+        let refused = task(
+            true,
+            r#","error":{"type":"connect_exception","reason":"Connection refused"}"#,
+        );
+        let error = progress(200, refused).await.unwrap_err();
+        assert!(error.is_transient());
+        assert!(error.hint().unwrap().contains("the source is running"));
+        let lost =
+            r#"{"error":{"type":"resource_not_found_exception","reason":"task [n:26] isn't running"},"status":404}"#;
+        assert!(progress(404, lost.to_owned()).await.unwrap_err().is_transient());
+        let rejected = task(
+            true,
+            r#","response":{"failures":[{"index":"i","type":"_doc","id":"7","cause":{"type":"mapper_parsing_exception",
+               "reason":"failed to parse field [a] of type [long]"},"status":400}]}"#,
+        );
+        let error = progress(200, rejected).await.unwrap_err();
+        assert!(!error.is_transient());
+        assert!(error.to_string().starts_with("i: document 7 rejected: 400"), "{error}");
+    }
+
+    #[test]
+    fn the_response_of_the_other_cluster_is_the_reason() {
+        let answer = r#"{"error":{"type":"status_exception","reason":"body={\"error\":{\"type\":\"security_exception\",\"reason\":\"unable to authenticate user [ada]\"},\"status\":401}",
+            "caused_by":{"type":"response_exception","reason":"method [GET], status line [HTTP/1.1 401 Unauthorized]"}},"status":401}"#;
+        let response = ErrorResponse::parse(401, answer.as_bytes());
+        let error = Error::from_response("POST /_reindex", response, Some("API key"));
+        assert!(
+            error
+                .to_string()
+                .contains("401 the other cluster returned unable to authenticate user [ada]"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("use a credential with"));
+    }
+}
