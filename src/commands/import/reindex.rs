@@ -44,9 +44,9 @@ pub(super) async fn run(import: &Import) -> Result<()> {
 /// Cancels the tasks of this import, and those of an earlier one that was killed.
 pub(super) async fn cancel(import: &Import) {
     for plan in &import.plan.reindexed {
-        if let Err(error) = import.cluster().cancel_reindex(&plan.request.index).await {
-            let name = &plan.request.index;
-            let text = format!("tasks that copy documents to index {name} may continue on the cluster: {error}");
+        let name = &plan.request.index;
+        if let Err(error) = import.cluster().cancel_reindex(name).await {
+            let text = format!("tasks may continue to copy documents to index {name}: {error}");
             import.session.terminal.warn(&text);
         }
     }
@@ -110,8 +110,7 @@ async fn copy(import: &Import, plan: &ReindexPlan) -> Result<()> {
 /// The ranges whose number of documents differs.
 async fn compare(import: &Import, plan: &ReindexPlan) -> Result<Vec<Difference>> {
     let (cluster, source) = (import.cluster(), &plan.request.source);
-    let ranges = plan.ranges.len() as u64;
-    let stage = import.stage("Counting the input documents", Some(ranges));
+    let stage = import.stage("Counting the input documents", Some(plan.ranges.len() as u64));
     cluster.refresh(&[&plan.request.index]).await?;
     let mut copies = Search::lenient([&*plan.request.index], json!({ "match_all": {} }));
     copies.sort = plan.request.search.sort.clone();
