@@ -386,6 +386,12 @@ impl Manifest {
         }
     }
 
+    /// Returns whether values were replaced by tokens.
+    pub fn is_pseudonymized(&self) -> bool {
+        let replaced = self.options.get("pseudonymize") == Some(&Value::Bool(true));
+        replaced || self.datafeed_query() != ArchivedQuery::Original
+    }
+
     /// Returns what happened to the datafeed's query.
     pub fn datafeed_query(&self) -> ArchivedQuery {
         let name = self.options.get(DATAFEED_QUERY);

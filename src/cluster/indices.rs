@@ -146,6 +146,15 @@ impl Cluster {
             .await
     }
 
+    /// Gives a hidden alias to an index, and removes others from it, in one step.
+    pub async fn replace_aliases(&self, index: &str, removed: &[String], alias: &str) -> Result<()> {
+        let removed = removed.iter().map(|alias| json!({ "remove": { "index": index, "alias": alias } }));
+        let add = json!({ "add": { "index": index, "alias": alias, "is_hidden": true } });
+        let actions: Vec<Value> = removed.chain([add]).collect();
+        let request = Request::post(Path::of(["_aliases"])).json(&json!({ "actions": actions }));
+        self.http.execute(request).await
+    }
+
     /// Removes an alias from an index. Status 404 if the index does not have this alias.
     pub async fn remove_alias(&self, index: &str, alias: &str) -> Result<()> {
         let actions = json!({ "actions": [{ "remove": { "index": index, "alias": alias } }] });

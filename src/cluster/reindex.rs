@@ -1,11 +1,16 @@
 //! Reindexing from another cluster: this cluster searches the other one and indexes the documents, each request in a task.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::ErrorResponse;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::cluster::search::query::{Search, SearchRange};
+
+/// A task may be started while others are canceled, by a request whose response was not waited for.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A request that copies the documents of a search on another cluster, under their IDs. Documents that exist are skipped, so
 /// that it can be repeated.
@@ -15,10 +20,21 @@ pub struct Reindex {
     pub source: Cluster,
     /// The documents, with the fields that are copied.
     pub search: Search,
-    /// The index to which they are copied.
-    pub index: String,
+    /// The alias of the index to which they are copied. Documents are rejected if it no longer exists.
+    pub alias: String,
     /// The limit of each request, in documents per second.
     pub requests_per_second: Option<u32>,
+}
+
+/// What a task has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReindexProgress {
+    /// The documents that it created.
+    pub created: u64,
+    /// The documents that existed.
+    pub skipped: u64,
+    /// Whether it has ended.
+    pub completed: bool,
 }
 
 impl Reindex {
@@ -40,7 +56,7 @@ impl Reindex {
             "remote": remote, "index": self.search.indices, "query": query, "_source": self.search.fields,
             "size": self.search.max_page(),
         });
-        let dest = json!({ "index": self.index, "op_type": "create" });
+        let dest = json!({ "index": self.alias, "op_type": "create" });
         let body = json!({ "source": source, "dest": dest, "conflicts": "proceed" });
         Ok(Request::post(Path::of(["_reindex"]))
             .json(&body)
@@ -57,6 +73,8 @@ impl Cluster {
     /// Starts a task that copies the documents of a range of time, and returns its ID.
     pub async fn start_reindex(&self, reindex: &Reindex, range: SearchRange) -> Result<String> {
         let request = reindex.request(&reindex.search.in_range(range).query)?;
+        // A deleted index is not created again.
+        let request = request.query("require_alias", "true");
         let mut request = request.query("wait_for_completion", "false");
         if let Some(limit) = reindex.requests_per_second {
             request = request.query("requests_per_second", limit.to_string());
@@ -66,11 +84,11 @@ impl Cluster {
         task.ok_or_else(|| Error::unexpected("POST /_reindex", "task is missing"))
     }
 
-    /// The number of documents that a task has copied or skipped, and whether it has ended.
+    /// The progress of a task.
     ///
     /// # Errors
-    /// Also if the task failed, or no longer exists because its node was restarted.
-    pub async fn reindex_progress(&self, task: &str) -> Result<(u64, bool)> {
+    /// Also if the task failed or was canceled, or no longer exists because its node was restarted.
+    pub async fn reindex_progress(&self, task: &str) -> Result<ReindexProgress> {
         let request = Request::get(Path::of(["_tasks", task])).returns(BodyLimit::Status);
         let found: Option<Value> = self.http.json_if_found(request).await?;
         let found = found.unwrap_or_else(|| json!({ "error": { "reason": "the task no longer exists" } }));
@@ -85,31 +103,72 @@ impl Cluster {
         }
         let error = [&found["error"], &failure["reason"]];
         if let Some(error) = error.into_iter().find(|error| error.is_object()) {
-            let (what, source) = ("POST /_reindex".to_owned(), ErrorResponse::from_json(0, error));
+            let status = remote_status(error);
+            let (what, source) = ("POST /_reindex".to_owned(), ErrorResponse::from_json(status, error));
             return Err(Error::TaskFailed { what, source });
         }
-        let copied = |member: &str| status[member].as_u64().unwrap_or_default();
-        let completed = found["completed"].as_bool().unwrap_or_default();
-        Ok((copied("created") + copied("version_conflicts"), completed))
+        if let Some(by) = result["canceled"].as_str() {
+            let error = json!({ "type": "task_cancelled_exception", "reason": format!("the task was canceled {by}") });
+            let (what, source) = ("POST /_reindex".to_owned(), ErrorResponse::from_json(400, &error));
+            return Err(Error::TaskFailed { what, source });
+        }
+        let count = |member: &str| status[member].as_u64().unwrap_or_default();
+        Ok(ReindexProgress {
+            created: count("created"),
+            skipped: count("version_conflicts"),
+            completed: found["completed"].as_bool().unwrap_or_default(),
+        })
     }
 
-    /// Cancels all tasks that copy documents to this index, also those of earlier runs.
-    pub async fn cancel_reindex(&self, index: &str) -> Result<()> {
+    /// Cancels a task. It has no effect if the task has ended.
+    pub async fn cancel_task(&self, id: &str) -> Result<()> {
+        let cancel = Request::post(Path::of(["_tasks", id, "_cancel"])).accept_404();
+        self.http.send(&cancel).await.map(drop)
+    }
+
+    /// Cancels all tasks that copy documents to this alias, and checks that none of them was started in the meantime.
+    pub async fn cancel_reindex(&self, alias: &str) -> Result<()> {
+        while self.cancel_running(alias).await? {
+            self.clock().pause(CANCEL_INTERVAL).await;
+        }
+        Ok(())
+    }
+
+    /// Cancels the tasks that are not canceled yet; false if there are none.
+    async fn cancel_running(&self, alias: &str) -> Result<bool> {
         let listing = Request::get(Path::of(["_tasks"])).query("actions", "indices:data/write/reindex");
         let listed: Value = self
             .http
             .json(listing.query("detailed", "true").query("group_by", "none"))
             .await?;
-        let target = format!("] to [{index}]");
+        let target = format!("] to [{alias}]");
+        let mut any = false;
         for task in listed["tasks"].as_array().into_iter().flatten() {
             let description = task["description"].as_str().unwrap_or_default();
             let id = format!("{}:{}", task["node"].as_str().unwrap_or_default(), task["id"]);
-            if description.contains(&target) {
-                let cancel = Request::post(Path::of(["_tasks", &id, "_cancel"])).accept_404();
-                self.http.send(&cancel).await?;
+            // Versions before 7.13 do not report whether a task is canceled.
+            if description.contains(&target) && task["cancelled"] == false {
+                self.cancel_task(&id).await?;
+                any = true;
             }
         }
-        Ok(())
+        Ok(any)
+    }
+}
+
+/// The status of the response of the other cluster that made a task fail; 0 if there was none.
+fn remote_status(error: &Value) -> u16 {
+    let reason = error["caused_by"]["reason"].as_str().unwrap_or_default();
+    let line = reason.split_once("status line [HTTP/1.1 ");
+    let status = line.and_then(|(_, line)| line.get(..3)?.parse().ok());
+    status.unwrap_or_default()
+}
+
+impl Error {
+    /// Whether a page of the other cluster was larger than the buffer of `_reindex`, 100 MiB.
+    pub fn is_too_long(&self) -> bool {
+        let reason = self.response().map(|response| &*response.reason);
+        reason.is_some_and(|reason| reason.contains("chunk that was too large") || reason.contains("content is too long"))
     }
 }
 
@@ -127,16 +186,22 @@ mod tests {
         )
     }
 
-    async fn progress(status: u16, answer: String) -> Result<(u64, bool)> {
+    async fn progress(status: u16, answer: String) -> Result<ReindexProgress> {
         let (cluster, _, _) = cluster("9.2.0", vec![(status, "", answer)]).await;
         cluster.reindex_progress("n:26").await
     }
 
     #[tokio::test]
     async fn copied_and_existing_documents_count_as_progress() {
-        assert_eq!(progress(200, task(false, "")).await.unwrap(), (8000, false));
+        let mut expected = ReindexProgress {
+            created: 7000,
+            skipped: 1000,
+            completed: false,
+        };
+        assert_eq!(progress(200, task(false, "")).await.unwrap(), expected);
+        expected.completed = true;
         let done = task(true, r#","response":{"took":9,"failures":[]}"#);
-        assert_eq!(progress(200, done).await.unwrap(), (8000, true));
+        assert_eq!(progress(200, done).await.unwrap(), expected);
     }
 
     #[tokio::test]
@@ -151,6 +216,14 @@ mod tests {
         let lost =
             r#"{"error":{"type":"resource_not_found_exception","reason":"task [n:26] isn't running"},"status":404}"#;
         assert!(progress(404, lost.to_owned()).await.unwrap_err().is_transient());
+        let canceled = task(true, r#","response":{"canceled":"by user request","failures":[]}"#);
+        let error = progress(200, canceled).await.unwrap_err();
+        assert!(!error.is_transient());
+        assert!(error.to_string().contains("the task was canceled by user request"), "{error}");
+        let unauthorized = r#","error":{"type":"status_exception","reason":"body={\"error\":{\"type\":\"security_exception\",\"reason\":\"no\"},\"status\":403}","caused_by":{"type":"response_exception","reason":"status line [HTTP/1.1 403 Forbidden]"}}"#;
+        assert!(!progress(200, task(true, unauthorized)).await.unwrap_err().is_transient());
+        let too_long = r#","error":{"type":"illegal_argument_exception","reason":"Remote responded with a chunk that was too large. Use a smaller batch size."}"#;
+        assert!(progress(200, task(true, too_long)).await.unwrap_err().is_too_long());
         let rejected = task(
             true,
             r#","response":{"failures":[{"index":"i","type":"_doc","id":"7","cause":{"type":"mapper_parsing_exception",

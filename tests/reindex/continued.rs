@@ -101,7 +101,7 @@ fn only_the_ranges_that_differ_are_copied() {
     clusters
         .import(&[])
         .expect(6)
-        .expect_stderr(&format!("index {INDEX} is kept"));
+        .expect_stderr(&format!("Index {INDEX} and its documents are kept"));
     assert_eq!(clusters.mark()["complete"], true);
     let lost = Fixture::load(JOB).inputs[0].id.clone();
     clusters

@@ -38,7 +38,7 @@ fn a_source_that_rejects_the_target_is_explained() {
         .always();
     clusters.source.stand_in.faults().add(rule);
     let run = clusters.import(&[]).expect(1);
-    run.expect_stderr("rejected a search of the target")
+    run.expect_stderr("rejected a search from the target")
         .expect_stderr("`read`");
     assert!(clusters.target.call("GET", &format!("/{INDEX}"), "").status == 404);
 }

@@ -170,6 +170,7 @@ impl Clusters {
         assert_eq!(found.len(), expected.len());
         for ((id, source), (other, whole)) in found.iter().zip(&expected) {
             assert_eq!(id, other);
+            assert!(!source.as_object().unwrap().is_empty(), "{id}");
             for (field, value) in source.as_object().unwrap() {
                 assert_eq!(*value, whole[field], "{id}");
             }

@@ -40,8 +40,8 @@ const REMOTE_TLS: &str = "set `reindex.ssl.certificate_authorities` to the CA ce
     elasticsearch.yml on every node of the target, and restart the nodes (other settings: `reindex.ssl.*`)";
 const UNREACHABLE: &str = "check that the source is running, at an address that this machine and all nodes of the target can \
     reach";
-const REMOTE: &str = "the source of the input documents rejected a search of the target: use a credential with the cluster \
-    privilege `monitor`, and the privilege `read` on the input indices";
+const REMOTE: &str = "the source cluster rejected a search from the target: use a credential with the privileges `monitor` (cluster) and \
+    `read` (input indices)";
 const PRIVILEGE: &str = "create a role with the privilege that the message names (`PUT /_security/role/NAME`), and \
     assign it to the user";
 

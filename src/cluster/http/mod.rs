@@ -263,9 +263,18 @@ impl HttpClient {
     /// Whether to compress large bodies and request compressed responses. On the loopback interface, compression takes more
     /// time than it saves.
     pub(in crate::cluster) fn compresses(&self) -> bool {
+        !self.is_loopback()
+    }
+
+    /// Whether others on the network may read what is sent.
+    pub(crate) fn sends_in_clear(&self) -> bool {
+        self.options.address.scheme() == "http" && !self.is_loopback()
+    }
+
+    fn is_loopback(&self) -> bool {
         let host = self.options.address.host_str().unwrap_or_default();
         let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
-        host != "localhost" && !ip.is_ok_and(|ip| ip.is_loopback())
+        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
     }
 
     /// Removes credentials from a status or an error, which may repeat the headers of the request. This must happen before

@@ -158,7 +158,9 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { failure, .. } => !failure.is_tls(),
-            Self::Timeout { .. } | Self::TaskFailed { .. } => true,
+            Self::Timeout { .. } => true,
+            // Tasks fail for many temporary reasons, such as a connection that another cluster closed.
+            Self::TaskFailed { source, .. } => !matches!(source.status, 400 | 401 | 403) && !self.is_too_long(),
             _ => self.response().is_some_and(ErrorResponse::is_transient),
         }
     }

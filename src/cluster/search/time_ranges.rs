@@ -123,34 +123,44 @@ impl TimeSpan {
 }
 
 impl Cluster {
-    /// Divides the documents of a search into consecutive ranges of time with their numbers of documents: about `most` of
-    /// similar size, unless many documents have the same time. A single range without bounds if that is impossible.
-    pub async fn time_ranges(&self, search: &Search, documents: u64, most: u64) -> Result<Vec<(SearchRange, u64)>> {
+    /// Divides all time into consecutive ranges: about `most` with similar numbers of documents, unless many documents have the
+    /// same time. The first and the last one have one bound only, so that they include documents that are added later. A single
+    /// range without bounds if a division is impossible.
+    pub async fn time_ranges(&self, search: &Search, documents: u64, most: u64) -> Result<Vec<SearchRange>> {
         let whole = match self.time_extent(search).await? {
             // Some versions do not accept bounds before 1970.
             Some((EpochMillis(from), EpochMillis(last))) if from >= 0 => {
                 let until = last + 1;
                 TimeSpan { from, until, documents }
             }
-            _ => return Ok(vec![(SearchRange::default(), documents)]),
+            _ => return Ok(vec![SearchRange::default()]),
         };
         let target = documents.div_ceil(most).max(1);
-        let (mut waiting, mut ranges) = (vec![whole], Vec::new());
+        let (mut waiting, mut starts) = (vec![whole], Vec::new());
         while let Some(span) = waiting.pop() {
             let mut cut = None;
             if span.documents > target && span.until - span.from > 1 {
                 let (interval, aggregations) = histogram(search, &span, target);
                 let found = self.aggregate(&search.in_range(span.range()), aggregations).await?;
-                cut = found.and_then(|found| pieces(&span, &found, interval, target));
+                // The numbers may change while documents are written.
+                cut = found.map(|found: Grouped<i64>| gather(&span, &found.groups.buckets, interval, target));
             }
             match cut {
                 // The first one is divided next.
                 Some(pieces) => waiting.extend(pieces.into_iter().rev()),
-                None => ranges.push((span.range(), span.documents)),
+                None => starts.push(EpochMillis(span.from)),
             }
         }
-        Ok(ranges)
+        Ok(contiguous(starts.get(1..).unwrap_or_default()))
     }
+}
+
+/// The ranges between moments, with one that ends at the first and one that begins at the last.
+fn contiguous(moments: &[EpochMillis]) -> Vec<SearchRange> {
+    let moments = moments.iter().copied().map(Some);
+    let from = std::iter::once(None).chain(moments.clone());
+    let until = moments.chain(std::iter::once(None));
+    from.zip(until).map(|(from, until)| SearchRange { from, until }).collect()
 }
 
 /// A histogram of a span, and the length of its intervals.
@@ -227,6 +237,17 @@ mod tests {
                 prop_assert!(span.documents <= target || (inside.len() == 1 && span.until - span.from <= 10));
             }
         }
+    }
+
+    #[test]
+    fn contiguous_ranges_have_no_gaps() {
+        let range = |from: Option<i64>, until: Option<i64>| SearchRange {
+            from: from.map(EpochMillis),
+            until: until.map(EpochMillis),
+        };
+        assert_eq!(contiguous(&[]), [range(None, None)]);
+        let expected = [range(None, Some(5)), range(Some(5), Some(9)), range(Some(9), None)];
+        assert_eq!(contiguous(&[EpochMillis(5), EpochMillis(9)]), expected);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::job::InputMappings;
 use crate::util::format::hex;
 
 /// Changes if the fingerprint is computed from other data.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// The memory of a model in bytes, up to which its state has a few MiB at most. A new model has about 20 MiB.
 const SMALL_MODEL: u64 = 32 << 20;
@@ -100,7 +100,6 @@ impl<'a> Counted<'a> {
             "snapshot": String::from_utf8_lossy(&export.snapshot_document.source),
             "documents": documents,
             "inputs": self.inputs.as_ref().map(|inputs| inputs.documents),
-            "mappings": self.mappings.to_json(),
             "filters": filters,
             "calendars": cluster.calendars_of(job.id(), &job.groups).await?,
         });

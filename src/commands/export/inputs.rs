@@ -293,7 +293,12 @@ pub(super) async fn mappings_without_documents(export: &Export<'_>) -> Result<In
     };
     let whole = match export.cluster().input_mappings(&datafeed.indices).await {
         Err(cluster::Error::Forbidden { .. } | cluster::Error::TooLarge { .. }) => return Ok(none),
-        whole => whole?,
+        Err(error) => {
+            let text = format!("the archive does not contain the mapping of the input documents: {error}");
+            export.session.terminal.print(&format!("note: {text}"));
+            return Ok(none);
+        }
+        Ok(whole) => whole,
     };
     let needed = needed_fields(&export.job, &whole, &[]);
     let mappings = whole.pruned(&needed.fields, &needed.runtime);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Map, Value, json};
@@ -69,6 +70,8 @@ pub(super) struct Journal {
     pub(super) datafeed: OnceLock<Value>,
     /// Input indices that Elasticsearch fills, which are kept.
     pub(super) reindexed: Mutex<Vec<Remaining>>,
+    /// The number of documents that Elasticsearch created in them.
+    pub(super) copied: AtomicU64,
     /// The definitions of the input indices right after their creation.
     indices: Mutex<BTreeMap<IndexName, Value>>,
 }
@@ -128,6 +131,7 @@ impl Journal {
             job: OnceLock::new(),
             datafeed: OnceLock::new(),
             reindexed: Mutex::default(),
+            copied: AtomicU64::new(0),
             indices: Mutex::default(),
         }
     }

@@ -127,7 +127,7 @@ pub(super) fn plan_text(cluster: &Cluster, plan: &Plan) -> String {
 /// The document of an import, or without `replaced` of a plan.
 pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
     let indices: Vec<&str> = plan.input_indices().map(IndexName::as_str).collect();
-    let reindexed: u64 = plan.reindexed.iter().map(ReindexPlan::documents).sum();
+    let reindexed: u64 = plan.reindexed.iter().map(|inputs| inputs.documents).sum();
     let source = plan.reindexed.first().map(|inputs| inputs.request.source.address());
     json!({
         "dry_run": replaced.is_none(),
@@ -147,8 +147,8 @@ pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
 }
 
 fn reindex_step(plan: &ReindexPlan) -> String {
-    let how = if plan.exists { "continue with" } else { "create" };
-    let documents = amount(plan.documents(), "input document", "input documents");
+    let how = if plan.mark.is_some() { "continue with" } else { "create" };
+    let documents = amount(plan.documents, "input document", "input documents");
     let (index, source) = (&plan.index.name, plan.request.source.address());
     format!("{how} input index {index}, and have Elasticsearch copy {documents} from {source}")
 }

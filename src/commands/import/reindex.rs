@@ -3,21 +3,22 @@
 //! The input index is created with the mapping of the archive and the mark of an incomplete copy, which contains a hash of what
 //! is copied. For each range of time whose number of documents differs on the two clusters, a task of the cluster reads the
 //! range from the other cluster and creates its documents; those that exist are skipped, so each task can be repeated. Then the
-//! numbers are compared again, and if all are equal, the index is marked as complete. This step is not rolled back: after a
+//! numbers are compared again, and if all are equal, the index is marked as complete. Tasks write through an alias of their run,
+//! which another run removes when it continues. This step is not rolled back: after a
 //! failure the tasks are canceled and the index is kept, and the same command continues with the ranges that still differ.
 //! Nothing else is recorded about the progress, so it makes no difference how a run ended.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::context::Import;
 use super::plan::ReindexPlan;
 use crate::cluster::{self, Cluster, Reindex, Search, SearchRange};
-use crate::error::{Error, Remaining, Result};
-use crate::job::marked_for_archive;
+use crate::error::{Conflict, Error, Remaining, Result};
+use crate::job::{ReindexMark, loading_alias};
 use crate::json::raw;
 use crate::terminal::Stage;
 use crate::util::format::count;
@@ -28,172 +29,308 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 /// Documents that arrive on the source during the first pass are copied in the second one.
 const PASSES: usize = 2;
 
-/// A range of time with its number of documents on the source and in the index.
-type Difference = (SearchRange, u64, u64);
+/// A range of time whose number of documents on the source differs from that in the index.
+#[derive(Clone, Copy)]
+struct Difference {
+    range: SearchRange,
+    source: u64,
+    copied: u64,
+}
 
 /// Fills the input indices.
 pub(super) async fn run(import: &Import) -> Result<()> {
     for plan in &import.plan.reindexed {
+        let is_complete = plan.mark.as_ref().is_some_and(|mark| mark.complete);
+        // An index that already has all documents is not changed.
+        if is_complete && compare(import, plan).await?.is_empty() {
+            continue;
+        }
         prepare(import, plan).await?;
-        copy(import, plan).await?;
-        complete(import, plan).await?;
+        let Err(error) = fill(import, plan).await else {
+            continue;
+        };
+        // The index belongs to the other import.
+        if find_mark(import, plan).await.is_ok_and(|mark| !is_ours(import, mark.as_ref())) {
+            lock(&import.journal.reindexed).pop();
+            return Err(taken_over(plan));
+        }
+        return Err(error);
     }
     Ok(())
 }
 
-/// Cancels the tasks of this import, and those of an earlier one that was killed.
+/// Cancels the tasks of this import. Those of an import that took over an index write to another alias.
 pub(super) async fn cancel(import: &Import) {
     for plan in &import.plan.reindexed {
-        let name = &plan.request.index;
-        if let Err(error) = import.cluster().cancel_reindex(name).await {
+        if let Err(error) = import.cluster().cancel_reindex(&alias(import, plan)).await {
+            let name = &plan.index.name;
             let text = format!("tasks may continue to copy documents to index {name}: {error}");
             import.session.terminal.warn(&text);
         }
     }
 }
 
+fn alias(import: &Import, plan: &ReindexPlan) -> String {
+    loading_alias(&plan.index.name, &import.journal.run)
+}
+
+/// The `_meta` that states whether the index has all documents.
+fn meta(import: &Import, plan: &ReindexPlan, complete: bool) -> Value {
+    let mut body = plan.index.body_of_reindex(&import.journal.run, &plan.hash, complete);
+    body["mappings"]["_meta"].take()
+}
+
+async fn find_mark(import: &Import, plan: &ReindexPlan) -> cluster::Result<Option<ReindexMark>> {
+    let name = plan.index.name.to_string();
+    let found = import.cluster().index_definitions(std::slice::from_ref(&name)).await?;
+    let index = found.get(&name);
+    Ok(index.and_then(|index| ReindexMark::find(&index["mappings"], import.job(), &plan.hash)))
+}
+
+fn is_ours(import: &Import, mark: Option<&ReindexMark>) -> bool {
+    mark.is_some_and(|mark| mark.run == import.journal.run)
+}
+
+fn taken_over(plan: &ReindexPlan) -> Error {
+    let name = &plan.index.name;
+    Error::mismatch(format!("another client deleted or replaced index {name} while it was filled, or another import fills it"))
+}
+
+/// Fails if another import fills the index.
+async fn require_ours(import: &Import, plan: &ReindexPlan) -> Result<()> {
+    match is_ours(import, find_mark(import, plan).await?.as_ref()) {
+        true => Ok(()),
+        false => Err(taken_over(plan)),
+    }
+}
+
 /// Creates the index, or continues with the one of an earlier import.
 async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
-    let (cluster, name) = (import.cluster(), &plan.request.index);
-    let body = plan.index.body_of_reindex(&plan.hash, false);
+    let name = plan.index.name.as_str();
+    let conflict = || {
+        let message = format!("another import fills index {name}");
+        let hint = "wait until it has ended, and run the command again".to_owned();
+        Error::Conflicts(vec![Conflict { message, hint }])
+    };
+    if find_mark(import, plan).await? != plan.mark {
+        return Err(conflict());
+    }
     lock(&import.journal.reindexed).push(Remaining {
-        what: format!("index {name} is kept with its documents: the same command continues with it"),
+        what: format!("Index {name} and its documents are kept. To continue, run the same command again."),
         remove: format!("DELETE /{name}"),
     });
-    if plan.exists {
-        cancel(import).await;
-        return Ok(cluster.update_meta(name, &body["mappings"]["_meta"]).await?);
+    if let Some(mark) = &plan.mark {
+        return take_over(import, plan, mark).await;
     }
-    let created = cluster.create_index(name, &raw(&body)).await;
-    // A request whose response was lost may have created it.
-    if let Err(error) = created
-        && !is_marked(cluster, plan).await?
-    {
-        lock(&import.journal.reindexed).pop();
-        return Err(error.into());
-    }
-    Ok(())
-}
-
-async fn is_marked(cluster: &Cluster, plan: &ReindexPlan) -> cluster::Result<bool> {
-    let name = &plan.request.index;
-    let found = cluster.index_definitions(std::slice::from_ref(name)).await?;
-    let index = found.get(name.as_str());
-    Ok(index.is_some_and(|index| marked_for_archive(&index["mappings"], &plan.hash)))
-}
-
-/// Copies the ranges that differ, until none does.
-async fn copy(import: &Import, plan: &ReindexPlan) -> Result<()> {
-    let mut different = compare(import, plan).await?;
-    for _ in 0..PASSES {
-        if !different.is_empty() {
-            copy_ranges(import, plan, different).await?;
-            different = compare(import, plan).await?;
+    let body = raw(&plan.index.body_of_reindex(&import.journal.run, &plan.hash, false));
+    let Err(error) = import.cluster().create_index(name, &body).await else {
+        return Ok(());
+    };
+    // A request whose response was lost may have created it, now or later.
+    let unknown = error.outcome_unknown();
+    match find_mark(import, plan).await? {
+        mark if is_ours(import, mark.as_ref()) => return Ok(()),
+        _ if unknown => return Err(error.into()),
+        mark => {
+            lock(&import.journal.reindexed).pop();
+            Err(if mark.is_some() { conflict() } else { error.into() })
         }
     }
-    let Some((range, source, copied)) = different.first() else {
+}
+
+/// Continues with the index of another run, which can no longer write to it: its tasks write to an alias that is removed.
+async fn take_over(import: &Import, plan: &ReindexPlan, mark: &ReindexMark) -> Result<()> {
+    let (cluster, name) = (import.cluster(), plan.index.name.to_string());
+    cluster.update_meta(&name, &meta(import, plan, false)).await?;
+    let found = cluster.index_definitions(std::slice::from_ref(&name)).await?;
+    let aliases = found.get(&name).and_then(|index| index["aliases"].as_object());
+    let prefix = loading_alias(&plan.index.name, "");
+    let mut earlier: Vec<String> = aliases.into_iter().flat_map(|aliases| aliases.keys().cloned()).collect();
+    let previous = loading_alias(&plan.index.name, &mark.run);
+    earlier.retain(|alias| alias.starts_with(&prefix) || *alias == previous);
+    cluster.replace_aliases(&name, &earlier, &alias(import, plan)).await?;
+    Ok(cluster.cancel_reindex(&previous).await?)
+}
+
+/// Copies what is missing, and marks the index as complete.
+async fn fill(import: &Import, plan: &ReindexPlan) -> Result<()> {
+    copy(import, plan).await?;
+    complete(import, plan).await
+}
+
+/// Copies the ranges that differ. Afterwards, the index must have all documents that the source had before the last pass.
+async fn copy(import: &Import, plan: &ReindexPlan) -> Result<()> {
+    let created = AtomicU64::new(0);
+    let mut different = compare(import, plan).await?;
+    for pass in 1..=PASSES {
+        if different.is_empty() {
+            break;
+        }
+        require_ours(import, plan).await?;
+        let before = different.clone();
+        copy_ranges(import, plan, different, &created).await?;
+        different = compare(import, plan).await?;
+        if pass == PASSES {
+            different.retain(|found| !grew(found, &before));
+        }
+    }
+    let created = created.into_inner();
+    import.journal.copied.fetch_add(created, Ordering::Relaxed);
+    let Some(Difference { range, source, copied }) = different.first() else {
+        import.print(&format!("Copied input documents: {}", count(created)));
         return Ok(());
     };
     let bound = |time: Option<_>| time.map_or_else(|| "…".to_owned(), |time| format!("{time}"));
-    let (from, until, name) = (bound(range.from), bound(range.until), &plan.request.index);
+    let (from, until, name) = (bound(range.from), bound(range.until), &plan.index.name);
     let message = format!(
         "input documents differ in {} of {} ranges: from {from} to {until}, the source has {source} documents, and index \
          {name} has {copied}",
         different.len(),
         plan.ranges.len()
     );
-    let hint = "if documents were added on the source, run the same command again; if some were deleted there, delete the index \
-                first; if documents of several indices have the same ID, export them with --include-inputs";
+    let hint = format!(
+        "if documents were deleted on the source, delete index {name} and run the command again; if several indices contain the \
+         same document ID, use an export with --include-inputs"
+    );
     Err(Error::failed(message, hint))
+}
+
+/// Whether a range differs only by documents that were added on the source during the last pass.
+fn grew(found: &Difference, before: &[Difference]) -> bool {
+    let counted = before.iter().find(|difference| difference.range == found.range);
+    let had = counted.map_or(found.copied, |difference| difference.source);
+    (had..=found.source).contains(&found.copied)
 }
 
 /// The ranges whose number of documents differs.
 async fn compare(import: &Import, plan: &ReindexPlan) -> Result<Vec<Difference>> {
-    let (cluster, source) = (import.cluster(), &plan.request.source);
+    let (cluster, source, name) = (import.cluster(), &plan.request.source, plan.index.name.as_str());
     let stage = import.stage("Counting the input documents", Some(plan.ranges.len() as u64));
-    cluster.refresh(&[&plan.request.index]).await?;
-    let mut copies = Search::lenient([&*plan.request.index], json!({ "match_all": {} }));
+    cluster.refresh(&[name]).await?;
+    let mut copies = Search::lenient([name], json!({ "match_all": {} }));
     copies.sort = plan.request.search.sort.clone();
     let mut different = Vec::new();
-    for (range, _) in &plan.ranges {
-        let (searched, copies, range) = (plan.request.search.in_range(*range), copies.in_range(*range), *range);
+    for range in plan.ranges.iter().copied() {
+        let (searched, copies) = (plan.request.search.in_range(range), copies.in_range(range));
         let (source, copied) = tokio::try_join!(source.count(&searched), cluster.count(&copies))?;
-        different.extend((source != copied).then_some((range, source, copied)));
+        different.extend((source != copied).then_some(Difference { range, source, copied }));
         stage.inc(1);
     }
     Ok(different)
 }
 
-/// Copies some ranges, a number of them at a time.
-async fn copy_ranges(import: &Import, plan: &ReindexPlan, different: Vec<Difference>) -> Result<()> {
-    let missing: u64 = different.iter().map(|(_, source, _)| source).sum();
+/// Copies some ranges, a number of them at a time, and adds the number of documents that were created.
+async fn copy_ranges(
+    import: &Import,
+    plan: &ReindexPlan,
+    different: Vec<Difference>,
+    created: &AtomicU64,
+) -> Result<()> {
+    let missing: u64 = different.iter().map(|found| found.source).sum();
     let stage = import.stage("Copying input documents", Some(missing));
-    let request = Arc::new(plan.request.clone());
+    let request = Reindex {
+        alias: alias(import, plan),
+        ..plan.request.clone()
+    };
     let (mut waiting, mut running) = (different.into_iter(), JoinSet::new());
     loop {
         while running.len() < import.options.reindex_concurrency
-            && let Some((range, ..)) = waiting.next()
+            && let Some(Difference { range, .. }) = waiting.next()
         {
-            let (cluster, request, stage) = (import.cluster().clone(), Arc::clone(&request), stage.clone());
-            running.spawn(async move { copy_range(&cluster, &request, range, &stage).await });
+            let copy = RangeCopy {
+                cluster: import.cluster().clone(),
+                request: request.clone(),
+                range,
+                stage: stage.clone(),
+                shown: 0,
+                created: 0,
+            };
+            running.spawn(copy.run());
         }
         let Some(ended) = running.join_next().await else {
-            break;
-        };
-        ended.map_err(Error::panicked)??;
-    }
-    stage.done(&format!("Copied input documents: {}", count(missing)));
-    Ok(())
-}
-
-/// Copies a range, and repeats it after a temporary failure. The time for retries starts again when documents were copied.
-async fn copy_range(cluster: &Cluster, request: &Reindex, range: SearchRange, stage: &Stage) -> cluster::Result<()> {
-    let mut backoff = cluster.backoff();
-    let mut shown = 0;
-    loop {
-        let before = shown;
-        let Err(error) = follow(cluster, request, range, (stage, &mut shown)).await else {
             return Ok(());
         };
-        if shown > before {
-            backoff = cluster.backoff();
-        }
-        if !backoff.retry(&error).await {
-            return Err(error);
-        }
+        created.fetch_add(ended.map_err(Error::panicked)??, Ordering::Relaxed);
     }
 }
 
-/// Starts a task and waits for its end. `shown` is the number of documents that the stage already has.
-async fn follow(
-    cluster: &Cluster,
-    request: &Reindex,
+/// The copy of one range.
+struct RangeCopy {
+    cluster: Cluster,
+    request: Reindex,
     range: SearchRange,
-    (stage, shown): (&Stage, &mut u64),
-) -> cluster::Result<()> {
-    let task = cluster.start_reindex(request, range).await?;
-    let (mut pause, longest) = PAUSES;
-    loop {
-        cluster.clock().pause(pause).await;
-        pause = longest.min(pause * 2);
-        let (documents, completed) = cluster.reindex_progress(&task).await?;
-        stage.inc(documents.saturating_sub(*shown));
-        *shown = documents.max(*shown);
-        if completed {
-            return Ok(());
+    stage: Stage,
+    /// The number of documents that the stage already has.
+    shown: u64,
+    created: u64,
+}
+
+impl RangeCopy {
+    /// Copies the range, and repeats it after a temporary failure. The time for retries starts again when documents were
+    /// copied. Returns the number of documents that were created.
+    async fn run(mut self) -> cluster::Result<u64> {
+        let cluster = self.cluster.clone();
+        let mut backoff = cluster.backoff();
+        loop {
+            let before = self.shown;
+            let Err(error) = self.copy_once(&cluster).await else {
+                return Ok(self.created);
+            };
+            let size = &mut self.request.search.page_size;
+            if error.is_too_long() && *size > 1 {
+                *size /= 2;
+                continue;
+            }
+            if self.shown > before {
+                backoff = cluster.backoff();
+            }
+            if !backoff.retry(&error).await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Starts a task and waits for its end. It is canceled if that fails, before another one is started.
+    async fn copy_once(&mut self, cluster: &Cluster) -> cluster::Result<()> {
+        let task = cluster.start_reindex(&self.request, self.range).await?;
+        let followed = self.follow(&task).await;
+        if followed.is_err() {
+            cluster.cancel_task(&task).await?;
+        }
+        followed
+    }
+
+    /// Waits for the end of a task.
+    async fn follow(&mut self, task: &str) -> cluster::Result<()> {
+        let (mut pause, longest) = PAUSES;
+        let mut created = 0;
+        loop {
+            self.cluster.clock().pause(pause).await;
+            pause = longest.min(pause * 2);
+            let progress = self.cluster.reindex_progress(task).await?;
+            self.created += progress.created.saturating_sub(created);
+            created = progress.created.max(created);
+            let documents = progress.created + progress.skipped;
+            self.stage.inc(documents.saturating_sub(self.shown));
+            self.shown = documents.max(self.shown);
+            if progress.completed {
+                return Ok(());
+            }
         }
     }
 }
 
 /// Sets the default settings and the mark of a complete copy.
 async fn complete(import: &Import, plan: &ReindexPlan) -> Result<()> {
-    let (cluster, name) = (import.cluster(), &plan.request.index);
-    if !is_marked(cluster, plan).await? {
-        let what = format!("another client deleted or replaced index {name} while it was filled");
-        return Err(Error::mismatch(what));
-    }
+    let (cluster, name, alias) = (import.cluster(), plan.index.name.as_str(), alias(import, plan));
+    cluster.cancel_reindex(&alias).await?;
+    require_ours(import, plan).await?;
     let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
-    cluster.update_settings(name, &defaults).await?;
-    let body = plan.index.body_of_reindex(&plan.hash, true);
-    Ok(cluster.update_meta(name, &body["mappings"]["_meta"]).await?)
+    cluster.update_settings(&alias, &defaults).await?;
+    cluster.update_meta(name, &meta(import, plan, true)).await?;
+    match cluster.remove_alias(name, &alias).await {
+        // An earlier request whose response was lost removed it.
+        Err(error) if error.status() == Some(404) => Ok(()),
+        removed => Ok(removed?),
+    }
 }

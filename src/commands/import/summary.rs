@@ -1,5 +1,6 @@
 //! The results of an import or of copies, and the next steps.
 
+use std::sync::atomic::Ordering;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -128,6 +129,7 @@ impl<'a> Imports<'a> {
         let replaced = import.journal.replaced.possible().into_iter();
         let replaced: Vec<String> = replaced.map(|(replaced, _)| replaced.what).collect();
         let mut document = document(&import.plan, Some(&replaced));
+        document["reindexed_documents"] = json!(import.journal.copied.load(Ordering::Relaxed));
         (document["opened"], document["datafeed_started"]) = (json!(started.opened), json!(started.datafeed));
         let report = Report {
             values: vec![count(import.plan.counts.total())],

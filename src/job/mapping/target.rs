@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -123,19 +124,34 @@ pub fn body_of_run(target: &TargetIndex, run: &str) -> Box<RawValue> {
 }
 
 impl TargetIndex {
-    /// Returns the body of `PUT /<index>` for an index that Elasticsearch fills. `_meta` contains a hash of what is copied, and
-    /// whether the index has all documents.
-    pub fn body_of_reindex(&self, archive: &str, complete: bool) -> Value {
+    /// Returns the body of `PUT /<index>` for an index that Elasticsearch fills. `_meta` contains the run, a hash of what is
+    /// copied, and whether the index has all documents.
+    pub fn body_of_reindex(&self, run: &str, archive: &str, complete: bool) -> Value {
         let mut body = self.body.clone();
         let mark = &mut body["mappings"]["_meta"][MARK];
-        (mark["archive"], mark["complete"]) = (json!(archive), json!(complete));
+        (mark["run"], mark["archive"], mark["complete"]) = (json!(run), json!(archive), json!(complete));
+        body["aliases"] = json!({ loading_alias(&self.name, run): { "is_hidden": true } });
         body
     }
 }
 
-/// Whether the mappings of an index state that Elasticsearch fills or filled it for the archive with this hash.
-pub fn marked_for_archive(mappings: &Value, archive: &str) -> bool {
-    mappings["_meta"][MARK]["archive"] == archive
+/// The mark of an index that Elasticsearch fills or filled.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ReindexMark {
+    job_id: JobId,
+    archive: String,
+    /// The import that fills the index, or filled it.
+    pub run: String,
+    /// Whether the index has all documents.
+    pub complete: bool,
+}
+
+impl ReindexMark {
+    /// The mark of an index, if it was created for this job and for what has this hash.
+    pub fn find(mappings: &Value, job: &JobId, archive: &str) -> Option<Self> {
+        let mark = Self::deserialize(&mappings["_meta"][MARK]).ok()?;
+        (mark.job_id == *job && mark.archive == archive).then_some(mark)
+    }
 }
 
 /// Whether the mappings of an index contain this run.

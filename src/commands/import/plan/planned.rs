@@ -7,7 +7,7 @@ use crate::archive::{CheckedArchive, Part};
 use crate::cluster::{Reindex, SearchRange};
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Conflict, Error, Result};
-use crate::job::{DatafeedId, IndexName, JobId, PortableJob, Renamer, SnapshotId, TargetIndex};
+use crate::job::{DatafeedId, IndexName, JobId, PortableJob, ReindexMark, Renamer, SnapshotId, TargetIndex};
 
 /// What an import will do.
 #[derive(Debug)]
@@ -49,12 +49,14 @@ pub(crate) struct TargetPlan {
 pub(crate) struct ReindexPlan {
     pub(crate) index: TargetIndex,
     pub(crate) request: Reindex,
-    /// The ranges of time that are copied one after the other, with their numbers of documents on the other cluster.
-    pub(crate) ranges: Vec<(SearchRange, u64)>,
-    /// Identifies what is copied: the mapping, the query, the fields, and the other cluster.
+    /// The number of documents on the other cluster.
+    pub(crate) documents: u64,
+    /// Consecutive ranges of time, each of which is copied by a task.
+    pub(crate) ranges: Vec<SearchRange>,
+    /// Identifies what is copied: the job, the mapping, the query, the fields, and the other cluster.
     pub(crate) hash: String,
-    /// Whether an interrupted import created the index.
-    pub(crate) exists: bool,
+    /// The mark of the index, if an earlier import created it.
+    pub(crate) mark: Option<ReindexMark>,
 }
 
 /// Numbers of documents to write; 0 for a part that is skipped.
@@ -92,13 +94,6 @@ impl Plan {
             true => Ok(()),
             false => Err(Error::Conflicts(self.conflicts.clone())),
         }
-    }
-}
-
-impl ReindexPlan {
-    /// The number of documents on the other cluster.
-    pub(crate) fn documents(&self) -> u64 {
-        self.ranges.iter().map(|(_, documents)| documents).sum()
     }
 }
 

@@ -5,11 +5,10 @@ use sha2::{Digest, Sha256};
 
 use super::planned::ReindexPlan;
 use super::planner::Planner;
-use crate::archive::ArchivedQuery;
+use crate::archive::Manifest;
 use crate::cluster::{Cluster, Reindex, Search, Sort};
-use crate::commands::import::archive::archived_query;
 use crate::error::{Error, Result};
-use crate::job::{Datafeed, TargetIndex, is_remote, marked_for_archive, needed_fields, query_reads_runtime_fields};
+use crate::job::{Datafeed, ReindexMark, TargetIndex, is_remote, matches_wildcard, needed_fields, query_reads_runtime_fields};
 use crate::util::format::hex;
 
 /// The number of ranges of time. A failed request is repeated, so each must be a small part of a large number of documents.
@@ -30,13 +29,24 @@ impl<'a> Planner<'a> {
         // The names of all indices might be too long for an address. Indices that were created later belong to a pattern, and
         // `_reindex` does not have the options of the datafeed for patterns.
         let by_pattern = targets.len() == 1 && datafeed.indices_options.is_none();
+        if !by_pattern {
+            self.refuse_new_indices(source, datafeed, &targets).await?;
+        }
+        self.note_credential(source);
         let mut plans = Vec::with_capacity(targets.len());
         for index in targets {
+            let name = index.name.as_str();
+            if source.is_same(self.cluster) && datafeed.indices.iter().any(|read| matches_wildcard(read, name)) {
+                self.conflict(
+                    format!("the source is the same cluster, and the datafeed of the archive would read index {name}"),
+                    "choose another name with --input-index, or keep its indices with --datafeed-index",
+                );
+            }
             let search = self.search(datafeed, &index, by_pattern);
             let request = Reindex {
                 source: source.clone(),
                 search,
-                index: index.name.to_string(),
+                alias: index.name.to_string(),
                 requests_per_second: self.options.reindex_requests_per_second,
             };
             self.cluster.check_reindex(&request).await?;
@@ -49,15 +59,16 @@ impl<'a> Planner<'a> {
             let most = (documents / RANGE_DOCUMENTS).clamp(*RANGES.start(), *RANGES.end());
             let ranges = source.time_ranges(search, documents, most).await?;
             let (settings, mapping) = (&index.body["settings"], &index.body["mappings"]["properties"]);
-            let copied = json!([source.identity.uuid, search.query, search.fields, settings, mapping]);
+            let copied = json!([self.job, source.identity.uuid, search.query, search.fields, settings, mapping]);
             let hash = hex(&Sha256::digest(copied.to_string()));
-            let exists = self.find_incomplete(&index, &hash).await?;
+            let mark = self.find_marked(&index, &hash).await?;
             plans.push(ReindexPlan {
                 index,
                 request,
+                documents,
                 ranges,
                 hash,
-                exists,
+                mark,
             });
         }
         Ok(plans)
@@ -72,18 +83,49 @@ impl<'a> Planner<'a> {
         };
         let Some(datafeed) = config.datafeed().filter(|_| !targets.is_empty()) else {
             return refused(
-                "the archive does not contain their mapping; exports contain it if the job has a datafeed, and the user the \
-                 privilege `view_index_metadata` on its indices",
+                "the archive does not contain their mapping. An export contains the mapping if the job has a datafeed and the \
+                 user has the privilege `view_index_metadata` on its indices",
             );
         };
-        if archived_query(archive) != ArchivedQuery::Original {
-            refused("the archive is pseudonymized, and does not contain the query of the datafeed")
+        if archive.contents.manifest.as_ref().is_some_and(Manifest::is_pseudonymized) {
+            refused("the archive is pseudonymized, and the source contains the original values")
         } else if datafeed.indices.iter().any(|index| is_remote(index)) {
             refused("the datafeed reads remote clusters")
         } else if query_reads_runtime_fields(datafeed, config.time_field()) {
             refused("`_reindex` does not support the runtime fields in the query of the datafeed")
         } else {
             Ok(datafeed)
+        }
+    }
+
+    /// Without a pattern, only the indices of the archive are copied, and the datafeed may read others by now.
+    async fn refuse_new_indices(
+        &mut self,
+        source: &Cluster,
+        datafeed: &Datafeed,
+        targets: &[TargetIndex],
+    ) -> Result<()> {
+        let found = source.index_definitions(&datafeed.indices).await?;
+        let is_known = |name: &str| targets.iter().any(|target| target.sources.contains(name));
+        let new: Vec<&str> = found.keys().map(String::as_str).filter(|name| !is_known(name)).collect();
+        if !new.is_empty() {
+            self.conflict(
+                format!("the archive does not contain the mapping of {} on the source", new.join(", ")),
+                "the indices of the datafeed changed since the export: export the job again",
+            );
+        }
+        Ok(())
+    }
+
+    /// The target needs the credential to search the source.
+    fn note_credential(&mut self, source: &Cluster) {
+        if source.http.options.credential.is_none() {
+            return;
+        }
+        self.note("the target receives the source's credential to read the input documents");
+        if self.cluster.http.sends_in_clear() {
+            let address = self.cluster.address();
+            self.note(format!("others on the network may read the source's credential: {address} does not use TLS"));
         }
     }
 
@@ -107,18 +149,39 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Whether the index of an interrupted import exists. Any other index of this name is a conflict.
-    async fn find_incomplete(&mut self, index: &TargetIndex, hash: &str) -> Result<bool> {
+    /// The mark of the index, if an earlier import of this job created it and no other job reads it. Any other index of this
+    /// name is a conflict.
+    async fn find_marked(&mut self, index: &TargetIndex, hash: &str) -> Result<Option<ReindexMark>> {
         let name = index.name.as_str();
         let existing = self.cluster.index_definitions(&[name.to_owned()]).await?;
-        let is_ours = |found: &Value| marked_for_archive(&found["mappings"], hash);
-        let exists = existing.get(name).is_some_and(is_ours);
-        if !exists && !existing.is_empty() {
+        let found = existing.get(name);
+        let mark = found.and_then(|found| ReindexMark::find(&found["mappings"], self.job, hash));
+        let another = "choose another name with --input-index";
+        if mark.is_none() && !existing.is_empty() {
             self.conflict(
                 format!("index {name} already exists, and was not created for these input documents"),
-                format!("choose another name with --input-index, or delete the index: `DELETE /{name}`"),
+                another,
             );
         }
-        Ok(exists)
+        if mark.is_some()
+            && let Some(datafeed) = self.find_reader(name).await?
+        {
+            self.conflict(
+                format!("index {name} already exists, and datafeed {datafeed} reads it"),
+                another,
+            );
+        }
+        Ok(mark)
+    }
+
+    /// A datafeed of another job that reads the index.
+    async fn find_reader(&self, index: &str) -> Result<Option<String>> {
+        let datafeeds = self.cluster.datafeeds().await?;
+        let reader = datafeeds.iter().find(|datafeed| {
+            let read = datafeed["indices"].as_array().into_iter().flatten();
+            let mut read = read.filter_map(Value::as_str);
+            datafeed["job_id"] != self.job.as_str() && read.any(|pattern| matches_wildcard(pattern, index))
+        });
+        Ok(reader.map(|datafeed| datafeed["datafeed_id"].as_str().unwrap_or_default().to_owned()))
     }
 }

@@ -168,12 +168,13 @@ impl InMemory {
             tasks.insert(number, task);
             number
         };
+        let requires_alias = call.flag("require_alias");
         if call.param("wait_for_completion") == Some("false") {
             let cluster = self.clone();
-            tokio::spawn(async move { cluster.run(number, &body).await });
+            tokio::spawn(async move { cluster.run(number, &body, requires_alias).await });
             return Answer::json(200, &json!({"task": format!("{NODE}:{number}")}));
         }
-        match self.run(number, &body).await {
+        match self.run(number, &body, requires_alias).await {
             Ok(response) => Answer::json(200, &response),
             Err((status, mut error)) => {
                 error["root_cause"] = json!([{"type": error["type"], "reason": error["reason"]}]);
@@ -182,8 +183,8 @@ impl InMemory {
         }
     }
 
-    async fn run(&self, number: u64, body: &Value) -> Result<Value, Error> {
-        let copied = self.copy(number, body).await;
+    async fn run(&self, number: u64, body: &Value, requires_alias: bool) -> Result<Value, Error> {
+        let copied = self.copy(number, body, requires_alias).await;
         let mut tasks = self.tasks.lock().unwrap();
         let task = tasks.get_mut(&number).unwrap();
         let result = copied.map(|failures| {
@@ -201,7 +202,7 @@ impl InMemory {
     }
 
     /// Copies the documents, and returns those that were rejected.
-    async fn copy(&self, number: u64, body: &Value) -> Result<Vec<Value>, Error> {
+    async fn copy(&self, number: u64, body: &Value, requires_alias: bool) -> Result<Vec<Value>, Error> {
         let (source, dest) = (&body["source"], &body["dest"]);
         assert_eq!(
             (&dest["op_type"], &body["conflicts"]),
@@ -238,7 +239,8 @@ impl InMemory {
                 remote.send("DELETE", "/_search/scroll", Some(clear)).await?;
                 return Ok(Vec::new());
             }
-            let failures = self.create(number, dest["index"].as_str().unwrap(), &page.hits.hits);
+            let path = format!("/_bulk?require_alias={requires_alias}");
+            let failures = self.create(number, dest["index"].as_str().unwrap(), &page.hits.hits, &path);
             if !failures.is_empty() {
                 return Ok(failures);
             }
@@ -250,7 +252,7 @@ impl InMemory {
         }
     }
 
-    fn create(&self, number: u64, index: &str, hits: &[Hit<'_>]) -> Vec<Value> {
+    fn create(&self, number: u64, index: &str, hits: &[Hit<'_>], path: &str) -> Vec<Value> {
         let mut lines = String::new();
         for hit in hits {
             let mut action = json!({"_index": index, "_id": hit._id});
@@ -262,7 +264,7 @@ impl InMemory {
         if hits.is_empty() {
             return Vec::new();
         }
-        let written = self.answer(&Call::new("POST", "/_bulk", lines)).value();
+        let written = self.answer(&Call::new("POST", path, lines)).value();
         let mut failures = Vec::new();
         let mut tasks = self.tasks.lock().unwrap();
         let counts = &mut tasks.get_mut(&number).unwrap().counts;
