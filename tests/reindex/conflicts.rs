@@ -1,7 +1,11 @@
 //! What refuses a copy.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::{Clusters, INDEX, JOB};
 use crate::support::archive::{blocks, gzip, members};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::fixtures::Fixture;
 
 #[test]
@@ -52,4 +56,99 @@ fn runtime_fields_in_the_query_and_remote_clusters_are_refused() {
         .import(&[])
         .expect(3)
         .expect_stderr("the archive does not contain their mapping");
+}
+
+#[test]
+fn a_pseudonymized_archive_is_refused() {
+    let mut clusters = Clusters::new();
+    let (path, url) = (clusters.binary.path("shared.tar.gz"), clusters.source.stand_in.url());
+    let output = path.display().to_string();
+    let key = clusters.binary.path("key.esml").display().to_string();
+    let export = ["export", JOB, "--pseudonymize", "--key", &key, "-o", &output, "--yes", "--url", &url];
+    clusters
+        .binary
+        .run([&export[..], &["--api-key", "id:source-s3cr3t"]].concat())
+        .expect(0);
+    clusters.archive = path;
+    let before = clusters.target.contents();
+    clusters.import(&[]).expect(3);
+    assert_eq!(clusters.target.contents(), before);
+}
+
+#[test]
+fn the_index_of_another_job_is_a_conflict() {
+    let clusters = Clusters::new();
+    clusters.import(&[]).expect(0);
+    let mark = clusters.mark();
+    let run = clusters.import(&["--as", "second", "--input-index", INDEX]).expect(3);
+    run.expect_stderr(&format!("index {INDEX} already exists"));
+    assert_eq!(clusters.mark(), mark);
+    assert!(!run.stderr.contains("DELETE"), "{}", run.stderr);
+}
+
+#[test]
+fn a_complete_index_is_not_changed_by_the_same_command() {
+    let clusters = Clusters::new();
+    clusters.import(&[]).expect(0);
+    let (mark, copied) = (clusters.mark(), clusters.target.documents_of(INDEX));
+    let run = clusters.import(&["--replace", "--json"]).expect(0);
+    assert_eq!(run.json()["reindexed_documents"], 0);
+    assert_eq!(clusters.mark(), mark);
+    assert_eq!(clusters.target.documents_of(INDEX), copied);
+}
+
+#[test]
+fn an_index_that_another_datafeed_reads_is_a_conflict() {
+    let clusters = Clusters::new();
+    let rule = FaultRule::on("PUT", "/_ml/anomaly_detectors/").then(Action::status(400, "{}"));
+    clusters.target.stand_in.faults().add(rule);
+    clusters.import(&[]).expect(6);
+    let (mark, existing) = (clusters.mark(), ["--as", "reader", "--datafeed-index", INDEX, "--yes"]);
+    let (archive, url) = (clusters.archive.display().to_string(), clusters.target.stand_in.url());
+    let import = ["import", &archive, "--url", &url, "--api-key", "id:target-s3cr3t"];
+    clusters.binary.run([&import[..], &existing].concat()).expect(0);
+    let run = clusters.import(&[]).expect(3);
+    run.expect_stderr("datafeed datafeed-reader reads it");
+    assert_eq!(clusters.mark(), mark);
+}
+
+#[test]
+fn an_import_that_is_taken_over_stops() {
+    let clusters = Clusters::new();
+    let direct = clusters.target.stand_in.direct();
+    let taken = Arc::new(AtomicBool::new(false));
+    let rule = FaultRule::on("GET", "/_tasks/").always().run(move |_| {
+        if !taken.swap(true, Ordering::SeqCst) {
+            let mut index = direct.call("GET", &format!("/{INDEX}"), "").value();
+            let mut meta = index[INDEX]["mappings"]["_meta"].take();
+            meta["esml_state"]["run"] = "another".into();
+            let body = serde_json::json!({ "_meta": meta });
+            direct.call("PUT", &format!("/{INDEX}/_mapping"), body.to_string());
+        }
+    });
+    clusters.target.stand_in.faults().add(rule);
+    let run = clusters.import(&[]);
+    run.expect_stderr("another import fills it");
+    assert!(!run.stderr.contains("DELETE"), "{}", run.stderr);
+    assert_eq!(clusters.mark()["run"], "another");
+    assert_eq!(clusters.mark()["complete"], false);
+    assert!(clusters.target.job(JOB).is_null());
+}
+
+#[test]
+fn of_two_imports_that_start_at_once_the_second_is_a_conflict() {
+    let clusters = Clusters::new();
+    let direct = clusters.target.stand_in.direct();
+    // The other import creates the index right before this one does.
+    let rule = FaultRule::on("PUT", &format!("/{INDEX}")).run(move |call| {
+        let mut body: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
+        body["mappings"]["_meta"]["esml_state"]["run"] = "another".into();
+        body["aliases"] = serde_json::json!({});
+        direct.call("PUT", &format!("/{INDEX}"), body.to_string());
+    });
+    clusters.target.stand_in.faults().add(rule);
+    let run = clusters.import(&[]).expect(3);
+    run.expect_stderr(&format!("another import fills index {INDEX}"));
+    assert!(!run.stderr.contains("DELETE"), "{}", run.stderr);
+    assert_eq!(clusters.mark()["run"], "another");
 }

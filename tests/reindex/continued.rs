@@ -123,14 +123,26 @@ fn documents_that_arrive_during_the_copy_are_copied_too() {
     let direct = clusters.source.stand_in.direct();
     let first: serde_json::Value = serde_json::from_str(&Fixture::load(JOB).inputs[0].source).unwrap();
     let source = Fixture::load(JOB).sources[0].clone();
+    let field = Fixture::load(JOB).job["data_description"]["time_field"].as_str().unwrap().to_owned();
     let rule = FaultRule::on("GET", "/_tasks/").run(move |_| {
         if !added.swap(true, Ordering::SeqCst) {
-            let path = format!("/{source}/_doc/late?refresh=true");
-            direct.call("PUT", &path, first.to_string());
+            let put = |id: &str, document: &serde_json::Value| {
+                let path = format!("/{source}/_doc/{id}?refresh=true");
+                direct.call("PUT", &path, document.to_string());
+            };
+            put("late", &first);
+            // Before all others, and after them.
+            let mut document = first.clone();
+            for (id, time) in [("before", "1999-01-01T00:00:00Z"), ("after", "2039-01-01T00:00:00Z")] {
+                document[&field] = time.into();
+                put(id, &document);
+            }
         }
     });
     clusters.target.stand_in.faults().add(rule);
     clusters.import(&["--reindex-concurrency", "1"]).expect(0);
     let copied = clusters.target.documents_of(INDEX);
-    assert!(copied.keys().any(|(_, id)| id == "late"));
+    for late in ["late", "before", "after"] {
+        assert!(copied.keys().any(|(_, id)| id == late), "{late}");
+    }
 }

@@ -96,5 +96,5 @@ fn documents_with_the_same_id_in_two_indices_are_an_error() {
     let fixture = Fixture::load(JOB).with_second_source("logs-2");
     let run = Clusters::with(&fixture).import(&[]).expect(6);
     run.expect_stderr("input documents differ in")
-        .expect_stderr("export them with --include-inputs");
+        .expect_stderr("use an export with --include-inputs");
 }

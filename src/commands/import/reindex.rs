@@ -129,8 +129,8 @@ async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
     // A request whose response was lost may have created it, now or later.
     let unknown = error.outcome_unknown();
     match find_mark(import, plan).await? {
-        mark if is_ours(import, mark.as_ref()) => return Ok(()),
-        _ if unknown => return Err(error.into()),
+        mark if is_ours(import, mark.as_ref()) => Ok(()),
+        _ if unknown => Err(error.into()),
         mark => {
             lock(&import.journal.reindexed).pop();
             Err(if mark.is_some() { conflict() } else { error.into() })
