@@ -148,7 +148,9 @@ impl Cluster {
 
     /// Gives a hidden alias to an index, and removes others from it, in one step.
     pub async fn replace_aliases(&self, index: &str, removed: &[String], alias: &str) -> Result<()> {
-        let removed = removed.iter().map(|alias| json!({ "remove": { "index": index, "alias": alias } }));
+        let removed = removed
+            .iter()
+            .map(|alias| json!({ "remove": { "index": index, "alias": alias } }));
         let add = json!({ "add": { "index": index, "alias": alias, "is_hidden": true } });
         let actions: Vec<Value> = removed.chain([add]).collect();
         let request = Request::post(Path::of(["_aliases"])).json(&json!({ "actions": actions }));

@@ -168,7 +168,8 @@ impl Error {
     /// Whether a page of the other cluster was larger than the buffer of `_reindex`, 100 MiB.
     pub fn is_too_long(&self) -> bool {
         let reason = self.response().map(|response| &*response.reason);
-        reason.is_some_and(|reason| reason.contains("chunk that was too large") || reason.contains("content is too long"))
+        reason
+            .is_some_and(|reason| reason.contains("chunk that was too large") || reason.contains("content is too long"))
     }
 }
 
@@ -219,9 +220,17 @@ mod tests {
         let canceled = task(true, r#","response":{"canceled":"by user request","failures":[]}"#);
         let error = progress(200, canceled).await.unwrap_err();
         assert!(!error.is_transient());
-        assert!(error.to_string().contains("the task was canceled by user request"), "{error}");
+        assert!(
+            error.to_string().contains("the task was canceled by user request"),
+            "{error}"
+        );
         let unauthorized = r#","error":{"type":"status_exception","reason":"body={\"error\":{\"type\":\"security_exception\",\"reason\":\"no\"},\"status\":403}","caused_by":{"type":"response_exception","reason":"status line [HTTP/1.1 403 Forbidden]"}}"#;
-        assert!(!progress(200, task(true, unauthorized)).await.unwrap_err().is_transient());
+        assert!(
+            !progress(200, task(true, unauthorized))
+                .await
+                .unwrap_err()
+                .is_transient()
+        );
         let too_long = r#","error":{"type":"illegal_argument_exception","reason":"Remote responded with a chunk that was too large. Use a smaller batch size."}"#;
         assert!(progress(200, task(true, too_long)).await.unwrap_err().is_too_long());
         let rejected = task(

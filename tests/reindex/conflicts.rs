@@ -64,7 +64,18 @@ fn a_pseudonymized_archive_is_refused() {
     let (path, url) = (clusters.binary.path("shared.tar.gz"), clusters.source.stand_in.url());
     let output = path.display().to_string();
     let key = clusters.binary.path("key.esml").display().to_string();
-    let export = ["export", JOB, "--pseudonymize", "--key", &key, "-o", &output, "--yes", "--url", &url];
+    let export = [
+        "export",
+        JOB,
+        "--pseudonymize",
+        "--key",
+        &key,
+        "-o",
+        &output,
+        "--yes",
+        "--url",
+        &url,
+    ];
     clusters
         .binary
         .run([&export[..], &["--api-key", "id:source-s3cr3t"]].concat())

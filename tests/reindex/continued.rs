@@ -123,7 +123,10 @@ fn documents_that_arrive_during_the_copy_are_copied_too() {
     let direct = clusters.source.stand_in.direct();
     let first: serde_json::Value = serde_json::from_str(&Fixture::load(JOB).inputs[0].source).unwrap();
     let source = Fixture::load(JOB).sources[0].clone();
-    let field = Fixture::load(JOB).job["data_description"]["time_field"].as_str().unwrap().to_owned();
+    let field = Fixture::load(JOB).job["data_description"]["time_field"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let rule = FaultRule::on("GET", "/_tasks/").run(move |_| {
         if !added.swap(true, Ordering::SeqCst) {
             let put = |id: &str, document: &serde_json::Value| {

@@ -160,7 +160,9 @@ fn contiguous(moments: &[EpochMillis]) -> Vec<SearchRange> {
     let moments = moments.iter().copied().map(Some);
     let from = std::iter::once(None).chain(moments.clone());
     let until = moments.chain(std::iter::once(None));
-    from.zip(until).map(|(from, until)| SearchRange { from, until }).collect()
+    from.zip(until)
+        .map(|(from, until)| SearchRange { from, until })
+        .collect()
 }
 
 /// A histogram of a span, and the length of its intervals.

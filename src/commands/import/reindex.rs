@@ -50,7 +50,10 @@ pub(super) async fn run(import: &Import) -> Result<()> {
             continue;
         };
         // The index belongs to the other import.
-        if find_mark(import, plan).await.is_ok_and(|mark| !is_ours(import, mark.as_ref())) {
+        if find_mark(import, plan)
+            .await
+            .is_ok_and(|mark| !is_ours(import, mark.as_ref()))
+        {
             lock(&import.journal.reindexed).pop();
             return Err(taken_over(plan));
         }
@@ -93,7 +96,9 @@ fn is_ours(import: &Import, mark: Option<&ReindexMark>) -> bool {
 
 fn taken_over(plan: &ReindexPlan) -> Error {
     let name = &plan.index.name;
-    Error::mismatch(format!("another client deleted or replaced index {name} while it was filled, or another import fills it"))
+    Error::mismatch(format!(
+        "another client deleted or replaced index {name} while it was filled, or another import fills it"
+    ))
 }
 
 /// Fails if another import fills the index.
@@ -145,7 +150,10 @@ async fn take_over(import: &Import, plan: &ReindexPlan, mark: &ReindexMark) -> R
     let found = cluster.index_definitions(std::slice::from_ref(&name)).await?;
     let aliases = found.get(&name).and_then(|index| index["aliases"].as_object());
     let prefix = loading_alias(&plan.index.name, "");
-    let mut earlier: Vec<String> = aliases.into_iter().flat_map(|aliases| aliases.keys().cloned()).collect();
+    let mut earlier: Vec<String> = aliases
+        .into_iter()
+        .flat_map(|aliases| aliases.keys().cloned())
+        .collect();
     let previous = loading_alias(&plan.index.name, &mark.run);
     earlier.retain(|alias| alias.starts_with(&prefix) || *alias == previous);
     cluster.replace_aliases(&name, &earlier, &alias(import, plan)).await?;

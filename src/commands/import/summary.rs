@@ -1,8 +1,8 @@
 //! The results of an import or of copies, and the next steps.
 
-use std::sync::atomic::Ordering;
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 

@@ -8,7 +8,9 @@ use super::planner::Planner;
 use crate::archive::Manifest;
 use crate::cluster::{Cluster, Reindex, Search, Sort};
 use crate::error::{Error, Result};
-use crate::job::{Datafeed, ReindexMark, TargetIndex, is_remote, matches_wildcard, needed_fields, query_reads_runtime_fields};
+use crate::job::{
+    Datafeed, ReindexMark, TargetIndex, is_remote, matches_wildcard, needed_fields, query_reads_runtime_fields,
+};
 use crate::util::format::hex;
 
 /// The number of ranges of time. A failed request is repeated, so each must be a small part of a large number of documents.
@@ -59,7 +61,14 @@ impl<'a> Planner<'a> {
             let most = (documents / RANGE_DOCUMENTS).clamp(*RANGES.start(), *RANGES.end());
             let ranges = source.time_ranges(search, documents, most).await?;
             let (settings, mapping) = (&index.body["settings"], &index.body["mappings"]["properties"]);
-            let copied = json!([self.job, source.identity.uuid, search.query, search.fields, settings, mapping]);
+            let copied = json!([
+                self.job,
+                source.identity.uuid,
+                search.query,
+                search.fields,
+                settings,
+                mapping
+            ]);
             let hash = hex(&Sha256::digest(copied.to_string()));
             let mark = self.find_marked(&index, &hash).await?;
             plans.push(ReindexPlan {
@@ -87,7 +96,12 @@ impl<'a> Planner<'a> {
                  user has the privilege `view_index_metadata` on its indices",
             );
         };
-        if archive.contents.manifest.as_ref().is_some_and(Manifest::is_pseudonymized) {
+        if archive
+            .contents
+            .manifest
+            .as_ref()
+            .is_some_and(Manifest::is_pseudonymized)
+        {
             refused("the archive is pseudonymized, and the source contains the original values")
         } else if datafeed.indices.iter().any(|index| is_remote(index)) {
             refused("the datafeed reads remote clusters")
@@ -107,10 +121,17 @@ impl<'a> Planner<'a> {
     ) -> Result<()> {
         let found = source.index_definitions(&datafeed.indices).await?;
         let is_known = |name: &str| targets.iter().any(|target| target.sources.contains(name));
-        let new: Vec<&str> = found.keys().map(String::as_str).filter(|name| !is_known(name)).collect();
+        let new: Vec<&str> = found
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !is_known(name))
+            .collect();
         if !new.is_empty() {
             self.conflict(
-                format!("the archive does not contain the mapping of {} on the source", new.join(", ")),
+                format!(
+                    "the archive does not contain the mapping of {} on the source",
+                    new.join(", ")
+                ),
                 "the indices of the datafeed changed since the export: export the job again",
             );
         }
@@ -125,7 +146,9 @@ impl<'a> Planner<'a> {
         self.note("the target receives the source's credential to read the input documents");
         if self.cluster.http.sends_in_clear() {
             let address = self.cluster.address();
-            self.note(format!("others on the network may read the source's credential: {address} does not use TLS"));
+            self.note(format!(
+                "others on the network may read the source's credential: {address} does not use TLS"
+            ));
         }
     }
 
