@@ -3,6 +3,8 @@
 
 mod options;
 
+use std::sync::Arc;
+
 pub use self::options::CopyOptions;
 use crate::cluster::{ConnectOptions, RequiredPrivileges};
 use crate::commands::export::ExportOptions;
@@ -47,7 +49,7 @@ pub async fn run(
         None => source.clone(),
     };
     let mut import = options.import;
-    import.inputs_from = options.reindex_inputs.then(|| source.cluster.clone());
+    import.inputs_from = options.reindex_inputs.then(|| Arc::new(source.cluster.clone().into()));
     let copy = Copy {
         cutover: options.cutover,
         source,

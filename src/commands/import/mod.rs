@@ -23,6 +23,7 @@ pub(in crate::commands) use {context::Import, start::Started, summary::Imports};
 use self::archive::Source;
 use std::path::{Path, PathBuf};
 use std::slice;
+use std::sync::{Arc, OnceLock};
 
 use self::journal::Journal;
 use self::plan::Plan;
@@ -49,14 +50,8 @@ pub async fn run(
     let signals = Signals::listen(&context.stop, terminal);
     let (paths, of_directory) = (arguments.archives()?, arguments.paths().any(Path::is_dir));
     let mut options = arguments.options;
-    if let Some(source) = inputs_from {
-        let privileges = RequiredPrivileges::default();
-        let connected = Session::connect(&source, &privileges, context, terminal);
-        let source = signals.or(connected).await?.cluster;
-        // The cluster receives the credential of the source, and may repeat it.
-        connect.secrets = connect.secrets.with(&source.http.options.secrets);
-        options.inputs_from = Some(source);
-    }
+    let source_cluster = Arc::new(OnceLock::new());
+    options.inputs_from = inputs_from.as_ref().map(|_| Arc::clone(&source_cluster));
     let mut summary = Imports::new(&options, paths.len(), terminal);
     // A script that imports a directory gets the same form for every number of archives.
     summary.items.is_list |= of_directory;
@@ -64,6 +59,14 @@ pub async fn run(
     let sources = check(&paths, &mut summary, &signals).await?;
     summary.refuse_failures()?;
     outcome::require_answerable(&options, terminal)?;
+    if let Some(source) = inputs_from {
+        let privileges = RequiredPrivileges::default();
+        let connected = Session::connect(&source, &privileges, context, terminal);
+        let source = signals.or(connected).await?.cluster;
+        // The cluster receives the credential of the source, and may repeat it.
+        connect.secrets = connect.secrets.with(&source.http.options.secrets);
+        source_cluster.get_or_init(|| source);
+    }
     let privileges = required_privileges(&sources);
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;

@@ -1,6 +1,7 @@
 //! The options of `import`.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 
@@ -117,7 +118,7 @@ pub struct ImportOptions {
     pub job: Option<JobId>,
     /// The cluster from which Elasticsearch copies the input documents.
     #[arg(skip)]
-    pub inputs_from: Option<Cluster>,
+    pub inputs_from: Option<Arc<OnceLock<Cluster>>>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap does not support documentation of a flattened field")]
     pub skip: Skip,

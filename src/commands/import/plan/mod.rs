@@ -38,7 +38,7 @@ pub(super) async fn make(session: &Session, options: &ImportOptions, source: &So
     planner.check_versions();
     planner.note_missing_parts();
     planner.check_templates(&targets).await?;
-    let (created, reindexed) = match &options.inputs_from {
+    let (created, reindexed) = match options.inputs_from.as_ref().and_then(|source| source.get()) {
         Some(source) => (Vec::new(), planner.plan_reindex(source, targets).await?),
         None => (planner.check_targets(targets).await?, Vec::new()),
     };
