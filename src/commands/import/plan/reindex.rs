@@ -41,7 +41,7 @@ impl<'a> Planner<'a> {
             if source.is_same(self.cluster) && datafeed.indices.iter().any(|read| matches_wildcard(read, name)) {
                 self.conflict(
                     format!("the source is the same cluster, and the datafeed of the archive would read index {name}"),
-                    "choose another name with --input-index, or keep its indices with --datafeed-index",
+                    "choose another name with --input-index",
                 );
             }
             let search = self.search(datafeed, &index, by_pattern);
