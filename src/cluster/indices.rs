@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::cluster::Cluster;
@@ -127,8 +126,8 @@ impl Cluster {
 
     /// `PUT /<index>` with settings and mappings, without retries. For an existing index, the error is [`Error::Refused`] with
     /// the kind `resource_already_exists_exception`.
-    pub async fn create_index(&self, index: &str, body: &RawValue) -> Result<()> {
-        let request = Request::put(concrete(index)?).raw(body.get().to_owned());
+    pub async fn create_index(&self, index: &str, body: &Value) -> Result<()> {
+        let request = Request::put(concrete(index)?).json(body);
         self.http.execute(request.without_retry()).await
     }
 
@@ -146,14 +145,11 @@ impl Cluster {
             .await
     }
 
-    /// Gives a hidden alias to an index, and removes others from it, in one step.
-    pub async fn replace_aliases(&self, index: &str, removed: &[String], alias: &str) -> Result<()> {
-        let removed = removed
-            .iter()
-            .map(|alias| json!({ "remove": { "index": index, "alias": alias } }));
+    /// Gives a hidden alias to an index, and removes those that match a pattern from it, in one step.
+    pub async fn replace_alias(&self, index: &str, removed: &str, alias: &str) -> Result<()> {
+        let remove = json!({ "remove": { "index": index, "alias": removed } });
         let add = json!({ "add": { "index": index, "alias": alias, "is_hidden": true } });
-        let actions: Vec<Value> = removed.chain([add]).collect();
-        let request = Request::post(Path::of(["_aliases"])).json(&json!({ "actions": actions }));
+        let request = Request::post(Path::of(["_aliases"])).json(&json!({ "actions": [remove, add] }));
         self.http.execute(request).await
     }
 

@@ -1,16 +1,11 @@
 //! Reindexing from another cluster: this cluster searches the other one and indexes the documents, each request in a task.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::ErrorResponse;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::cluster::search::query::{Search, SearchRange};
-
-/// A task may be started while others are canceled, by a request whose response was not waited for.
-const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A request that copies the documents of a search on another cluster, under their IDs. Documents that exist are skipped, so
 /// that it can be repeated.
@@ -73,8 +68,6 @@ impl Cluster {
     /// Starts a task that copies the documents of a range of time, and returns its ID.
     pub async fn start_reindex(&self, reindex: &Reindex, range: SearchRange) -> Result<String> {
         let request = reindex.request(&reindex.search.in_range(range).query)?;
-        // A deleted index is not created again.
-        let request = request.query("require_alias", "true");
         let mut request = request.query("wait_for_completion", "false");
         if let Some(limit) = reindex.requests_per_second {
             request = request.query("requests_per_second", limit.to_string());
@@ -126,33 +119,19 @@ impl Cluster {
         self.http.send(&cancel).await.map(drop)
     }
 
-    /// Cancels all tasks that copy documents to this alias, and checks that none of them was started in the meantime.
+    /// Cancels all tasks that copy documents to this alias.
     pub async fn cancel_reindex(&self, alias: &str) -> Result<()> {
-        while self.cancel_running(alias).await? {
-            self.clock().pause(CANCEL_INTERVAL).await;
-        }
-        Ok(())
-    }
-
-    /// Cancels the tasks that are not canceled yet; false if there are none.
-    async fn cancel_running(&self, alias: &str) -> Result<bool> {
         let listing = Request::get(Path::of(["_tasks"])).query("actions", "indices:data/write/reindex");
-        let listed: Value = self
-            .http
-            .json(listing.query("detailed", "true").query("group_by", "none"))
-            .await?;
+        let listing = listing.query("detailed", "true").query("group_by", "none");
+        let listed: Value = self.http.json(listing).await?;
         let target = format!("] to [{alias}]");
-        let mut any = false;
         for task in listed["tasks"].as_array().into_iter().flatten() {
-            let description = task["description"].as_str().unwrap_or_default();
-            let id = format!("{}:{}", task["node"].as_str().unwrap_or_default(), task["id"]);
-            // Versions before 7.13 do not report whether a task is canceled.
-            if description.contains(&target) && task["cancelled"] == false {
-                self.cancel_task(&id).await?;
-                any = true;
+            if task["description"].as_str().is_some_and(|text| text.contains(&target)) {
+                let node = task["node"].as_str().unwrap_or_default();
+                self.cancel_task(&format!("{node}:{}", task["id"])).await?;
             }
         }
-        Ok(any)
+        Ok(())
     }
 }
 

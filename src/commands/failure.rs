@@ -36,7 +36,7 @@ pub(crate) fn print_failure(error: &Error, terminal: &Terminal) {
         }
         print_list("Rolled back. Removed:", undone, terminal);
         print_list("Not rolled back:", kept, terminal);
-        let title = "The rollback is incomplete. Remove what remains with these requests:";
+        let title = "Not everything was removed. These requests remove what remains:";
         print_list(title, &lines, terminal);
     }
 }

@@ -321,6 +321,22 @@ pub struct Datafeed {
     pub indices_options: Option<Value>,
 }
 
+impl Datafeed {
+    /// How the datafeed resolves its indices, for example whether it includes hidden ones: the parameters of a search.
+    pub fn indices_parameters(&self) -> Vec<(&'static str, String)> {
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Bool(yes) => Some(yes.to_string()),
+            Value::Array(kinds) => Some(kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
+            _ => None,
+        };
+        let options = self.indices_options.as_ref();
+        let given = |name: &'static str| Some((name, text(options?.get(name)?)?));
+        let names = ["expand_wildcards", "ignore_unavailable", "allow_no_indices"];
+        names.into_iter().filter_map(given).collect()
+    }
+}
+
 fn query<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_else(match_all))
 }

@@ -23,7 +23,7 @@ pub use input_fields::{
 pub(crate) use mapping::MappedField;
 pub use mapping::{
     InputMappings, Mapping, ReindexMark, TargetIndex, body_of_run, flat_settings, guess_time_format, includes,
-    loading_alias, marked_as_ours, marked_by_run, matches_wildcard, target_document_id, target_indices,
+    loading_alias, marked_as_ours, marked_by_run, matches_wildcard, new_run, target_document_id, target_indices,
 };
 pub use portable::{PortableJob, PortableOptions, Renamer};
 pub use results::ResultType;

@@ -97,7 +97,7 @@ fn second_ctrl_c_lists_what_remains() {
         "Interrupted: rolling back the import. A second Ctrl-C exits at once and may leave job web-latency incomplete.",
         "error: interrupted during the rollback",
         "hint: to complete the import instead, run the same command with --replace",
-        "The rollback is incomplete. Remove what remains with these requests:",
+        "Not everything was removed. These requests remove what remains:",
         "  # job web-latency (may remain)",
         "  DELETE /_ml/anomaly_detectors/web-latency",
         "  # filter canary-hosts (may remain)",

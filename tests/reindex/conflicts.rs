@@ -1,7 +1,6 @@
 //! What refuses a copy.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use serde_json::json;
 
 use super::{Clusters, INDEX, JOB};
 use crate::support::archive::{blocks, gzip, members};
@@ -12,7 +11,7 @@ use crate::support::fixtures::Fixture;
 fn an_index_of_that_name_is_a_conflict_unless_it_has_the_same_mark() {
     for meta in [
         "{}",
-        r#"{"esml_state":{"job_id":"web-latency","archive":"other","complete":false}}"#,
+        r#"{"esml_state":{"job_id":"web-latency","hash":"other","run":"other","heartbeat":0,"complete":false}}"#,
     ] {
         let clusters = Clusters::new();
         clusters.target.call(
@@ -44,13 +43,14 @@ fn runtime_fields_in_the_query_and_remote_clusters_are_refused() {
         .as_str()
         .unwrap()
         .to_owned();
-    fixture.job["datafeed_config"]["runtime_mappings"] = serde_json::json!({"hour": {"type": "long", "script": {"source": format!("emit(doc['{field}'].value.getHour())")}}});
-    fixture.job["datafeed_config"]["query"] = serde_json::json!({"range": {"hour": {"gte": 3}}});
+    fixture.job["datafeed_config"]["runtime_mappings"] =
+        json!({"hour": {"type": "long", "script": {"source": format!("emit(doc['{field}'].value.getHour())")}}});
+    fixture.job["datafeed_config"]["query"] = json!({"range": {"hour": {"gte": 3}}});
     let clusters = Clusters::with(&fixture);
     clusters.import(&[]).expect(3).expect_stderr("runtime fields");
     drop(clusters);
     let mut fixture = Fixture::load(JOB);
-    fixture.job["datafeed_config"]["indices"] = serde_json::json!(["europe:logs"]);
+    fixture.job["datafeed_config"]["indices"] = json!(["europe:logs"]);
     let clusters = Clusters::with(&fixture);
     clusters
         .import(&[])
@@ -127,15 +127,18 @@ fn an_index_that_another_datafeed_reads_is_a_conflict() {
 fn an_import_that_is_taken_over_stops() {
     let clusters = Clusters::new();
     let direct = clusters.target.stand_in.direct();
-    let taken = Arc::new(AtomicBool::new(false));
-    let rule = FaultRule::on("GET", "/_tasks/").always().run(move |_| {
-        if !taken.swap(true, Ordering::SeqCst) {
-            let mut index = direct.call("GET", &format!("/{INDEX}"), "").value();
-            let mut meta = index[INDEX]["mappings"]["_meta"].take();
-            meta["esml_state"]["run"] = "another".into();
-            let body = serde_json::json!({ "_meta": meta });
-            direct.call("PUT", &format!("/{INDEX}/_mapping"), body.to_string());
-        }
+    let rule = FaultRule::on("GET", "/_tasks/").run(move |_| {
+        let mut index = direct.call("GET", &format!("/{INDEX}"), "").value();
+        let mut meta = index[INDEX]["mappings"]["_meta"].take();
+        meta["esml_state"]["run"] = "another".into();
+        let alias = index[INDEX]["aliases"].as_object().unwrap().keys().next().unwrap();
+        let actions = json!({"actions": [{"remove": {"index": INDEX, "alias": alias}}]});
+        direct.call("POST", "/_aliases", actions.to_string());
+        direct.call(
+            "PUT",
+            &format!("/{INDEX}/_mapping"),
+            json!({ "_meta": meta }).to_string(),
+        );
     });
     clusters.target.stand_in.faults().add(rule);
     let run = clusters.import(&[]);
@@ -154,7 +157,7 @@ fn of_two_imports_that_start_at_once_the_second_is_a_conflict() {
     let rule = FaultRule::on("PUT", &format!("/{INDEX}")).run(move |call| {
         let mut body: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
         body["mappings"]["_meta"]["esml_state"]["run"] = "another".into();
-        body["aliases"] = serde_json::json!({});
+        body["aliases"] = json!({});
         direct.call("PUT", &format!("/{INDEX}"), body.to_string());
     });
     clusters.target.stand_in.faults().add(rule);

@@ -29,12 +29,7 @@ fn documents_are_those_that_an_export_includes() {
     let settings = clusters.target.call("GET", &format!("/{INDEX}/_settings"), "").value();
     let index = &settings[INDEX]["settings"]["index"];
     assert!(index["refresh_interval"].is_null(), "{index}");
-    assert!(
-        clusters.target.call("GET", &format!("/{INDEX}"), "").value()[INDEX]["aliases"]
-            .as_object()
-            .unwrap()
-            .is_empty()
-    );
+    assert!(clusters.aliases().is_empty());
     // The same fields as in an archive with input documents.
     let loaded = clusters.binary.path("loaded.tar.gz").display().to_string();
     let url = clusters.source.stand_in.url();

@@ -177,6 +177,12 @@ impl Clusters {
         }
     }
 
+    /// The aliases of the input index.
+    fn aliases(&self) -> serde_json::Map<String, serde_json::Value> {
+        let index = self.target.call("GET", &format!("/{INDEX}"), "").value();
+        index[INDEX]["aliases"].as_object().cloned().unwrap_or_default()
+    }
+
     /// The mark of the input index.
     fn mark(&self) -> serde_json::Value {
         let index = self.target.call("GET", &format!("/{INDEX}"), "").value();

@@ -89,7 +89,7 @@ impl<'a> Inputs<'a> {
         let search = Search {
             indices: datafeed.indices.clone(),
             lenient: false,
-            indices_options: indices_options(datafeed),
+            indices_options: datafeed.indices_parameters(),
             query: query(options, datafeed, time_field),
             runtime_mappings: runtime_mappings(datafeed, time_field),
             fields,
@@ -389,20 +389,6 @@ fn query(inputs: &InputOptions, datafeed: &Datafeed, time_field: &str) -> Value 
     json!({"bool": {"filter": [datafeed.query, time]}})
 }
 
-/// How the datafeed resolves its indices, for example whether it includes hidden ones.
-fn indices_options(datafeed: &Datafeed) -> Vec<(&'static str, String)> {
-    let text = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(yes) => Some(yes.to_string()),
-        Value::Array(kinds) => Some(kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
-        _ => None,
-    };
-    let options = datafeed.indices_options.as_ref();
-    let given = |name: &'static str| Some((name, text(options?.get(name)?)?));
-    let names = ["expand_wildcards", "ignore_unavailable", "allow_no_indices"];
-    names.into_iter().filter_map(given).collect()
-}
-
 /// The runtime mappings, if the query reads one of the fields: scripts take time and may fail.
 fn runtime_mappings(datafeed: &Datafeed, time_field: &str) -> Option<Value> {
     let mappings = datafeed.runtime_mappings.as_ref()?;
@@ -461,16 +447,14 @@ mod tests {
     #[test]
     fn indices_options_of_the_datafeed_are_sent() {
         let mut feed = datafeed(json!({"match_all": {}}));
-        assert!(indices_options(&feed).is_empty());
+        assert!(feed.indices_parameters().is_empty());
         feed.indices_options = Some(
             json!({"expand_wildcards": ["open", "hidden"], "ignore_unavailable": true,
             "ignore_throttled": true}),
         );
         let expected = [("expand_wildcards", "open,hidden"), ("ignore_unavailable", "true")];
-        assert_eq!(
-            indices_options(&feed),
-            expected.map(|(name, value)| (name, value.to_owned()))
-        );
+        let expected = expected.map(|(name, value)| (name, value.to_owned()));
+        assert_eq!(feed.indices_parameters(), expected);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::archive::Part;
 use crate::cluster::WriteObserver;
 use crate::error::Remaining;
-use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId};
+use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId, new_run};
 use crate::util::format::{amount, hex};
 use crate::util::process::lock;
 
@@ -125,7 +125,7 @@ impl<T: Clone> Log<T> {
 impl Journal {
     pub(super) fn new() -> Self {
         Self {
-            run: format!("{:016x}", fastrand::u64(..)),
+            run: new_run(),
             entries: Log(Mutex::default()),
             replaced: Log(Mutex::default()),
             job: OnceLock::new(),

@@ -3,23 +3,24 @@
 //! The input index is created with the mapping of the archive and the mark of an incomplete copy, which contains a hash of what
 //! is copied. For each range of time whose number of documents differs on the two clusters, a task of the cluster reads the
 //! range from the other cluster and creates its documents; those that exist are skipped, so each task can be repeated. Then the
-//! numbers are compared again, and if all are equal, the index is marked as complete. Tasks write through an alias of their run,
-//! which another run removes when it continues. This step is not rolled back: after a
+//! numbers are compared again, and if all are equal, the index is marked as complete. This step is not rolled back: after a
 //! failure the tasks are canceled and the index is kept, and the same command continues with the ranges that still differ.
-//! Nothing else is recorded about the progress, so it makes no difference how a run ended.
+//!
+//! Tasks write through an alias of their run. Without it they cannot write, so another run removes it when it continues, and
+//! the tasks of a killed run do no harm. A heartbeat in the mark shows that a run is still alive: another one is refused.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::context::Import;
-use super::plan::ReindexPlan;
+use super::plan::{HEARTBEAT, ReindexPlan};
 use crate::cluster::{self, Cluster, Reindex, Search, SearchRange};
 use crate::error::{Conflict, Error, Remaining, Result};
-use crate::job::{ReindexMark, loading_alias};
-use crate::json::raw;
+use crate::job::{ReindexMark, body_of_run, loading_alias};
 use crate::terminal::Stage;
 use crate::util::format::count;
 use crate::util::process::lock;
@@ -62,13 +63,24 @@ pub(super) async fn run(import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// Cancels the tasks of this import. Those of an import that took over an index write to another alias.
+/// Ends what this import still does in the indices that it did not complete. The same command can then continue at once.
 pub(super) async fn cancel(import: &Import) {
+    let cluster = import.cluster();
     for plan in &import.plan.reindexed {
-        if let Err(error) = import.cluster().cancel_reindex(&alias(import, plan)).await {
-            let name = &plan.index.name;
-            let text = format!("tasks may continue to copy documents to index {name}: {error}");
-            import.session.terminal.warn(&text);
+        let (name, alias) = (plan.index.name.as_str(), alias(import, plan));
+        let canceled = async {
+            cluster.update_meta(&alias, &meta(import, plan, 0, false)).await?;
+            cluster.remove_alias(name, &alias).await?;
+            cluster.cancel_reindex(&alias).await
+        };
+        match canceled.await {
+            // The index was not created, it is complete, or it belongs to another import.
+            Err(error) if error.status() == Some(404) => {}
+            Err(error) => {
+                let text = format!("tasks may continue to read documents for index {name}: {error}");
+                import.session.terminal.warn(&text);
+            }
+            Ok(()) => {}
         }
     }
 }
@@ -77,10 +89,16 @@ fn alias(import: &Import, plan: &ReindexPlan) -> String {
     loading_alias(&plan.index.name, &import.journal.run)
 }
 
-/// The `_meta` that states whether the index has all documents.
-fn meta(import: &Import, plan: &ReindexPlan, complete: bool) -> Value {
-    let mut body = plan.index.body_of_reindex(&import.journal.run, &plan.hash, complete);
-    body["mappings"]["_meta"].take()
+/// `_meta` with the mark of this import.
+fn meta(import: &Import, plan: &ReindexPlan, heartbeat: u64, complete: bool) -> Value {
+    let (hash, run) = (plan.hash.clone(), import.journal.run.clone());
+    let mark = ReindexMark {
+        hash,
+        run,
+        heartbeat,
+        complete,
+    };
+    mark.meta(&plan.index)
 }
 
 async fn find_mark(import: &Import, plan: &ReindexPlan) -> cluster::Result<Option<ReindexMark>> {
@@ -101,14 +119,6 @@ fn taken_over(plan: &ReindexPlan) -> Error {
     ))
 }
 
-/// Fails if another import fills the index.
-async fn require_ours(import: &Import, plan: &ReindexPlan) -> Result<()> {
-    match is_ours(import, find_mark(import, plan).await?.as_ref()) {
-        true => Ok(()),
-        false => Err(taken_over(plan)),
-    }
-}
-
 /// Creates the index, or continues with the one of an earlier import.
 async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
     let name = plan.index.name.as_str();
@@ -124,10 +134,11 @@ async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
         what: format!("Index {name} and its documents are kept. To continue, run the same command again."),
         remove: format!("DELETE /{name}"),
     });
-    if let Some(mark) = &plan.mark {
-        return take_over(import, plan, mark).await;
+    if plan.mark.is_some() {
+        return take_over(import, plan).await;
     }
-    let body = raw(&plan.index.body_of_reindex(&import.journal.run, &plan.hash, false));
+    let mut body = body_of_run(&plan.index, &import.journal.run);
+    body["mappings"]["_meta"] = meta(import, plan, 1, false);
     let Err(error) = import.cluster().create_index(name, &body).await else {
         return Ok(());
     };
@@ -143,27 +154,42 @@ async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
     }
 }
 
-/// Continues with the index of another run, which can no longer write to it: its tasks write to an alias that is removed.
-async fn take_over(import: &Import, plan: &ReindexPlan, mark: &ReindexMark) -> Result<()> {
-    let (cluster, name) = (import.cluster(), plan.index.name.to_string());
-    cluster.update_meta(&name, &meta(import, plan, false)).await?;
-    let found = cluster.index_definitions(std::slice::from_ref(&name)).await?;
-    let aliases = found.get(&name).and_then(|index| index["aliases"].as_object());
-    let prefix = loading_alias(&plan.index.name, "");
-    let mut earlier: Vec<String> = aliases
-        .into_iter()
-        .flat_map(|aliases| aliases.keys().cloned())
-        .collect();
-    let previous = loading_alias(&plan.index.name, &mark.run);
-    earlier.retain(|alias| alias.starts_with(&prefix) || *alias == previous);
-    cluster.replace_aliases(&name, &earlier, &alias(import, plan)).await?;
-    Ok(cluster.cancel_reindex(&previous).await?)
+/// Continues with the index of another run, whose tasks can no longer write.
+async fn take_over(import: &Import, plan: &ReindexPlan) -> Result<()> {
+    let (cluster, name, alias) = (import.cluster(), &plan.index.name, alias(import, plan));
+    let earlier = loading_alias(name, "*");
+    cluster.replace_alias(name.as_str(), &earlier, &alias).await?;
+    Ok(cluster.update_meta(&alias, &meta(import, plan, 1, false)).await?)
 }
 
 /// Copies what is missing, and marks the index as complete.
 async fn fill(import: &Import, plan: &ReindexPlan) -> Result<()> {
-    copy(import, plan).await?;
+    let (running, mut ended) = oneshot::channel::<()>();
+    let copying = async {
+        let copied = copy(import, plan).await;
+        drop(running);
+        copied
+    };
+    let beating = async {
+        for heartbeat in 2.. {
+            tokio::select! {
+                _ = &mut ended => break,
+                () = import.cluster().clock().pause(HEARTBEAT) => beat(import, plan, heartbeat).await?,
+            }
+        }
+        Result::Ok(())
+    };
+    tokio::try_join!(copying, beating)?;
     complete(import, plan).await
+}
+
+/// Shows other imports that this one is alive. Fails if another one fills the index.
+async fn beat(import: &Import, plan: &ReindexPlan, heartbeat: u64) -> Result<()> {
+    if !is_ours(import, find_mark(import, plan).await?.as_ref()) {
+        return Err(taken_over(plan));
+    }
+    let meta = meta(import, plan, heartbeat, false);
+    Ok(import.cluster().update_meta(&alias(import, plan), &meta).await?)
 }
 
 /// Copies the ranges that differ. Afterwards, the index must have all documents that the source had before the last pass.
@@ -174,7 +200,6 @@ async fn copy(import: &Import, plan: &ReindexPlan) -> Result<()> {
         if different.is_empty() {
             break;
         }
-        require_ours(import, plan).await?;
         let before = different.clone();
         copy_ranges(import, plan, different, &created).await?;
         different = compare(import, plan).await?;
@@ -210,19 +235,26 @@ fn grew(found: &Difference, before: &[Difference]) -> bool {
     (had..=found.source).contains(&found.copied)
 }
 
-/// The ranges whose number of documents differs.
+/// The ranges whose number of documents differs. If none does, the range of all documents if the index has fewer than the source:
+/// some of them may be in no range.
 async fn compare(import: &Import, plan: &ReindexPlan) -> Result<Vec<Difference>> {
     let (cluster, source, name) = (import.cluster(), &plan.request.source, plan.index.name.as_str());
     let stage = import.stage("Counting the input documents", Some(plan.ranges.len() as u64));
     cluster.refresh(&[name]).await?;
     let mut copies = Search::lenient([name], json!({ "match_all": {} }));
     copies.sort = plan.request.search.sort.clone();
+    // First, because documents that arrive now make a range differ.
+    let all = source.count(&plan.request.search).await?;
     let mut different = Vec::new();
     for range in plan.ranges.iter().copied() {
         let (searched, copies) = (plan.request.search.in_range(range), copies.in_range(range));
         let (source, copied) = tokio::try_join!(source.count(&searched), cluster.count(&copies))?;
         different.extend((source != copied).then_some(Difference { range, source, copied }));
         stage.inc(1);
+    }
+    if different.is_empty() {
+        let (range, source, copied) = (SearchRange::default(), all, cluster.count(&copies).await?);
+        different.extend((copied < source).then_some(Difference { range, source, copied }));
     }
     Ok(different)
 }
@@ -298,12 +330,13 @@ impl RangeCopy {
         }
     }
 
-    /// Starts a task and waits for its end. It is canceled if that fails, before another one is started.
+    /// Starts a task and waits for its end. If that fails, it is canceled before another one is started, unless the user may not
+    /// cancel tasks.
     async fn copy_once(&mut self, cluster: &Cluster) -> cluster::Result<()> {
         let task = cluster.start_reindex(&self.request, self.range).await?;
         let followed = self.follow(&task).await;
         if followed.is_err() {
-            cluster.cancel_task(&task).await?;
+            let _ = cluster.cancel_task(&task).await;
         }
         followed
     }
@@ -328,15 +361,13 @@ impl RangeCopy {
     }
 }
 
-/// Sets the default settings and the mark of a complete copy.
+/// Sets the default settings and the mark of a complete copy, through the alias: only if the index is still that of this run.
 async fn complete(import: &Import, plan: &ReindexPlan) -> Result<()> {
-    let (cluster, name, alias) = (import.cluster(), plan.index.name.as_str(), alias(import, plan));
-    cluster.cancel_reindex(&alias).await?;
-    require_ours(import, plan).await?;
+    let (cluster, alias) = (import.cluster(), alias(import, plan));
     let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
     cluster.update_settings(&alias, &defaults).await?;
-    cluster.update_meta(name, &meta(import, plan, true)).await?;
-    match cluster.remove_alias(name, &alias).await {
+    cluster.update_meta(&alias, &meta(import, plan, 0, true)).await?;
+    match cluster.remove_alias(plan.index.name.as_str(), &alias).await {
         // An earlier request whose response was lost removed it.
         Err(error) if error.status() == Some(404) => Ok(()),
         removed => Ok(removed?),

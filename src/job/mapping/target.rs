@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -14,10 +13,14 @@ use super::select::{ALL, merged_settings, select};
 use crate::job::config::JobConfig;
 use crate::job::error::Error;
 use crate::job::id::{IndexName, JobId};
-use crate::json::{raw, unquoted};
+use crate::json::unquoted;
 use crate::util::format::{hex, is_among};
 
 const MARK: &str = "esml_state";
+/// Between the names of an index and a run in an alias.
+const IMPORTING: &str = "-importing-";
+/// The length of the name of a run.
+const RUN_LENGTH: usize = 17;
 /// Elasticsearch's limit for the name of an index or alias in bytes.
 const LONGEST_NAME: usize = 255;
 /// Elasticsearch's limit for `_id` in bytes.
@@ -106,51 +109,55 @@ fn body(definition: Definition, job: &JobId) -> Value {
     json!({"settings": {"index": index}, "mappings": mappings})
 }
 
-/// Returns the alias that only the input index of one run of an import has while it is loaded. `run` is unique and
-/// short.
+/// Returns a unique name for a run of an import. Elasticsearch cannot create an index with an uppercase letter in its name, so
+/// it creates none when `_reindex`, which ignores `require_alias`, writes to an alias of a run that was removed.
+pub fn new_run() -> String {
+    format!("A{:016x}", fastrand::u64(..))
+}
+
+/// Returns the alias that only the input index of one run of an import has while it is loaded. `*` is the pattern of all runs.
 pub fn loading_alias(index: &IndexName, run: &str) -> String {
-    let suffix = format!("-importing-{run}");
-    let longest = LONGEST_NAME.saturating_sub(suffix.len());
+    let longest = LONGEST_NAME - IMPORTING.len() - RUN_LENGTH;
     let end = (0..=longest).rev().find(|end| index.as_str().is_char_boundary(*end));
-    format!("{}{suffix}", &index.as_str()[..end.unwrap_or_default()])
+    format!("{}{IMPORTING}{run}", &index.as_str()[..end.unwrap_or_default()])
 }
 
 /// Returns the body of `PUT /<index>` for one run: `_meta` contains the run, and the index has the alias for loading.
-pub fn body_of_run(target: &TargetIndex, run: &str) -> Box<RawValue> {
+pub fn body_of_run(target: &TargetIndex, run: &str) -> Value {
     let mut body = target.body.clone();
     body["mappings"]["_meta"][MARK]["run"] = json!(run);
     body["aliases"] = json!({ loading_alias(&target.name, run): { "is_hidden": true } });
-    raw(&body)
-}
-
-impl TargetIndex {
-    /// Returns the body of `PUT /<index>` for an index that Elasticsearch fills. `_meta` contains the run, a hash of what is
-    /// copied, and whether the index has all documents.
-    pub fn body_of_reindex(&self, run: &str, archive: &str, complete: bool) -> Value {
-        let mut body = self.body.clone();
-        let mark = &mut body["mappings"]["_meta"][MARK];
-        (mark["run"], mark["archive"], mark["complete"]) = (json!(run), json!(archive), json!(complete));
-        body["aliases"] = json!({ loading_alias(&self.name, run): { "is_hidden": true } });
-        body
-    }
+    body
 }
 
 /// The mark of an index that Elasticsearch fills or filled.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReindexMark {
-    job_id: JobId,
-    archive: String,
+    /// A hash of what is copied.
+    pub hash: String,
     /// The import that fills the index, or filled it.
     pub run: String,
+    /// Increases while this import fills the index; 0 once it has ended, unless it was killed.
+    pub heartbeat: u64,
     /// Whether the index has all documents.
     pub complete: bool,
 }
 
 impl ReindexMark {
     /// The mark of an index, if it was created for this job and for what has this hash.
-    pub fn find(mappings: &Value, job: &JobId, archive: &str) -> Option<Self> {
+    pub fn find(mappings: &Value, job: &JobId, hash: &str) -> Option<Self> {
         let mark = Self::deserialize(&mappings["_meta"][MARK]).ok()?;
-        (mark.job_id == *job && mark.archive == archive).then_some(mark)
+        (marked_as_ours(mappings, job) && mark.hash == hash).then_some(mark)
+    }
+
+    /// `_meta` of the index with this mark.
+    pub fn meta(&self, index: &TargetIndex) -> Value {
+        let mut meta = index.body["mappings"]["_meta"].clone();
+        let mark = json!(self);
+        for (name, value) in mark.as_object().into_iter().flatten() {
+            meta[MARK][name] = value.clone();
+        }
+        meta
     }
 }
 

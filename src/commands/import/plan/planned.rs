@@ -1,5 +1,7 @@
 //! What an import will do.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::existing::{CalendarPlan, Existing, FilterPlan};
@@ -8,6 +10,9 @@ use crate::cluster::{Reindex, SearchRange};
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Conflict, Error, Result};
 use crate::job::{DatafeedId, IndexName, JobId, PortableJob, ReindexMark, Renamer, SnapshotId, TargetIndex};
+
+/// How often an import shows that it still fills an index.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// What an import will do.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Answer;
 use super::failure::{Failure, Outcome};
-use super::names::{ExpandWildcards, matches};
+use super::names::{ExpandWildcards, Target, matches};
 use super::store::Store;
 
 const CONCRETE: ExpandWildcards = ExpandWildcards {
@@ -35,7 +35,7 @@ pub(super) fn get(store: &Store, names: &str) -> Outcome<Answer> {
 
 /// `POST /_aliases`, which performs all actions or none.
 pub(super) fn update(store: &mut Store, body: &Value) -> Outcome<Answer> {
-    let mut changes = Vec::new();
+    let (mut changes, mut missing, mut effective) = (Vec::new(), Vec::new(), false);
     for action in body["actions"].as_array().into_iter().flatten() {
         let (adds, action) = match (action.get("add"), action.get("remove")) {
             (Some(action), None) => (true, action),
@@ -48,12 +48,14 @@ pub(super) fn update(store: &mut Store, body: &Value) -> Outcome<Answer> {
         let targets = store.resolve(index, CONCRETE)?;
         if adds {
             store.check_alias(name)?;
-        } else if !targets.iter().any(|target| {
+        }
+        let has_it = |target: &Target| {
             let mut aliases = store.indices[&target.index].aliases.keys();
             aliases.any(|alias| matches(name, alias))
-        }) {
-            let reason = format!("aliases [{name}] missing");
-            return Err(Failure::new(404, "aliases_not_found_exception", reason));
+        };
+        match adds || targets.iter().any(has_it) {
+            true => effective = true,
+            false => missing.push(name),
         }
         let definition = adds.then(|| alias_json(action));
         changes.extend(
@@ -61,6 +63,11 @@ pub(super) fn update(store: &mut Store, body: &Value) -> Outcome<Answer> {
                 .into_iter()
                 .map(|target| (target.index, name.to_owned(), definition.clone())),
         );
+    }
+    // A node ignores missing aliases if another action has an effect.
+    if !effective && !missing.is_empty() {
+        let reason = format!("aliases [{}] missing", missing.join(", "));
+        return Err(Failure::new(404, "aliases_not_found_exception", reason));
     }
     for (index, name, definition) in changes {
         let aliases = &mut store.index(&index)?.aliases;

@@ -168,13 +168,12 @@ impl InMemory {
             tasks.insert(number, task);
             number
         };
-        let requires_alias = call.flag("require_alias");
         if call.param("wait_for_completion") == Some("false") {
             let cluster = self.clone();
-            tokio::spawn(async move { cluster.run(number, &body, requires_alias).await });
+            tokio::spawn(async move { cluster.run(number, &body).await });
             return Answer::json(200, &json!({"task": format!("{NODE}:{number}")}));
         }
-        match self.run(number, &body, requires_alias).await {
+        match self.run(number, &body).await {
             Ok(response) => Answer::json(200, &response),
             Err((status, mut error)) => {
                 error["root_cause"] = json!([{"type": error["type"], "reason": error["reason"]}]);
@@ -183,8 +182,8 @@ impl InMemory {
         }
     }
 
-    async fn run(&self, number: u64, body: &Value, requires_alias: bool) -> Result<Value, Error> {
-        let copied = self.copy(number, body, requires_alias).await;
+    async fn run(&self, number: u64, body: &Value) -> Result<Value, Error> {
+        let copied = self.copy(number, body).await;
         let mut tasks = self.tasks.lock().unwrap();
         let task = tasks.get_mut(&number).unwrap();
         let result = copied.map(|failures| {
@@ -201,8 +200,8 @@ impl InMemory {
         result
     }
 
-    /// Copies the documents, and returns those that were rejected.
-    async fn copy(&self, number: u64, body: &Value, requires_alias: bool) -> Result<Vec<Value>, Error> {
+    /// Copies the documents, and returns those that were rejected. A node ignores `require_alias` if the source is remote.
+    async fn copy(&self, number: u64, body: &Value) -> Result<Vec<Value>, Error> {
         let (source, dest) = (&body["source"], &body["dest"]);
         assert_eq!(
             (&dest["op_type"], &body["conflicts"]),
@@ -239,8 +238,7 @@ impl InMemory {
                 remote.send("DELETE", "/_search/scroll", Some(clear)).await?;
                 return Ok(Vec::new());
             }
-            let path = format!("/_bulk?require_alias={requires_alias}");
-            let failures = self.create(number, dest["index"].as_str().unwrap(), &page.hits.hits, &path);
+            let failures = self.create(number, dest["index"].as_str().unwrap(), &page.hits.hits);
             if !failures.is_empty() {
                 return Ok(failures);
             }
@@ -252,7 +250,7 @@ impl InMemory {
         }
     }
 
-    fn create(&self, number: u64, index: &str, hits: &[Hit<'_>], path: &str) -> Vec<Value> {
+    fn create(&self, number: u64, index: &str, hits: &[Hit<'_>]) -> Vec<Value> {
         let mut lines = String::new();
         for hit in hits {
             let mut action = json!({"_index": index, "_id": hit._id});
@@ -264,7 +262,7 @@ impl InMemory {
         if hits.is_empty() {
             return Vec::new();
         }
-        let written = self.answer(&Call::new("POST", path, lines)).value();
+        let written = self.answer(&Call::new("POST", "/_bulk", lines)).value();
         let mut failures = Vec::new();
         let mut tasks = self.tasks.lock().unwrap();
         let counts = &mut tasks.get_mut(&number).unwrap().counts;
