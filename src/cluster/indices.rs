@@ -269,11 +269,12 @@ fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
     }
 }
 
-/// The path of a single index. Wildcards and other expressions are errors.
-fn concrete(index: &str) -> Result<Path> {
-    let name = index.parse::<IndexName>();
-    let name = name.map_err(|error| Error::Options(error.to_string()))?;
-    Ok(Path::of([name.as_str()]))
+/// The path of a single index or alias. Wildcards and other expressions are errors.
+fn concrete(name: &str) -> Result<Path> {
+    // Only an alias may have uppercase letters.
+    let parsed = name.to_ascii_lowercase().parse::<IndexName>();
+    parsed.map_err(|error| Error::Options(error.to_string()))?;
+    Ok(Path::of([name]))
 }
 
 /// Parses the definitions of indices.

@@ -1,5 +1,9 @@
 //! What refuses a copy.
 
+use std::process::Stdio;
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{Clusters, INDEX, JOB};
@@ -82,7 +86,8 @@ fn a_pseudonymized_archive_is_refused() {
         .expect(0);
     clusters.archive = path;
     let before = clusters.target.contents();
-    clusters.import(&[]).expect(3);
+    let run = clusters.import(&[]).expect(3);
+    run.expect_stderr("the archive is pseudonymized, and the source contains the original values");
     assert_eq!(clusters.target.contents(), before);
 }
 
@@ -165,4 +170,74 @@ fn of_two_imports_that_start_at_once_the_second_is_a_conflict() {
     run.expect_stderr(&format!("another import fills index {INDEX}"));
     assert!(!run.stderr.contains("DELETE"), "{}", run.stderr);
     assert_eq!(clusters.mark()["run"], "another");
+}
+
+#[test]
+fn a_second_import_is_a_conflict_while_the_first_one_runs() {
+    let clusters = Clusters::new();
+    let (refused, ended) = mpsc::channel::<()>();
+    let ended = Mutex::new(ended);
+    let rule = FaultRule::on("POST", "/_search/scroll").nth(2).run(move |_| {
+        let _ = ended.lock().unwrap().recv_timeout(Duration::from_secs(60));
+    });
+    clusters.source.stand_in.faults().add(rule);
+    let arguments = clusters.arguments(&[]);
+    let first = clusters.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    while clusters.mark()["run"].is_null() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let run = clusters.import(&["--dry-run"]).expect(3);
+    run.expect_stderr(&format!("another import copies input documents to index {INDEX}"))
+        .expect_stderr("hint: wait until it has ended, and run the command again");
+    drop(refused);
+    Clusters::ended(arguments, first.wait_with_output().unwrap()).expect(0);
+    assert_eq!(clusters.mark()["complete"], true);
+}
+
+/// Several mappings require the names of the indices, and so do options for the resolution of names.
+#[test]
+fn only_indices_of_the_archive_are_copied() {
+    let mut fixture = Fixture::load(JOB);
+    let feed = &mut fixture.job["datafeed_config"];
+    feed["indices"] = json!(["weblogs-*"]);
+    feed["indices_options"] = json!({"expand_wildcards": ["open"], "ignore_unavailable": true});
+    let clusters = Clusters::with(&fixture);
+    let document = &fixture.inputs[0].source;
+    let hidden = r#"{"settings": {"index.hidden": true}}"#;
+    clusters.source.call("PUT", "/weblogs-hidden", hidden);
+    for (index, code) in [("weblogs-hidden", 0), ("weblogs-later", 3)] {
+        let path = format!("/{index}/_doc/another?refresh=true");
+        clusters.source.call("PUT", &path, document);
+        let run = clusters.import(&["--dry-run"]).expect(code);
+        if code == 0 {
+            clusters.import(&[]).expect(0);
+            clusters.assert_copied(&fixture);
+        } else {
+            run.expect_stderr("the archive does not contain the mapping of weblogs-later on the source")
+                .expect_stderr("export the job again");
+        }
+    }
+}
+
+#[test]
+fn a_copy_within_a_cluster_must_not_read_its_own_index() {
+    let mut fixture = Fixture::load(JOB);
+    fixture.job["datafeed_config"]["indices"] = json!(["web*"]);
+    let clusters = Clusters::with(&fixture);
+    let profile = clusters.source_url("127.0.0.1");
+    let copy = |more: &[&str]| {
+        let fixed = ["copy", JOB, "--yes", "--reindex-inputs", "--from", &profile];
+        clusters.run([&fixed[..], more].concat().into_iter().map(str::to_owned).collect())
+    };
+    let before = clusters.source.contents();
+    let run = copy(&["--as", "web-copy"]).expect(3);
+    run.expect_stderr(
+        "the source is the same cluster, and the datafeed of the archive would read index web-copy-input",
+    )
+    .expect_stderr("hint: choose another name with --input-index");
+    copy(&["--as", "web-copy", "--cutover"])
+        .expect(2)
+        .expect_stderr("--cutover cannot be combined with --reindex-inputs");
+    assert_eq!(clusters.source.contents(), before);
+    copy(&["--as", "web-copy", "--input-index", "copied"]).expect(0);
 }

@@ -54,6 +54,30 @@ fn ctrl_c_cancels_the_tasks_and_keeps_the_index() {
 }
 
 #[test]
+fn a_second_ctrl_c_exits_at_once() {
+    let (clusters, process) = (Clusters::new(), SignalTarget::default());
+    let (first, second) = (process.clone(), process.clone());
+    let rule = FaultRule::on("POST", "/_search/scroll").nth(2);
+    clusters.source.stand_in.faults().add(rule.run(move |_| {
+        first.signal(Signal::INT);
+        first.wait(Duration::from_secs(20));
+    }));
+    let rule = FaultRule::on("GET", "/_tasks?").then(Action::Hang);
+    clusters
+        .target
+        .stand_in
+        .faults()
+        .add(rule.run(move |_| second.signal(Signal::INT)));
+    let arguments = clusters.arguments(&["--reindex-concurrency", "1"]);
+    let run = Clusters::ended(arguments.clone(), process.run(clusters.command(&arguments))).expect(6);
+    run.expect_stderr(
+        "Interrupted: canceling the copy of the input documents. A second Ctrl-C exits at once and leaves its tasks on the cluster.",
+    )
+    .expect_stderr(&format!("DELETE /{INDEX}"));
+    assert_completed(&clusters);
+}
+
+#[test]
 fn the_same_command_continues_after_the_tool_was_killed() {
     let clusters = Clusters::new();
     interrupted(&clusters, Signal::KILL).expect(-1);

@@ -1,5 +1,9 @@
 //! What prevents a copy is reported before anything is written, with the next step.
 
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
 use super::{Clusters, INDEX, JOB};
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::fixtures::Fixture;
@@ -97,4 +101,89 @@ fn documents_with_the_same_id_in_two_indices_are_an_error() {
     let run = Clusters::with(&fixture).import(&[]).expect(6);
     run.expect_stderr("input documents differ in")
         .expect_stderr("use an export with --include-inputs");
+}
+
+#[test]
+fn a_response_that_is_too_long_halves_the_size_of_the_pages() {
+    let clusters = Clusters::new();
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sizes);
+    let starts = FaultRule::on("POST", "wait_for_completion=false").always();
+    clusters.target.stand_in.faults().add(starts.run(move |call| {
+        let body: Value = serde_json::from_slice(&call.body).unwrap();
+        seen.lock().unwrap().push(body["source"]["size"].clone());
+    }));
+    let too_long = r#"{"completed":true,"task":{"status":{"created":0,"version_conflicts":0}},"error":{"type":"illegal_argument_exception","reason":"Remote responded with a chunk that was too large. Use a smaller batch size.","caused_by":{"type":"content_too_long_exception","reason":"entity content is too long [123456789] for the configured buffer limit [104857600]"}}}"#;
+    let rule = FaultRule::on("GET", "/_tasks/").times(2);
+    clusters
+        .target
+        .stand_in
+        .faults()
+        .add(rule.then(Action::status(200, too_long)));
+    clusters.import(&["--reindex-concurrency", "1"]).expect(0);
+    clusters.assert_copied(&Fixture::load(JOB));
+    assert_eq!(sizes.lock().unwrap()[..4], [1000, 500, 250, 1000]);
+}
+
+#[test]
+fn a_lost_response_to_the_creation_of_the_index_is_not_a_failure() {
+    let clusters = Clusters::new();
+    let rule = FaultRule::on("PUT", &format!("/{INDEX}")).then(Action::Close);
+    clusters.target.stand_in.faults().add(rule.carry_out());
+    clusters.import(&[]).expect(0);
+    clusters.assert_copied(&Fixture::load(JOB));
+    // It may be carried out later.
+    let clusters = Clusters::new();
+    let rule = FaultRule::on("PUT", &format!("/{INDEX}")).then(Action::Close);
+    clusters.target.stand_in.faults().add(rule);
+    let run = clusters.import(&["--json"]).expect(6);
+    assert_eq!(run.json()["remains"][0]["remove"], format!("DELETE /{INDEX}"));
+    clusters.import(&[]).expect(0);
+}
+
+#[test]
+fn the_archive_is_checked_before_the_source_is_contacted() {
+    let clusters = Clusters::new();
+    let archive = std::fs::read(&clusters.archive).unwrap();
+    std::fs::write(&clusters.archive, &archive[..archive.len() / 2]).unwrap();
+    let before = clusters.source.stand_in.requests().len();
+    clusters.import(&[]).expect(4);
+    assert_eq!(clusters.source.stand_in.requests().len(), before);
+    assert!(clusters.target.stand_in.requests().is_empty());
+}
+
+#[test]
+fn a_deleted_index_is_not_created_again() {
+    let clusters = Clusters::new();
+    let direct = clusters.target.stand_in.direct();
+    let rule = FaultRule::on("POST", "/_search/scroll").nth(2);
+    clusters.source.stand_in.faults().add(rule.run(move |_| {
+        direct.call("DELETE", &format!("/{INDEX}"), "");
+    }));
+    let before = clusters.target.contents();
+    let run = clusters.import(&["--reindex-concurrency", "1"]);
+    run.expect_stderr(&format!(
+        "another client deleted or replaced index {INDEX} while it was filled"
+    ));
+    assert_eq!(clusters.target.contents(), before);
+}
+
+#[test]
+fn a_credential_that_others_could_read_is_a_note() {
+    let clusters = Clusters::new();
+    let proxy = clusters.target.stand_in.url();
+    let mut arguments = clusters.arguments(&["--dry-run"]);
+    let address = arguments.iter_mut().find(|argument| **argument == proxy).unwrap();
+    *address = "http://target.example:9200".to_owned();
+    let mut command = clusters.command(&arguments);
+    command.env("HTTP_PROXY", &proxy).env("NO_PROXY", "127.0.0.1");
+    let run = Clusters::ended(arguments, command.output().unwrap()).expect(0);
+    for note in [
+        "the target receives the source's credential to read the input documents",
+        "others on the network may read the source's credential: http://target.example:9200/ does not use TLS",
+    ] {
+        assert!(run.stdout.contains(&format!("note: {note}")), "{}", run.stdout);
+    }
+    let run = clusters.import(&["--dry-run"]).expect(0);
+    assert!(!run.stdout.contains("does not use TLS"), "{}", run.stdout);
 }

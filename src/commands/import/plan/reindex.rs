@@ -111,20 +111,17 @@ impl<'a> Planner<'a> {
             let hint = "export the job again; with --include-inputs, the archive contains the documents";
             Err(Error::refused(format!("cannot copy the input documents: {why}"), hint))
         };
+        let manifest = archive.contents.manifest.as_ref();
+        if manifest.is_some_and(Manifest::is_pseudonymized) {
+            return refused("the archive is pseudonymized, and the source contains the original values");
+        }
         let Some(datafeed) = config.datafeed().filter(|_| !targets.is_empty()) else {
             return refused(
                 "the archive does not contain their mapping. An export contains the mapping if the job has a datafeed and the \
                  user has the privilege `view_index_metadata` on its indices",
             );
         };
-        if archive
-            .contents
-            .manifest
-            .as_ref()
-            .is_some_and(Manifest::is_pseudonymized)
-        {
-            refused("the archive is pseudonymized, and the source contains the original values")
-        } else if datafeed.indices.iter().any(|index| is_remote(index)) {
+        if datafeed.indices.iter().any(|index| is_remote(index)) {
             refused("the datafeed reads remote clusters")
         } else if query_reads_runtime_fields(datafeed, config.time_field()) {
             refused("`_reindex` does not support the runtime fields in the query of the datafeed")
