@@ -132,6 +132,7 @@ fn a_lost_response_to_the_creation_of_the_index_is_not_a_failure() {
     clusters.target.stand_in.faults().add(rule.carry_out());
     clusters.import(&[]).expect(0);
     clusters.assert_copied(&Fixture::load(JOB));
+    drop(clusters);
     // It may be carried out later.
     let clusters = Clusters::new();
     let rule = FaultRule::on("PUT", &format!("/{INDEX}")).then(Action::Close);
@@ -160,12 +161,10 @@ fn a_deleted_index_is_not_created_again() {
     clusters.source.stand_in.faults().add(rule.run(move |_| {
         direct.call("DELETE", &format!("/{INDEX}"), "");
     }));
-    let before = clusters.target.contents();
     let run = clusters.import(&["--reindex-concurrency", "1"]);
-    run.expect_stderr(&format!(
-        "another client deleted or replaced index {INDEX} while it was filled"
-    ));
-    assert_eq!(clusters.target.contents(), before);
+    run.expect_stderr(&format!("another client deleted or replaced index {INDEX} while it was filled"));
+    let left = clusters.target.contents();
+    assert!(left.keys().all(|(index, _)| !index.starts_with(INDEX)), "{left:?}");
 }
 
 #[test]
