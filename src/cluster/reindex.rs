@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::ErrorResponse;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
-use crate::cluster::search::query::{Search, SearchRange};
+use crate::cluster::search::query::Search;
 
 /// A request that copies the documents of a search on another cluster, under their IDs. Documents that exist are skipped, so
 /// that it can be repeated.
@@ -26,8 +26,6 @@ pub struct Reindex {
 pub struct ReindexProgress {
     /// The documents that it created.
     pub created: u64,
-    /// The documents that existed.
-    pub skipped: u64,
     /// Whether it has ended.
     pub completed: bool,
 }
@@ -65,9 +63,9 @@ impl Cluster {
         self.http.execute(reindex.request(&json!({ "match_none": {} }))?).await
     }
 
-    /// Starts a task that copies the documents of a range of time, and returns its ID.
-    pub async fn start_reindex(&self, reindex: &Reindex, range: SearchRange) -> Result<String> {
-        let request = reindex.request(&reindex.search.in_range(range).query)?;
+    /// Starts a task that copies the documents, and returns its ID.
+    pub async fn start_reindex(&self, reindex: &Reindex) -> Result<String> {
+        let request = reindex.request(&reindex.search.query)?;
         let mut request = request.query("wait_for_completion", "false");
         if let Some(limit) = reindex.requests_per_second {
             request = request.query("requests_per_second", limit.to_string());
@@ -94,21 +92,18 @@ impl Cluster {
             let (index, id) = (text("index"), text("id"));
             return Err(Error::ItemRejected { index, id, source });
         }
-        let error = [&found["error"], &failure["reason"]];
-        if let Some(error) = error.into_iter().find(|error| error.is_object()) {
-            let status = remote_status(error);
-            let (what, source) = ("POST /_reindex".to_owned(), ErrorResponse::from_json(status, error));
+        let canceled = result["canceled"].as_str().map(|by| {
+            let reason = format!("the task was canceled {by}");
+            json!({ "type": "task_cancelled_exception", "reason": reason })
+        });
+        let failed = [&found["error"], &failure["reason"]].into_iter().chain(&canceled);
+        if let Some(error) = failed.into_iter().find(|error| error.is_object()) {
+            let source = ErrorResponse::from_json(remote_status(error), error);
+            let what = "POST /_reindex".to_owned();
             return Err(Error::TaskFailed { what, source });
         }
-        if let Some(by) = result["canceled"].as_str() {
-            let error = json!({ "type": "task_cancelled_exception", "reason": format!("the task was canceled {by}") });
-            let (what, source) = ("POST /_reindex".to_owned(), ErrorResponse::from_json(400, &error));
-            return Err(Error::TaskFailed { what, source });
-        }
-        let count = |member: &str| status[member].as_u64().unwrap_or_default();
         Ok(ReindexProgress {
-            created: count("created"),
-            skipped: count("version_conflicts"),
+            created: status["created"].as_u64().unwrap_or_default(),
             completed: found["completed"].as_bool().unwrap_or_default(),
         })
     }
@@ -172,10 +167,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn copied_and_existing_documents_count_as_progress() {
+    async fn created_documents_are_progress() {
         let mut expected = ReindexProgress {
             created: 7000,
-            skipped: 1000,
             completed: false,
         };
         assert_eq!(progress(200, task(false, "")).await.unwrap(), expected);

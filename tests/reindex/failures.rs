@@ -162,7 +162,9 @@ fn a_deleted_index_is_not_created_again() {
         direct.call("DELETE", &format!("/{INDEX}"), "");
     }));
     let run = clusters.import(&["--reindex-concurrency", "1"]);
-    run.expect_stderr(&format!("another client deleted or replaced index {INDEX} while it was filled"));
+    run.expect_stderr(&format!(
+        "another client deleted or replaced index {INDEX} while it was filled"
+    ));
     let left = clusters.target.contents();
     assert!(left.keys().all(|(index, _)| !index.starts_with(INDEX)), "{left:?}");
 }

@@ -7,6 +7,7 @@ mod conflicts;
 mod continued;
 mod copied;
 mod failures;
+mod nodes;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -143,11 +143,12 @@ impl Retry {
 }
 
 /// Errors of a task that it would have again, without a status of the other cluster.
-const TASK_PERMANENT: [&str; 4] = [
+const TASK_PERMANENT: [&str; 5] = [
     "illegal_argument_exception",
     "parsing_exception",
     "security_exception",
     "s_s_l_handshake_exception",
+    "task_cancelled_exception",
 ];
 
 impl ErrorResponse {

@@ -9,7 +9,7 @@
 //! Tasks write through an alias of their run. Without it they cannot write, so another run removes it when it continues, and
 //! the tasks of a killed run do no harm. A heartbeat in the mark shows that a run is still alive: another one is refused.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -194,20 +194,19 @@ async fn beat(import: &Import, plan: &ReindexPlan, heartbeat: u64) -> Result<()>
 
 /// Copies the ranges that differ. Afterwards, the index must have all documents that the source had before the last pass.
 async fn copy(import: &Import, plan: &ReindexPlan) -> Result<()> {
-    let created = AtomicU64::new(0);
+    let mut created = 0;
     let mut different = compare(import, plan).await?;
     for pass in 1..=PASSES {
         if different.is_empty() {
             break;
         }
         let before = different.clone();
-        copy_ranges(import, plan, different, &created).await?;
+        created += copy_ranges(import, plan, different).await?;
         different = compare(import, plan).await?;
         if pass == PASSES {
             different.retain(|found| !grew(found, &before));
         }
     }
-    let created = created.into_inner();
     import.journal.copied.fetch_add(created, Ordering::Relaxed);
     let Some(Difference { range, source, copied }) = different.first() else {
         import.print(&format!("Copied input documents: {}", count(created)));
@@ -259,103 +258,74 @@ async fn compare(import: &Import, plan: &ReindexPlan) -> Result<Vec<Difference>>
     Ok(different)
 }
 
-/// Copies some ranges, a number of them at a time, and adds the number of documents that were created.
-async fn copy_ranges(
-    import: &Import,
-    plan: &ReindexPlan,
-    different: Vec<Difference>,
-    created: &AtomicU64,
-) -> Result<()> {
-    let missing: u64 = different.iter().map(|found| found.source).sum();
-    let stage = import.stage("Copying input documents", Some(missing));
-    let request = Reindex {
-        alias: alias(import, plan),
-        ..plan.request.clone()
-    };
-    let (mut waiting, mut running) = (different.into_iter(), JoinSet::new());
+/// Copies some ranges, a number of them at a time. Returns the number of documents that were created.
+async fn copy_ranges(import: &Import, plan: &ReindexPlan, different: Vec<Difference>) -> Result<u64> {
+    let missing = different.iter().map(|found| found.source.saturating_sub(found.copied));
+    let stage = import.stage("Copying input documents", Some(missing.sum()));
+    let (mut running, mut created) = (JoinSet::new(), 0);
+    let mut waiting = different.into_iter();
     loop {
         while running.len() < import.options.reindex_concurrency
             && let Some(Difference { range, .. }) = waiting.next()
         {
-            let copy = RangeCopy {
-                cluster: import.cluster().clone(),
-                request: request.clone(),
-                range,
-                stage: stage.clone(),
-                shown: 0,
-                created: 0,
-            };
-            running.spawn(copy.run());
+            let mut request = plan.request.clone();
+            request.alias = alias(import, plan);
+            request.search = request.search.in_range(range);
+            running.spawn(copy_range(import.cluster().clone(), request, stage.clone()));
         }
         let Some(ended) = running.join_next().await else {
-            return Ok(());
+            return Ok(created);
         };
-        created.fetch_add(ended.map_err(Error::panicked)??, Ordering::Relaxed);
+        created += ended.map_err(Error::panicked)??;
     }
 }
 
-/// The copy of one range.
-struct RangeCopy {
-    cluster: Cluster,
-    request: Reindex,
-    range: SearchRange,
-    stage: Stage,
-    /// The number of documents that the stage already has.
-    shown: u64,
-    created: u64,
+/// Copies a range, and repeats it after a temporary failure. The time for retries starts again when documents were created.
+/// Returns their number.
+async fn copy_range(cluster: Cluster, mut request: Reindex, stage: Stage) -> cluster::Result<u64> {
+    let (mut backoff, mut created) = (cluster.backoff(), 0);
+    loop {
+        let before = created;
+        let copying = copy_once(&cluster, &request, |documents| {
+            created += documents;
+            stage.inc(documents);
+        });
+        let Err(error) = copying.await else {
+            return Ok(created);
+        };
+        let size = &mut request.search.page_size;
+        if error.is_too_long() && *size > 1 {
+            *size /= 2;
+            continue;
+        }
+        if created > before {
+            backoff = cluster.backoff();
+        }
+        if !backoff.retry(&error).await {
+            return Err(error);
+        }
+    }
 }
 
-impl RangeCopy {
-    /// Copies the range, and repeats it after a temporary failure. The time for retries starts again when documents were
-    /// copied. Returns the number of documents that were created.
-    async fn run(mut self) -> cluster::Result<u64> {
-        let cluster = self.cluster.clone();
-        let mut backoff = cluster.backoff();
-        loop {
-            let before = self.shown;
-            let Err(error) = self.copy_once(&cluster).await else {
-                return Ok(self.created);
-            };
-            let size = &mut self.request.search.page_size;
-            if error.is_too_long() && *size > 1 {
-                *size /= 2;
-                continue;
+/// Starts a task and waits for its end. If that fails, it is canceled before another one is started, unless the user may not
+/// cancel tasks.
+async fn copy_once(cluster: &Cluster, request: &Reindex, mut add: impl FnMut(u64)) -> cluster::Result<()> {
+    let task = cluster.start_reindex(request).await?;
+    let ((mut pause, longest), mut created) = (PAUSES, 0);
+    loop {
+        cluster.clock().pause(pause).await;
+        pause = longest.min(pause * 2);
+        match cluster.reindex_progress(&task).await {
+            Ok(progress) => {
+                add(progress.created.saturating_sub(created));
+                created = progress.created;
+                if progress.completed {
+                    return Ok(());
+                }
             }
-            if self.shown > before {
-                backoff = cluster.backoff();
-            }
-            if !backoff.retry(&error).await {
+            Err(error) => {
+                let _ = cluster.cancel_task(&task).await;
                 return Err(error);
-            }
-        }
-    }
-
-    /// Starts a task and waits for its end. If that fails, it is canceled before another one is started, unless the user may not
-    /// cancel tasks.
-    async fn copy_once(&mut self, cluster: &Cluster) -> cluster::Result<()> {
-        let task = cluster.start_reindex(&self.request, self.range).await?;
-        let followed = self.follow(&task).await;
-        if followed.is_err() {
-            let _ = cluster.cancel_task(&task).await;
-        }
-        followed
-    }
-
-    /// Waits for the end of a task.
-    async fn follow(&mut self, task: &str) -> cluster::Result<()> {
-        let (mut pause, longest) = PAUSES;
-        let mut created = 0;
-        loop {
-            self.cluster.clock().pause(pause).await;
-            pause = longest.min(pause * 2);
-            let progress = self.cluster.reindex_progress(task).await?;
-            self.created += progress.created.saturating_sub(created);
-            created = progress.created.max(created);
-            let documents = progress.created + progress.skipped;
-            self.stage.inc(documents.saturating_sub(self.shown));
-            self.shown = documents.max(self.shown);
-            if progress.completed {
-                return Ok(());
             }
         }
     }
