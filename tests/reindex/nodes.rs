@@ -108,7 +108,7 @@ fn assert_identical(clusters: &Clusters, documents: usize) {
 }
 
 #[test]
-fn a_copy_survives_the_death_of_the_tool_and_of_the_source() {
+fn a_copy_continues_after_the_tool_and_the_source_were_killed() {
     if node("SOURCE").is_none() {
         return;
     }
@@ -140,7 +140,7 @@ fn a_copy_survives_the_death_of_the_tool_and_of_the_source() {
     let began = Instant::now();
     let last = started(&clusters, &arguments);
     let run = ended(arguments, last).expect(0);
-    println!("the last import took {:?}\n{}", began.elapsed(), run.stderr);
+    println!("The last import took {:?}\n{}", began.elapsed(), run.stderr);
     assert_eq!(clusters.mark()["complete"], true);
     assert_identical(&clusters, documents);
 }
