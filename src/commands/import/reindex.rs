@@ -73,14 +73,12 @@ pub(super) async fn cancel(import: &Import) {
             cluster.remove_alias(name, &alias).await?;
             cluster.cancel_reindex(&alias).await
         };
-        match canceled.await {
-            // The index was not created, it is complete, or it belongs to another import.
-            Err(error) if error.status() == Some(404) => {}
-            Err(error) => {
-                let text = format!("tasks may continue to read documents for index {name}: {error}");
-                import.session.terminal.warn(&text);
-            }
-            Ok(()) => {}
+        // 404: the index was not created, it is complete, or it belongs to another import.
+        if let Err(error) = canceled.await
+            && error.status() != Some(404)
+        {
+            let text = format!("tasks may continue to read documents for index {name}: {error}");
+            import.session.terminal.warn(&text);
         }
     }
 }

@@ -204,6 +204,7 @@ fn every_message_in_the_documentation_of_errors_exists() {
     // Messages of Elasticsearch and of the library that parses the command line.
     let of_others = [
         "cluster_block_exception",
+        "… not whitelisted in reindex.remote.whitelist",
         "unexpected argument …",
         "the following required arguments were not provided",
     ];
