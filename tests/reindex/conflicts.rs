@@ -175,17 +175,16 @@ fn of_two_imports_that_start_at_once_the_second_is_a_conflict() {
 #[test]
 fn a_second_import_is_a_conflict_while_the_first_one_runs() {
     let clusters = Clusters::new();
-    let (refused, ended) = mpsc::channel::<()>();
+    let ((reached, copying), (refused, ended)) = (mpsc::channel(), mpsc::channel::<()>());
     let ended = Mutex::new(ended);
     let rule = FaultRule::on("POST", "/_search/scroll").nth(2).run(move |_| {
+        reached.send(()).unwrap();
         let _ = ended.lock().unwrap().recv_timeout(Duration::from_secs(60));
     });
     clusters.source.stand_in.faults().add(rule);
     let arguments = clusters.arguments(&[]);
     let first = clusters.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
-    while clusters.mark()["run"].is_null() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    copying.recv_timeout(Duration::from_secs(60)).unwrap();
     let run = clusters.import(&["--dry-run"]).expect(3);
     run.expect_stderr(&format!("another import copies input documents to index {INDEX}"))
         .expect_stderr("hint: wait until it has ended, and run the command again");
