@@ -428,11 +428,6 @@ impl Cluster {
         first_of_job(datafeeds, "GET /_ml/datafeeds", job)
     }
 
-    /// All datafeeds.
-    pub async fn datafeeds(&self) -> Result<Vec<Value>> {
-        self.items(get_large(Path::of(["_ml", "datafeeds"]))).await
-    }
-
     /// The datafeed with this ID as received; `None` if it does not exist.
     pub async fn datafeed(&self, id: &DatafeedId) -> Result<Option<Box<RawValue>>> {
         self.first_item(datafeed_path(id)).await

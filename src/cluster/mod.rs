@@ -19,7 +19,7 @@ pub use http::error::{ConnectionFailure, Error, ErrorResponse, Result};
 pub(crate) use http::retry::within;
 pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};
 pub use indices::{Operations, TemplateBody, TemplateEffect};
-pub use reindex::{Reindex, ReindexProgress};
+pub use reindex::Reindex;
 pub use search::Pages;
 pub use search::query::{Pagination, Search, SearchRange, Sort, time_range};
 pub use search::response::{Hit, HitId, Page};

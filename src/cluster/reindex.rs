@@ -21,15 +21,6 @@ pub struct Reindex {
     pub requests_per_second: Option<u32>,
 }
 
-/// What a task has done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReindexProgress {
-    /// The documents that it created.
-    pub created: u64,
-    /// Whether it has ended.
-    pub completed: bool,
-}
-
 impl Reindex {
     /// `POST /_reindex` with this query.
     fn request(&self, query: &Value) -> Result<Request> {
@@ -75,11 +66,11 @@ impl Cluster {
         task.ok_or_else(|| Error::unexpected("POST /_reindex", "task is missing"))
     }
 
-    /// The progress of a task.
+    /// The number of documents that a task created, and whether it has ended.
     ///
     /// # Errors
     /// Also if the task failed or was canceled, or no longer exists because its node was restarted.
-    pub async fn reindex_progress(&self, task: &str) -> Result<ReindexProgress> {
+    pub async fn reindex_progress(&self, task: &str) -> Result<(u64, bool)> {
         let request = Request::get(Path::of(["_tasks", task])).returns(BodyLimit::Status);
         let found: Option<Value> = self.http.json_if_found(request).await?;
         let found = found.unwrap_or_else(|| json!({ "error": { "reason": "the task no longer exists" } }));
@@ -102,10 +93,8 @@ impl Cluster {
             let what = "POST /_reindex".to_owned();
             return Err(Error::TaskFailed { what, source });
         }
-        Ok(ReindexProgress {
-            created: status["created"].as_u64().unwrap_or_default(),
-            completed: found["completed"].as_bool().unwrap_or_default(),
-        })
+        let created = status["created"].as_u64().unwrap_or_default();
+        Ok((created, found["completed"].as_bool().unwrap_or_default()))
     }
 
     /// Cancels a task. It has no effect if the task has ended.
@@ -138,15 +127,6 @@ fn remote_status(error: &Value) -> u16 {
     status.unwrap_or_default()
 }
 
-impl Error {
-    /// Whether a page of the other cluster was larger than the buffer of `_reindex`, 100 MiB.
-    pub fn is_too_long(&self) -> bool {
-        let reason = self.response().map(|response| &*response.reason);
-        reason
-            .is_some_and(|reason| reason.contains("chunk that was too large") || reason.contains("content is too long"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -161,21 +141,16 @@ mod tests {
         )
     }
 
-    async fn progress(status: u16, answer: String) -> Result<ReindexProgress> {
+    async fn progress(status: u16, answer: String) -> Result<(u64, bool)> {
         let (cluster, _, _) = cluster("9.2.0", vec![(status, "", answer)]).await;
         cluster.reindex_progress("n:26").await
     }
 
     #[tokio::test]
     async fn created_documents_are_progress() {
-        let mut expected = ReindexProgress {
-            created: 7000,
-            completed: false,
-        };
-        assert_eq!(progress(200, task(false, "")).await.unwrap(), expected);
-        expected.completed = true;
+        assert_eq!(progress(200, task(false, "")).await.unwrap(), (7000, false));
         let done = task(true, r#","response":{"took":9,"failures":[]}"#);
-        assert_eq!(progress(200, done).await.unwrap(), expected);
+        assert_eq!(progress(200, done).await.unwrap(), (7000, true));
     }
 
     #[tokio::test]
@@ -204,8 +179,6 @@ mod tests {
                 .unwrap_err()
                 .is_transient()
         );
-        let too_long = r#","error":{"type":"illegal_argument_exception","reason":"Remote responded with a chunk that was too large. Use a smaller batch size."}"#;
-        assert!(progress(200, task(true, too_long)).await.unwrap_err().is_too_long());
         let rejected = task(
             true,
             r#","response":{"failures":[{"index":"i","type":"_doc","id":"7","cause":{"type":"mapper_parsing_exception",

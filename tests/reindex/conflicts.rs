@@ -15,18 +15,35 @@ use crate::support::fixtures::Fixture;
 fn an_index_of_that_name_is_a_conflict_unless_it_has_the_same_mark() {
     for meta in [
         "{}",
-        r#"{"esml_state":{"job_id":"web-latency","hash":"other","run":"other","heartbeat":0,"complete":false}}"#,
+        r#"{"esml_state":{"job_id":"other","hash":"other","run":"other","complete":false}}"#,
     ] {
         let clusters = Clusters::new();
-        clusters.target.call(
-            "PUT",
-            &format!("/{INDEX}"),
-            &format!(r#"{{"mappings":{{"_meta":{meta}}}}}"#),
-        );
+        let body = format!(r#"{{"mappings":{{"_meta":{meta}}}}}"#);
+        clusters.target.call("PUT", &format!("/{INDEX}"), &body);
         let run = clusters.import(&["--replace"]).expect(3);
         run.expect_stderr(&format!("index {INDEX} already exists"));
         clusters.import(&["--input-index", "elsewhere"]).expect(0);
     }
+}
+
+#[test]
+fn the_index_of_an_earlier_import_of_this_job_is_replaced_only_on_request() {
+    let clusters = Clusters::new();
+    let meta = r#"{"esml_state":{"job_id":"web-latency","hash":"other","run":"other","complete":true}}"#;
+    let body = format!(r#"{{"mappings":{{"_meta":{meta}}}}}"#);
+    clusters.target.call("PUT", &format!("/{INDEX}"), &body);
+    clusters
+        .target
+        .call("PUT", &format!("/{INDEX}/_doc/other?refresh=true"), "{}");
+    let run = clusters.import(&[]).expect(3);
+    run.expect_stderr(&format!(
+        "input index {INDEX}, created by an earlier import, already exists"
+    ));
+    let run = clusters.import(&["--replace", "--dry-run"]).expect(0);
+    let step = format!("replace input index {INDEX}");
+    assert!(run.stdout.contains(&step), "{}", run.stdout);
+    clusters.import(&["--replace"]).expect(0);
+    clusters.assert_copied(&Fixture::load(JOB));
 }
 
 #[test]
@@ -108,24 +125,9 @@ fn a_complete_index_is_not_changed_by_the_same_command() {
     clusters.import(&[]).expect(0);
     let (mark, copied) = (clusters.mark(), clusters.target.documents_of(INDEX));
     let run = clusters.import(&["--replace", "--json"]).expect(0);
-    assert_eq!(run.json()["reindexed_documents"], 0);
+    assert_eq!(run.json()["reindexed_documents"], copied.len());
     assert_eq!(clusters.mark(), mark);
     assert_eq!(clusters.target.documents_of(INDEX), copied);
-}
-
-#[test]
-fn an_index_that_another_datafeed_reads_is_a_conflict() {
-    let clusters = Clusters::new();
-    let rule = FaultRule::on("PUT", "/_ml/anomaly_detectors/").then(Action::status(400, "{}"));
-    clusters.target.stand_in.faults().add(rule);
-    clusters.import(&[]).expect(6);
-    let (mark, existing) = (clusters.mark(), ["--as", "reader", "--datafeed-index", INDEX, "--yes"]);
-    let (archive, url) = (clusters.archive.display().to_string(), clusters.target.stand_in.url());
-    let import = ["import", &archive, "--url", &url, "--api-key", "id:target-s3cr3t"];
-    clusters.binary.run([&import[..], &existing].concat()).expect(0);
-    let run = clusters.import(&[]).expect(3);
-    run.expect_stderr("datafeed datafeed-reader reads it");
-    assert_eq!(clusters.mark(), mark);
 }
 
 #[test]
@@ -147,7 +149,8 @@ fn an_import_that_is_taken_over_stops() {
     });
     clusters.target.stand_in.faults().add(rule);
     let run = clusters.import(&[]);
-    run.expect_stderr("another import fills it");
+    run.expect_stderr("another import of the archive took over: it fills index")
+        .expect_stderr(&format!("index {INDEX}: filled by another import"));
     assert!(!run.stderr.contains("DELETE"), "{}", run.stderr);
     assert_eq!(clusters.mark()["run"], "another");
     assert_eq!(clusters.mark()["complete"], false);
@@ -167,33 +170,50 @@ fn of_two_imports_that_start_at_once_the_second_is_a_conflict() {
     });
     clusters.target.stand_in.faults().add(rule);
     let run = clusters.import(&[]).expect(3);
-    run.expect_stderr(&format!("another import fills index {INDEX}"));
-    assert!(!run.stderr.contains("DELETE"), "{}", run.stderr);
+    run.expect_stderr(&format!(
+        "another import of the archive took over: it fills index {INDEX}"
+    ))
+    .expect_stderr(&format!("index {INDEX}: filled by another import"));
+    assert!(
+        !run.stderr.contains("DELETE") && !run.stderr.contains("Nothing was written"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(clusters.mark()["run"], "another");
 }
 
 #[test]
-fn a_second_import_is_a_conflict_while_the_first_one_runs() {
+fn a_second_import_takes_over_while_the_first_one_runs() {
     let clusters = Clusters::new();
-    let ((reached, copying), (refused, ended)) = (mpsc::channel(), mpsc::channel::<()>());
+    let ((reached, copying), (finished, ended)) = (mpsc::channel(), mpsc::channel::<()>());
     let ended = Mutex::new(ended);
-    let rule = FaultRule::on("POST", "/_search/scroll").nth(2).run(move |_| {
+    let rule = FaultRule::on("GET", "/_tasks/").run(move |_| {
         reached.send(()).unwrap();
         let _ = ended.lock().unwrap().recv_timeout(Duration::from_secs(60));
     });
-    clusters.source.stand_in.faults().add(rule);
-    let arguments = clusters.arguments(&[]);
-    let first = clusters.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    clusters.target.stand_in.faults().add(rule);
+    let arguments = clusters.arguments(&["--json"]);
+    let mut first = clusters.command(&arguments);
+    let first = first.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     copying.recv_timeout(Duration::from_secs(60)).unwrap();
-    let run = clusters.import(&["--dry-run"]).expect(3);
-    run.expect_stderr(&format!("another import copies input documents to index {INDEX}"))
-        .expect_stderr("hint: wait until it has ended, and run the command again");
-    drop(refused);
-    Clusters::ended(arguments, first.wait_with_output().unwrap()).expect(0);
+    clusters.import(&[]).expect(0);
+    drop(finished);
+    let run = Clusters::ended(arguments, first.wait_with_output().unwrap()).expect(3);
+    run.expect_stderr("another import of the archive took over");
+    let document = run.json();
+    assert_eq!(
+        document["kept"],
+        json!([format!("index {INDEX}: filled by another import")])
+    );
+    assert!(
+        document["remains"].is_null() && !run.stderr.contains("Nothing was written"),
+        "{}",
+        run.stderr
+    );
+    clusters.assert_copied(&Fixture::load(JOB));
     assert_eq!(clusters.mark()["complete"], true);
 }
 
-/// Several mappings require the names of the indices, and so do options for the resolution of names.
 #[test]
 fn only_indices_of_the_archive_are_copied() {
     let mut fixture = Fixture::load(JOB);
@@ -204,18 +224,21 @@ fn only_indices_of_the_archive_are_copied() {
     let document = &fixture.inputs[0].source;
     let hidden = r#"{"settings": {"index.hidden": true}}"#;
     clusters.source.call("PUT", "/weblogs-hidden", hidden);
-    for (index, code) in [("weblogs-hidden", 0), ("weblogs-later", 3)] {
+    for index in ["weblogs-hidden", "weblogs-later"] {
         let path = format!("/{index}/_doc/another?refresh=true");
         clusters.source.call("PUT", &path, document);
-        let run = clusters.import(&["--dry-run"]).expect(code);
-        if code == 0 {
-            clusters.import(&[]).expect(0);
-            clusters.assert_copied(&fixture);
-        } else {
-            run.expect_stderr("the archive does not contain the mapping of weblogs-later on the source")
-                .expect_stderr("export the job again");
-        }
     }
+    let run = clusters.import(&["--json"]).expect(0);
+    let notes = run.json()["notes"].to_string();
+    assert!(
+        notes.contains("the documents of weblogs-later are not copied"),
+        "{notes}"
+    );
+    assert!(
+        notes.contains("`_reindex` ignores the `indices_options` of the datafeed"),
+        "{notes}"
+    );
+    clusters.assert_copied(&fixture);
 }
 
 #[test]
@@ -236,7 +259,7 @@ fn a_copy_within_a_cluster_must_not_read_its_own_index() {
     .expect_stderr("hint: choose another name with --input-index");
     copy(&["--as", "web-copy", "--cutover"])
         .expect(2)
-        .expect_stderr("--cutover cannot be combined with --reindex-inputs");
+        .expect_stderr("'--cutover'");
     assert_eq!(clusters.source.contents(), before);
     copy(&["--as", "web-copy", "--input-index", "copied"]).expect(0);
 }

@@ -142,15 +142,6 @@ impl Retry {
     }
 }
 
-/// Errors of a task that it would have again, without a status of the other cluster.
-const TASK_PERMANENT: [&str; 5] = [
-    "illegal_argument_exception",
-    "parsing_exception",
-    "security_exception",
-    "s_s_l_handshake_exception",
-    "task_cancelled_exception",
-];
-
 impl ErrorResponse {
     /// Whether the same request may succeed later: the cluster is busy or starting, or a node is unavailable. A full disk
     /// (429) and a block by a setting (403) are not temporary.
@@ -170,8 +161,7 @@ impl Error {
             Self::Timeout { .. } => true,
             // Tasks fail for many temporary reasons, such as a connection that another cluster closed.
             Self::TaskFailed { source, .. } => {
-                let is_permanent = TASK_PERMANENT.iter().any(|kind| source.is_or_has(kind));
-                !is_permanent && !matches!(source.status, 400 | 401 | 403)
+                !source.is_or_has("task_cancelled_exception") && !matches!(source.status, 400 | 401 | 403)
             }
             _ => self.response().is_some_and(ErrorResponse::is_transient),
         }

@@ -49,7 +49,10 @@ pub async fn run(
         None => source.clone(),
     };
     let mut import = options.import;
-    import.inputs_from = options.reindex_inputs.then(|| Arc::new(source.cluster.clone().into()));
+    if options.reindex_inputs {
+        import::warn_of_clear_text(&source.cluster, &target);
+        import.inputs_from = Some(Arc::new(source.cluster.clone().into()));
+    }
     let copy = Copy {
         cutover: options.cutover,
         source,

@@ -44,7 +44,7 @@ pub struct CopyOptions {
     /// The target reads the documents of the datafeed from the source with `_reindex`, before the job is created, so that they
     /// do not pass through this machine. The target receives the source's credential. An interrupted copy of input documents is
     /// kept, and the same command continues it.
-    #[arg(long, conflicts_with_all = ["include_inputs", "datafeed_indices"])]
+    #[arg(long, conflicts_with_all = ["include_inputs", "datafeed_indices", "inputs", "cutover"])]
     pub(super) reindex_inputs: bool,
     #[command(flatten)]
     pub(super) source: SourceOptions,
@@ -95,12 +95,6 @@ impl CopyOptions {
             return Err(Error::usage(
                 "a copy within a cluster requires another job ID",
                 "add --as NEW, or select another cluster with --to",
-            ));
-        }
-        if self.cutover && self.reindex_inputs {
-            return Err(Error::usage(
-                "--cutover cannot be combined with --reindex-inputs: the job would be closed while its input documents are copied",
-                "copy the job with --reindex-inputs and without --cutover, and close the original afterwards",
             ));
         }
         self.source = self.source.validated()?;

@@ -13,7 +13,7 @@ use crate::job::InputMappings;
 use crate::util::format::hex;
 
 /// Changes if the fingerprint is computed from other data.
-const VERSION: u32 = 4;
+const VERSION: u32 = 3;
 
 /// The memory of a model in bytes, up to which its state has a few MiB at most. A new model has about 20 MiB.
 const SMALL_MODEL: u64 = 32 << 20;
@@ -39,7 +39,7 @@ impl<'a> Counted<'a> {
         let privileges = plan::required_privileges(Some(export));
         export.session.require_privileges(&privileges).await?;
         let inputs = Inputs::find(export).await?;
-        let mappings = inputs::mappings_without_documents(export).await?;
+        let mappings = inputs::mappings_without_documents(export).await;
         let searched = documents::find(export).await?;
         let results = Box::pin(Results::find(export)).await?;
         let mut counted = Self {

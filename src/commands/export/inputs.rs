@@ -9,7 +9,7 @@ use super::numbered::{NumberedEntries, require_all, size_of};
 use super::options::InputOptions;
 use super::plan::Export;
 use crate::archive::{self, ArchiveWriter, EntryKind, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS};
-use crate::cluster::{self, Hit, Pages, Search, Sort, time_range};
+use crate::cluster::{Hit, Pages, Search, Sort, time_range};
 use crate::error::{Error, Result};
 use crate::job::{
     Datafeed, FieldReader, InputMappings, NeededFields, fields_read_by, is_remote, names_with_parents, needed_fields,
@@ -283,28 +283,21 @@ pub(super) fn write_mappings(export: &Export<'_>, mappings: &InputMappings, writ
 }
 
 /// The mappings of the datafeed's indices for an archive without input documents, so that an import can have Elasticsearch copy
-/// the documents. Empty if they are included, the archive is pseudonymized, or the user may not read the mappings.
-pub(super) async fn mappings_without_documents(export: &Export<'_>) -> Result<InputMappings> {
+/// the documents. Empty if they are included, the archive is pseudonymized, or the mappings cannot be read.
+pub(super) async fn mappings_without_documents(export: &Export<'_>) -> InputMappings {
     let none = InputMappings::default();
     let without_documents = export.options.source.inputs().is_none() && export.options.tokens().is_none();
     let is_local = |datafeed: &&Datafeed| !datafeed.indices.iter().any(|index| is_remote(index));
     let Some(datafeed) = export.job.datafeed().filter(is_local).filter(|_| without_documents) else {
-        return Ok(none);
+        return none;
     };
-    let whole = match export.cluster().input_mappings(&datafeed.indices).await {
-        Err(cluster::Error::Forbidden { .. } | cluster::Error::TooLarge { .. }) => return Ok(none),
-        Err(error) => {
-            let text = format!("the archive does not contain the mapping of the input documents: {error}");
-            export.session.terminal.print(&format!("note: {text}"));
-            return Ok(none);
-        }
-        Ok(whole) => whole,
+    let Ok(whole) = export.cluster().input_mappings(&datafeed.indices).await else {
+        return none;
     };
-    let needed = needed_fields(&export.job, &whole, &[]);
-    let mappings = whole.pruned(&needed.fields, &needed.runtime);
+    let mappings = prune(export, &whole, &needed_fields(&export.job, &whole, &[]));
     let bytes: u64 = mappings.indices().map(|index| mappings.bytes_of(index)).sum();
     let fits = export.name(EntryKind::InputMapping).refuse_too_large(bytes).is_ok();
-    Ok(if fits { mappings } else { none })
+    if fits { mappings } else { none }
 }
 
 /// The fields that the archive needs from indices with these mappings.

@@ -3,15 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::ownership::Ownership;
 use crate::archive::Part;
 use crate::cluster::WriteObserver;
-use crate::error::Remaining;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId, new_run};
 use crate::util::format::{amount, hex};
 use crate::util::process::lock;
@@ -68,10 +67,8 @@ pub(super) struct Journal {
     /// The job and the datafeed as the cluster returned them after their creation, if it did.
     pub(super) job: OnceLock<Value>,
     pub(super) datafeed: OnceLock<Value>,
-    /// Input indices that Elasticsearch fills, which are kept.
-    pub(super) reindexed: Mutex<Vec<Remaining>>,
-    /// The number of documents that Elasticsearch created in them.
-    pub(super) copied: AtomicU64,
+    /// Input indices that Elasticsearch fills, which are kept, and whose they are.
+    pub(super) reindexed: Mutex<BTreeMap<IndexName, Ownership>>,
     /// The definitions of the input indices right after their creation.
     indices: Mutex<BTreeMap<IndexName, Value>>,
 }
@@ -131,7 +128,6 @@ impl Journal {
             job: OnceLock::new(),
             datafeed: OnceLock::new(),
             reindexed: Mutex::default(),
-            copied: AtomicU64::new(0),
             indices: Mutex::default(),
         }
     }

@@ -18,7 +18,7 @@ mod verify;
 
 pub use options::{ImportArguments, ImportOptions, Skip};
 pub(in crate::commands) use outcome::{UNSUPPORTED, require_answerable};
-pub(in crate::commands) use {context::Import, start::Started, summary::Imports};
+pub(in crate::commands) use {context::Import, reindex::warn_of_clear_text, start::Started, summary::Imports};
 
 use self::archive::Source;
 use std::path::{Path, PathBuf};
@@ -70,6 +70,9 @@ pub async fn run(
     let privileges = required_privileges(&sources);
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;
+    if let Some(source) = source_cluster.get() {
+        warn_of_clear_text(source, &session);
+    }
     let outcome = import(&session, sources, summary, &signals).await;
     // After a second signal, nothing is waited for.
     let _ = signals.or_second(session.cluster.release()).await;
@@ -203,18 +206,14 @@ async fn import_one(
         journal: Journal::new(),
     };
     let work = async {
-        signals.set_cleanup(Some(Cleanup {
-            action: "canceling the copy of the input documents".to_owned(),
-            risk: "leaves its tasks on the cluster".to_owned(),
-        }));
         reindex::run(&import).await?;
-        signals.set_cleanup(Some(Cleanup {
-            action: "rolling back the import".to_owned(),
-            risk: format!("may leave job {} incomplete", import.job()),
-        }));
         apply::apply(&import).await?;
         verify::verify(&import).await
     };
+    signals.set_cleanup(Some(Cleanup {
+        action: "rolling back the import".to_owned(),
+        risk: format!("may leave job {} incomplete", import.job()),
+    }));
     let imported = signals.or_between_requests(&import.session, work).await;
     let imported = match imported {
         Ok(()) => Ok(()),
@@ -229,7 +228,7 @@ async fn import_one(
 async fn undo(import: &Import, cause: Error, signals: &Signals) -> Error {
     let mut rollback = Rollback::new(import);
     let undoing = async {
-        reindex::cancel(import).await;
+        let cause = reindex::stop(import, cause).await;
         let cause = import.explain_concurrent_change(cause).await;
         if !import.journal.is_empty() {
             if !signals.is_stopped() {

@@ -44,9 +44,9 @@ pub struct ImportArguments {
     archive_path: Option<PathBuf>,
     /// Copy the input documents from a cluster
     ///
-    /// A profile or a URL. The cluster of the import reads the documents of the datafeed from SOURCE with `_reindex`, before
-    /// the job is created, for which it receives the source's credential. The documents do not pass through the archive or this
-    /// machine. An interrupted copy is kept, and the same command continues it.
+    /// A profile or a URL. The target reads the documents of the datafeed from SOURCE with `_reindex`, before the job is
+    /// created, so that they do not pass through the archive or this machine. The target receives the source's credential. An
+    /// interrupted copy is kept, and the same command continues it.
     #[arg(long, value_name = "SOURCE", conflicts_with_all = ["inputs", "datafeed_indices"])]
     pub(crate) inputs_from: Option<Secret>,
     #[command(flatten)]

@@ -147,7 +147,11 @@ pub(super) fn document(plan: &Plan, replaced: Option<&[String]>) -> Value {
 }
 
 fn reindex_step(plan: &ReindexPlan) -> String {
-    let how = if plan.mark.is_some() { "continue with" } else { "create" };
+    let how = match plan {
+        ReindexPlan { replaces: true, .. } => "replace",
+        ReindexPlan { mark: Some(_), .. } => "continue with",
+        _ => "create",
+    };
     let documents = amount(plan.documents, "input document", "input documents");
     let (index, source) = (&plan.index.name, plan.request.source.address());
     format!("{how} input index {index}, and have Elasticsearch copy {documents} from {source}")

@@ -9,7 +9,7 @@ use super::journal::Entry;
 use super::plan::documents_of_job;
 use crate::cluster::Hit;
 use crate::error::Result;
-use crate::job::SnapshotId;
+use crate::job::{IndexName, SnapshotId};
 use crate::state::{STATE_INDICES, StateDocId, StateKind};
 
 /// IDs per request. State documents are large, so this keeps responses small.
@@ -36,12 +36,17 @@ pub(super) async fn delete_existing(import: &Import) -> Result<()> {
         stage.done(&format!("Deleted existing data of job {job}"));
     }
     for target in plan.targets.iter().filter(|target| target.replaces) {
-        let name = &target.index.name;
-        let entry = Entry::InputIndex(name.clone());
-        let deletion = cluster.delete_index(name.as_str());
-        journal.delete(entry.describe(job), Some(entry), deletion).await?;
+        delete_input_index(import, &target.index.name).await?;
     }
     Ok(())
+}
+
+/// Deletes an input index of an earlier import.
+pub(super) async fn delete_input_index(import: &Import, name: &IndexName) -> Result<()> {
+    let entry = Entry::InputIndex(name.clone());
+    let deletion = import.cluster().delete_index(name.as_str());
+    let what = entry.describe(import.job());
+    Ok(import.journal.delete(what, Some(entry), deletion).await?)
 }
 
 /// The snapshots whose state may exist: those that have a snapshot document, and the imported one.

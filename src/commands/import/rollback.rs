@@ -162,7 +162,16 @@ impl<'a> Rollback<'a> {
                 }),
             }
         }
-        remains.extend(lock(&self.import.journal.reindexed).iter().cloned());
+        for (name, owner) in lock(&self.import.journal.reindexed).iter() {
+            match owner {
+                Ownership::Absent => {}
+                Ownership::Ours => remains.push(Remaining {
+                    what: format!("Index {name} and its documents are kept. To continue, run the same command again."),
+                    remove: format!("DELETE /{name}"),
+                }),
+                Ownership::Foreign(why) => kept.push(format!("index {name}: {why}")),
+            }
+        }
         for (Replaced { what, .. }, status) in self.import.journal.replaced.possible() {
             let is_certain = status == WriteStatus::Written;
             let certainty = if is_certain { "deleted" } else { "may have been deleted" };

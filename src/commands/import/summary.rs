@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
@@ -129,7 +128,6 @@ impl<'a> Imports<'a> {
         let replaced = import.journal.replaced.possible().into_iter();
         let replaced: Vec<String> = replaced.map(|(replaced, _)| replaced.what).collect();
         let mut document = document(&import.plan, Some(&replaced));
-        document["reindexed_documents"] = json!(import.journal.copied.load(Ordering::Relaxed));
         (document["opened"], document["datafeed_started"]) = (json!(started.opened), json!(started.datafeed));
         let report = Report {
             values: vec![count(import.plan.counts.total())],

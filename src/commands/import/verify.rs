@@ -13,7 +13,7 @@ use super::plan::{self, CalendarPlan, TargetPlan, missing_events};
 use crate::archive::Part;
 use crate::cluster::{Cluster, Hit, Operations, Search};
 use crate::error::{Error, Result};
-use crate::job::loading_alias;
+use crate::job::{IndexName, ReindexMark, loading_alias};
 use crate::json::value;
 use crate::terminal::Stage;
 use crate::util::format::amount;
@@ -34,6 +34,7 @@ pub(super) async fn verify(import: &Import) -> Result<()> {
     let results = vec![import.job().results_alias()];
     compared += compare(import.cluster().clone(), results, documents.into()).await?;
     compared += import.verify_inputs(&stage).await?;
+    import.verify_reindexed().await?;
     for part in [Part::Results, Part::Categories, Part::Annotations, Part::Notifications] {
         compared += import.verify_documents(part, &stage).await?;
     }
@@ -159,7 +160,7 @@ impl Import {
     /// The index is the one that was created, still has its temporary alias, and maps every field as before.
     async fn verify_index(&self, target: &TargetPlan) -> Result<()> {
         let name = &target.index.name;
-        let [index, created] = self.created_index(target).await?;
+        let [index, created] = self.created_index(name).await?;
         let alias = loading_alias(name, &self.journal.run);
         require(index["aliases"].get(alias).is_some(), || {
             format!("another client removed an alias of this import from index {name}")
@@ -169,9 +170,23 @@ impl Import {
         })
     }
 
+    /// The indices that Elasticsearch filled are marked as complete, and map every field as before.
+    async fn verify_reindexed(&self) -> Result<()> {
+        for plan in &self.plan.reindexed {
+            let name = &plan.index.name;
+            let [index, copied] = self.created_index(name).await?;
+            let mark = ReindexMark::find(&index["mappings"], self.job(), &plan.hash);
+            let [now, before] = [index, copied].map(|mut index| index["mappings"]["properties"].take());
+            require(
+                mark.is_some_and(|mark| mark.complete) && contains(&now, &before),
+                || format!("another client changed the mapping of index {name} during the import"),
+            )?;
+        }
+        Ok(())
+    }
+
     /// The definition of the index as it is now, and as it was created.
-    async fn created_index(&self, target: &TargetPlan) -> Result<[Value; 2]> {
-        let name = &target.index.name;
+    async fn created_index(&self, name: &IndexName) -> Result<[Value; 2]> {
         let changed = |what| Error::mismatch(format!("another client {what} index {name} during the import"));
         let mut current = self.cluster().index_definitions(&[name.to_string()]).await?;
         let index = current.remove(name.as_str()).ok_or_else(|| changed("deleted"))?;
@@ -188,7 +203,7 @@ impl Import {
             match self.cluster().remove_alias(name.as_str(), &alias).await {
                 // An earlier request whose response was lost removed the alias, or the index was deleted.
                 Err(error) if error.status() == Some(404) => {
-                    let [index, _] = self.created_index(target).await?;
+                    let [index, _] = self.created_index(name).await?;
                     if index["aliases"].get(&alias).is_some() {
                         return Err(error.into());
                     }

@@ -137,8 +137,6 @@ pub struct ReindexMark {
     pub hash: String,
     /// The import that fills the index, or filled it.
     pub run: String,
-    /// Increases while this import fills the index; 0 once it has ended, unless it was killed.
-    pub heartbeat: u64,
     /// Whether the index has all documents.
     pub complete: bool,
 }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::planned::TargetPlan;
 use super::planner::Planner;
@@ -17,8 +17,8 @@ use crate::commands::import::archive::archived_query;
 use crate::commands::import::privileges::{existing_indices, imports_inputs};
 use crate::error::Result;
 use crate::job::{
-    FieldReader, IndexPattern, JobConfig, PortableJob, PortableOptions, TargetIndex, fields_read_by, is_remote,
-    marked_as_ours, needed_fields, scripts_of, without_query,
+    FieldReader, IndexName, IndexPattern, JobConfig, PortableJob, PortableOptions, TargetIndex, fields_read_by,
+    is_remote, marked_as_ours, needed_fields, scripts_of, without_query,
 };
 use crate::util::similar::did_you_mean;
 
@@ -51,26 +51,35 @@ impl<'a> Planner<'a> {
     pub(super) async fn check_targets(&mut self, targets: Vec<TargetIndex>) -> Result<Vec<TargetPlan>> {
         let mut plans = Vec::with_capacity(targets.len());
         for index in targets {
-            let name = index.name.as_str();
-            let existing = self.cluster.index_definitions(&[name.to_owned()]).await?;
-            let is_ours = |(found, definition): (&String, &serde_json::Value)| {
-                found == name && marked_as_ours(&definition["mappings"], self.job)
-            };
-            let replaces = !existing.is_empty() && existing.iter().all(is_ours);
-            if !existing.is_empty() && !replaces {
-                self.conflict(
-                    format!("index {name} already exists and was not created by an import of this job"),
-                    "choose another name with --input-index, or skip the input documents with --skip-inputs",
-                );
-            } else if replaces && !self.options.replace {
-                self.conflict(
-                    format!("input index {name}, created by an earlier import, already exists"),
-                    "replace it with --replace, or choose another name with --input-index",
-                );
-            }
+            let existing = self.cluster.index_definitions(&[index.name.to_string()]).await?;
+            let replaces = self.check_name(&index.name, &existing);
             plans.push(TargetPlan { index, replaces });
         }
         Ok(plans)
+    }
+
+    /// Whether the index with this name is replaced, because an earlier import of this job created it. Others are conflicts.
+    pub(super) fn check_name(&mut self, name: &IndexName, existing: &Map<String, Value>) -> bool {
+        let is_ours = |(found, definition): (&String, &Value)| {
+            found == name.as_str() && marked_as_ours(&definition["mappings"], self.job)
+        };
+        let replaces = !existing.is_empty() && existing.iter().all(is_ours);
+        if !existing.is_empty() && !replaces {
+            let hint = match self.options.inputs_from {
+                Some(_) => "choose another name with --input-index",
+                None => "choose another name with --input-index, or skip the input documents with --skip-inputs",
+            };
+            self.conflict(
+                format!("index {name} already exists and was not created by an import of this job"),
+                hint,
+            );
+        } else if replaces && !self.options.replace {
+            self.conflict(
+                format!("input index {name}, created by an earlier import, already exists"),
+                "replace it with --replace, or choose another name with --input-index",
+            );
+        }
+        replaces
     }
 
     /// Reports indices of the datafeed that do not exist.

@@ -11,7 +11,7 @@ mod templates;
 
 pub(super) use existing::{CalendarPlan, FilterPlan, calendar, documents_of_job, event_ids, missing_events};
 pub(super) use mutual::add_mutual_conflicts;
-pub(super) use planned::{HEARTBEAT, Plan, ReindexPlan, TargetPlan};
+pub(super) use planned::{Plan, ReindexPlan, TargetPlan};
 
 use self::planned::DocumentCounts;
 use self::planner::Planner;
@@ -28,7 +28,6 @@ pub(super) async fn make(session: &Session, options: &ImportOptions, source: &So
     let targets = input_targets(options, archive, job, source.time_format)?;
     let mut planner = Planner {
         cluster,
-        terminal: &session.terminal,
         options,
         archive,
         job,

@@ -1,7 +1,5 @@
 //! What an import will do.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::existing::{CalendarPlan, Existing, FilterPlan};
@@ -10,9 +8,6 @@ use crate::cluster::{Reindex, SearchRange};
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Conflict, Error, Result};
 use crate::job::{DatafeedId, IndexName, JobId, PortableJob, ReindexMark, Renamer, SnapshotId, TargetIndex};
-
-/// How often an import shows that it still fills an index.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// What an import will do.
 #[derive(Debug)]
@@ -58,10 +53,12 @@ pub(crate) struct ReindexPlan {
     pub(crate) documents: u64,
     /// Consecutive ranges of time, each of which is copied by a task.
     pub(crate) ranges: Vec<SearchRange>,
-    /// Identifies what is copied: the job, the mapping, the query, the fields, and the other cluster.
+    /// Identifies what is copied: the job, the mapping, the indices, the query, the fields, and the other cluster.
     pub(crate) hash: String,
     /// The mark of the index, if an earlier import created it.
     pub(crate) mark: Option<ReindexMark>,
+    /// Another index of an earlier import of this job has the name. It is deleted first.
+    pub(crate) replaces: bool,
 }
 
 /// Numbers of documents to write; 0 for a part that is skipped.

@@ -5,12 +5,10 @@ use crate::cluster::Cluster;
 use crate::commands::import::options::ImportOptions;
 use crate::error::Conflict;
 use crate::job::JobId;
-use crate::terminal::Terminal;
 
 /// What the steps of planning need and report.
 pub(super) struct Planner<'a> {
     pub(super) cluster: &'a Cluster,
-    pub(super) terminal: &'a Terminal,
     pub(super) options: &'a ImportOptions,
     pub(super) archive: &'a CheckedArchive,
     /// The ID of the job on the cluster.
