@@ -117,10 +117,8 @@ async fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result
         Command::Import(command) => {
             let WithConnection { options, connection } = *command;
             let options = options.validated()?;
-            let source = options
-                .inputs_from
-                .as_ref()
-                .map(|from| connection.of_cluster("inputs-from", from));
+            let source = options.inputs_from.as_ref();
+            let source = source.map(|from| connection.of_cluster("inputs-from", from));
             let connect = connection.resolve(context, terminal).await?;
             let source = match source {
                 Some(source) => Some(source.resolve(context, terminal).await?),

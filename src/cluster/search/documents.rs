@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::cluster::Cluster;
@@ -78,12 +79,9 @@ impl Cluster {
 
     /// Aggregations over the documents that match the search; `None` if the cluster cannot aggregate the field, or if no index
     /// was searched.
-    pub(crate) async fn aggregate<T>(&self, search: &Search, aggregations: Value) -> Result<Option<T>>
-    where
-        T: for<'a> Deserialize<'a>,
-    {
+    pub(crate) async fn aggregate<T: DeserializeOwned>(&self, search: &Search, groups: Value) -> Result<Option<T>> {
         let mut body = search.body(SearchRange::default(), 0);
-        body["aggs"] = aggregations;
+        body["aggs"] = groups;
         match self.page(search, search.request("_search").json(&body)).await {
             Err(Error::Refused { source, .. }) if source.status == 400 => Ok(None),
             Err(error) if search.lenient && error.is_no_such_index() => Ok(None),

@@ -111,7 +111,11 @@ impl TimeRanges {
         let target = self.target();
         let (interval, aggregations) = histogram(&self.point_in_time.search, span, target);
         let answer = self.point_in_time.aggregate(span.range(), 0, &aggregations).await?;
-        Ok(answer.and_then(|(_, found)| pieces(span, &found?, interval, target)))
+        let Some((_, Some(Grouped { groups }))) = answer else {
+            return Ok(None);
+        };
+        let counted: u64 = groups.buckets.iter().map(|bucket| bucket.doc_count).sum();
+        Ok((counted == span.documents).then(|| gather(span, &groups.buckets, interval, target)))
     }
 }
 
@@ -175,13 +179,6 @@ fn histogram(search: &Search, span: &TimeSpan, target: u64) -> (i64, Value) {
     });
     let interval = i64::try_from(interval).unwrap_or(i64::MAX);
     (interval, json!({ "groups": { "date_histogram": histogram } }))
-}
-
-/// The parts of a span; `None` if it cannot be split, because documents with several times would be in several ranges.
-fn pieces(span: &TimeSpan, found: &Grouped<i64>, interval: i64, target: u64) -> Option<VecDeque<TimeSpan>> {
-    let buckets = &found.groups.buckets;
-    let counted: u64 = buckets.iter().map(|bucket| bucket.doc_count).sum();
-    (counted == span.documents).then(|| gather(span, buckets, interval, target))
 }
 
 /// Joins adjacent buckets into spans of at most `target` documents. A bucket with more documents becomes a separate span

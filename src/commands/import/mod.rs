@@ -228,7 +228,8 @@ async fn import_one(
 async fn undo(import: &Import, cause: Error, signals: &Signals) -> Error {
     let mut rollback = Rollback::new(import);
     let undoing = async {
-        let cause = reindex::stop(import, cause).await;
+        let change = reindex::stop(import, &cause).await;
+        let cause = change.filter(|_| !signals.is_stopped()).unwrap_or(cause);
         let cause = import.explain_concurrent_change(cause).await;
         if !import.journal.is_empty() {
             if !signals.is_stopped() {

@@ -20,7 +20,7 @@ use super::plan::ReindexPlan;
 use super::replace;
 use crate::cluster::{self, Cluster, Reindex, Search, SearchRange};
 use crate::commands::session::Session;
-use crate::error::{Conflict, Error, ExitCode, Result};
+use crate::error::{Conflict, Error, Result};
 use crate::job::{ReindexMark, body_of_run, loading_alias};
 use crate::terminal::Stage;
 use crate::util::format::{amount, count};
@@ -59,37 +59,29 @@ pub(super) async fn run(import: &Import) -> Result<()> {
             copy(import, plan).await?;
             complete(import, plan).await?;
         }
-        let name = plan.index.name.to_string();
-        let found = import
-            .cluster()
-            .index_definitions(std::slice::from_ref(&name))
-            .await?
-            .remove(&name);
-        import
-            .journal
-            .record_index(plan.index.name.clone(), found.unwrap_or_default());
+        let (name, index) = (&plan.index.name, definition(import, plan).await?);
+        import.journal.record_index(name.clone(), index);
     }
     Ok(())
 }
 
 /// After a failure, ends what this import still does in its indices, so that the same command can continue at once, and checks
-/// whose they are. Returns the cause of the failure.
-pub(super) async fn stop(import: &Import, mut cause: Error) -> Error {
-    let started: Vec<_> = lock(&import.journal.reindexed).keys().cloned().collect();
+/// whose they are. Returns what another client did to one of them.
+pub(super) async fn stop(import: &Import, cause: &Error) -> Option<Error> {
+    let mut explained = None;
     for plan in &import.plan.reindexed {
         let name = &plan.index.name;
-        if !started.contains(name) {
+        if !lock(&import.journal.reindexed).contains_key(name) {
             continue;
         }
-        let owner = owner(import, plan).await;
-        let (owner, explained) = match owner {
+        let (owner, change) = match owner(import, plan).await {
             Ok(owner @ Ownership::Foreign(_)) => {
                 let message = format!("another import of the archive took over: it fills index {name}");
                 let hint = "wait until it has ended, and run the command again".to_owned();
                 (owner, Error::Conflicts(vec![Conflict { message, hint }]))
             }
             // A request to create it may still be carried out.
-            Ok(Ownership::Absent) if !matches!(&cause, Error::Cluster(error) if error.outcome_unknown()) => {
+            Ok(Ownership::Absent) if !matches!(cause, Error::Cluster(error) if error.outcome_unknown()) => {
                 let message = format!("another client deleted or replaced index {name} during the import");
                 (Ownership::Absent, Error::mismatch(message))
             }
@@ -99,14 +91,9 @@ pub(super) async fn stop(import: &Import, mut cause: Error) -> Error {
             }
         };
         lock(&import.journal.reindexed).insert(name.clone(), owner);
-        if !matches!(
-            cause.exit(),
-            ExitCode::Interrupted | ExitCode::Terminated | ExitCode::HungUp
-        ) {
-            cause = explained;
-        }
+        explained = Some(change);
     }
-    cause
+    explained
 }
 
 /// Cancels the tasks, which can then no longer write.
@@ -135,13 +122,16 @@ fn meta(import: &Import, plan: &ReindexPlan, complete: bool) -> Value {
     ReindexMark { hash, run, complete }.meta(&plan.index)
 }
 
+/// The definition of the index; `null` if it does not exist.
+async fn definition(import: &Import, plan: &ReindexPlan) -> cluster::Result<Value> {
+    let name = plan.index.name.to_string();
+    let mut found = import.cluster().index_definitions(std::slice::from_ref(&name)).await?;
+    Ok(found.remove(&name).unwrap_or_default())
+}
+
 /// Whose the index is: without the mark of this archive, it is not the one that an import filled.
 async fn owner(import: &Import, plan: &ReindexPlan) -> cluster::Result<Ownership> {
-    let name = plan.index.name.to_string();
-    let found = import.cluster().index_definitions(std::slice::from_ref(&name)).await?;
-    let Some(index) = found.get(&name) else {
-        return Ok(Ownership::Absent);
-    };
+    let index = definition(import, plan).await?;
     let has_alias = index["aliases"].get(alias(import, plan)).is_some();
     Ok(match ReindexMark::find(&index["mappings"], import.job(), &plan.hash) {
         None => Ownership::Absent,
@@ -155,7 +145,13 @@ async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
     let (cluster, name) = (import.cluster(), &plan.index.name);
     let found = owner(import, plan).await?;
     if found != Ownership::Absent {
-        return take_over(import, plan).await;
+        let alias = alias(import, plan);
+        // The tasks of the other run can then no longer write.
+        cluster
+            .replace_alias(name.as_str(), &loading_alias(name, "*"), &alias)
+            .await?;
+        lock(&import.journal.reindexed).insert(name.clone(), Ownership::Ours);
+        return Ok(cluster.update_meta(&alias, &meta(import, plan, false)).await?);
     }
     if plan.replaces {
         replace::delete_input_index(import, name).await?;
@@ -173,15 +169,6 @@ async fn prepare(import: &Import, plan: &ReindexPlan) -> Result<()> {
         _ => None,
     };
     Err(error.into())
-}
-
-/// Continues with the index of another run, whose tasks can no longer write.
-async fn take_over(import: &Import, plan: &ReindexPlan) -> Result<()> {
-    let (cluster, name, alias) = (import.cluster(), &plan.index.name, alias(import, plan));
-    let earlier = loading_alias(name, "*");
-    cluster.replace_alias(name.as_str(), &earlier, &alias).await?;
-    lock(&import.journal.reindexed).insert(name.clone(), Ownership::Ours);
-    Ok(cluster.update_meta(&alias, &meta(import, plan, false)).await?)
 }
 
 /// Copies the ranges that differ. Then the index must have all documents that the source had before the last pass.
@@ -278,11 +265,7 @@ async fn copy_range(cluster: Cluster, request: Reindex, stage: Stage) -> cluster
     let mut backoff = cluster.backoff();
     loop {
         let mut created = 0;
-        let copying = copy_once(&cluster, &request, |documents| {
-            created += documents;
-            stage.inc(documents);
-        });
-        let Err(error) = copying.await else {
+        let Err(error) = copy_once(&cluster, &request, &stage, &mut created).await else {
             return Ok(());
         };
         if created > 0 {
@@ -296,16 +279,16 @@ async fn copy_range(cluster: Cluster, request: Reindex, stage: Stage) -> cluster
 
 /// Starts a task and waits for its end. If that fails, it is canceled before another one is started, unless the user may not
 /// cancel tasks.
-async fn copy_once(cluster: &Cluster, request: &Reindex, mut add: impl FnMut(u64)) -> cluster::Result<()> {
+async fn copy_once(cluster: &Cluster, request: &Reindex, stage: &Stage, created: &mut u64) -> cluster::Result<()> {
     let task = cluster.start_reindex(request).await?;
-    let ((mut pause, longest), mut before) = (PAUSES, 0);
+    let (mut pause, longest) = PAUSES;
     loop {
         cluster.clock().pause(pause).await;
         pause = longest.min(pause * 2);
         match cluster.reindex_progress(&task).await {
-            Ok((created, is_complete)) => {
-                add(created.saturating_sub(before));
-                before = created;
+            Ok((now, is_complete)) => {
+                stage.inc(now.saturating_sub(*created));
+                *created = now;
                 if is_complete {
                     return Ok(());
                 }

@@ -32,12 +32,11 @@ impl<'a> Planner<'a> {
         if source.count_in_indices(&whole).await?.is_none() {
             let (indices, address) = (datafeed.indices.join(", "), source.address());
             let message = format!("cannot copy the input documents: no index matches {indices} on {address}");
-            return Err(Error::failed(
-                message,
-                "check that the source is the cluster of the datafeed",
-            ));
+            let hint = "check that the source is the cluster of the datafeed";
+            return Err(Error::failed(message, hint));
         }
-        self.note_differences(datafeed, &source.indices_of(&whole, MAX_INDICES).await?, &targets);
+        let found = source.indices_of(&whole, MAX_INDICES).await?;
+        self.note_differences(datafeed, found, &targets);
         if source.http.options.credential.is_some() {
             self.note("the target receives the source's credential to read the input documents");
         }
@@ -66,19 +65,12 @@ impl<'a> Planner<'a> {
             let most = (documents / RANGE_DOCUMENTS).clamp(*RANGES.start(), *RANGES.end());
             let ranges = source.time_ranges(search, documents, most).await?;
             let (settings, mapping) = (&index.body["settings"], &index.body["mappings"]["properties"]);
-            let cluster = match source.identity.uuid.as_str() {
-                "" => source.address(),
-                uuid => uuid,
-            };
-            let copied = json!([
-                self.job,
-                cluster,
-                search.indices,
-                search.query,
-                search.fields,
-                settings,
-                mapping
-            ]);
+            let uuid = Some(source.identity.uuid.as_str()).filter(|uuid| !uuid.is_empty());
+            let (job, cluster) = (self.job, uuid.unwrap_or(source.address()));
+            let Search {
+                indices, query, fields, ..
+            } = search;
+            let copied = json!([job, cluster, indices, query, fields, settings, mapping]);
             let hash = hex(&Sha256::digest(copied.to_string()));
             let existing = self.cluster.index_definitions(&[index.name.to_string()]).await?;
             let found = existing.get(index.name.as_str());
@@ -124,11 +116,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Notes what the copy does differently from the datafeed, which reads the documents of these indices.
-    fn note_differences(&mut self, datafeed: &Datafeed, found: &[String], targets: &[TargetIndex]) {
+    fn note_differences(&mut self, datafeed: &Datafeed, mut found: Vec<String>, targets: &[TargetIndex]) {
         let is_known = |name: &String| targets.iter().any(|target| target.sources.contains(name));
-        let new: Vec<String> = found.iter().filter(|name| !is_known(name)).cloned().collect();
-        if !new.is_empty() {
-            let new = first_names(&new);
+        found.retain(|name| !is_known(name));
+        if !found.is_empty() {
+            let new = first_names(&found);
             self.note(format!(
                 "the documents of {new} are not copied: the archive does not contain the mapping of these indices"
             ));
