@@ -42,18 +42,13 @@ const UNREACHABLE: &str = "check that the source is running, at an address that 
     reach";
 const REMOTE: &str = "the source cluster rejected a search from the target: use a credential with the privileges `monitor` (cluster) and \
     `read` (input indices)";
-const LARGE_DOCUMENTS: &str =
-    "1,000 documents of the source have more than 100 MiB: use an export with --include-inputs";
+const BIG_PAGE: &str = "1,000 documents of the source have more than 100 MiB: use an export with --include-inputs";
 const PRIVILEGE: &str = "create a role with the privilege that the message names (`PUT /_security/role/NAME`), and \
     assign it to the user";
 
 /// The type of an error or of one of its causes, a part of the reason if errors of this type have several, and the hint.
 const KNOWN: [(&str, &str, &str); 26] = [
-    (
-        "illegal_argument_exception",
-        "chunk that was too large",
-        LARGE_DOCUMENTS,
-    ),
+    ("illegal_argument_exception", "chunk that was too large", BIG_PAGE),
     ("illegal_argument_exception", "reindex.remote.whitelist", NOT_ALLOWED),
     ("s_s_l_handshake_exception", "", REMOTE_TLS),
     ("connect_exception", "", UNREACHABLE),
