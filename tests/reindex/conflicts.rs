@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Clusters, INDEX, JOB};
 use crate::support::archive::{blocks, gzip, members};
-use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::cluster::faults::FaultRule;
 use crate::support::fixtures::Fixture;
 
 #[test]

@@ -1,4 +1,4 @@
-//! A copy of many documents between two nodes, during which the tool and then the source are killed.
+//! A copy of many documents between two nodes, during which `esml-state` and then the source are killed.
 //!
 //! `ESML_TEST_REINDEX_DOCUMENTS` is their number. The source must have been started with `elasticsearch.sh`, whose environment
 //! variables the test passes on.

@@ -35,7 +35,8 @@ pub(super) enum Bound {
     Less(Key),
 }
 
-pub(super) fn parse(query: &Value, mappings: &Value) -> Outcome<Query> {
+/// Parses a query for the index with this name.
+pub(super) fn parse(query: &Value, index: &str, mappings: &Value) -> Outcome<Query> {
     let Some((name, body)) = query.as_object().and_then(|object| object.iter().next()) else {
         return Err(Failure::illegal("query malformed, empty clause found"));
     };
@@ -52,6 +53,10 @@ pub(super) fn parse(query: &Value, mappings: &Value) -> Outcome<Query> {
         "term" => field_of().map_or(Query::None, |(field, value)| {
             terms(field, std::slice::from_ref(value.get("value").unwrap_or(value)))
         }),
+        "terms" if body["_index"].is_array() => match strings(&body["_index"]).iter().any(|name| name == index) {
+            true => Query::All,
+            false => Query::None,
+        },
         "terms" => field_of().map_or(Query::None, |(field, values)| {
             terms(field, values.as_array().map_or(&[], Vec::as_slice))
         }),
@@ -67,7 +72,7 @@ pub(super) fn parse(query: &Value, mappings: &Value) -> Outcome<Query> {
             let prefix = value.get("value").unwrap_or(value).as_str().unwrap_or_default();
             Query::Prefix(field, prefix.to_owned())
         }),
-        "bool" => boolean(body, mappings)?,
+        "bool" => boolean(body, index, mappings)?,
         other => return Err(Failure::unsupported(&format!("the query [{other}]"))),
     })
 }
@@ -123,7 +128,7 @@ fn range(field: Field, bounds: &Value) -> Outcome<Query> {
     Ok(Query::Range(field, parsed))
 }
 
-fn boolean(body: &Value, mappings: &Value) -> Outcome<Query> {
+fn boolean(body: &Value, index: &str, mappings: &Value) -> Outcome<Query> {
     let (mut must, mut should, mut must_not) = (Vec::new(), Vec::new(), Vec::new());
     let mut at_least = None;
     for (name, value) in body.as_object().into_iter().flatten() {
@@ -141,10 +146,10 @@ fn boolean(body: &Value, mappings: &Value) -> Outcome<Query> {
         match value {
             Value::Array(items) => {
                 for item in items {
-                    clauses.push(parse(item, mappings)?);
+                    clauses.push(parse(item, index, mappings)?);
                 }
             }
-            one => clauses.push(parse(one, mappings)?),
+            one => clauses.push(parse(one, index, mappings)?),
         }
     }
     let default = u64::from(must.is_empty() && !should.is_empty());

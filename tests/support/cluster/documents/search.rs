@@ -230,7 +230,7 @@ pub(super) fn delete_by_query(store: &mut Store, call: &Call, expression: &str) 
 
 /// Returns the query of a request for one index, combined with the filters of the aliases.
 fn query(request: &Request, view: &View) -> Outcome<Query> {
-    let parse = |query| query::parse(query, &view.mappings);
+    let parse = |query| query::parse(query, &view.name, &view.mappings);
     let must = request.body.get("query").map(parse).transpose()?;
     let should = view.filters.iter().map(parse).collect::<Outcome<Vec<_>>>()?;
     Ok(Query::Bool {
