@@ -137,7 +137,7 @@ fn a_deleted_index_is_not_created_again() {
     }));
     let run = clusters.import(&["--reindex-concurrency", "1"]);
     run.expect_stderr(&format!(
-        "another client deleted or replaced index {INDEX} while it was filled"
+        "another client deleted or replaced index {INDEX} during the import"
     ));
     let left = clusters.target.contents();
     assert!(left.keys().all(|(index, _)| !index.starts_with(INDEX)), "{left:?}");
