@@ -1,7 +1,7 @@
 //! Interrupted copies, which the same command continues.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Clusters, INDEX, JOB};
@@ -168,4 +168,23 @@ fn documents_that_arrive_during_the_copy_are_copied_too() {
     for late in ["late", "before", "after"] {
         assert!(copied.keys().any(|(_, id)| id == late), "{late}");
     }
+}
+
+#[test]
+fn documents_that_arrive_until_the_end_are_a_warning() {
+    let clusters = Clusters::new();
+    let direct = clusters.source.stand_in.direct();
+    let fixture = Fixture::load(JOB);
+    let (first, source) = (fixture.inputs[0].source.clone(), fixture.sources[0].clone());
+    let added = AtomicUsize::new(0);
+    let rule = FaultRule::on("GET", "/_tasks/").always().run(move |_| {
+        let number = added.fetch_add(1, Ordering::SeqCst);
+        let path = format!("/{source}/_doc/late-{number}?refresh=true");
+        direct.call("PUT", &path, first.clone());
+    });
+    clusters.target.stand_in.faults().add(rule);
+    let run = clusters.import(&["--reindex-concurrency", "1"]).expect(0);
+    run.expect_stderr(&format!("warning: index {INDEX} does not have "))
+        .expect_stderr("that the source received during the copy");
+    assert_eq!(clusters.mark()["complete"], true);
 }

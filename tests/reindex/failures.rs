@@ -161,3 +161,20 @@ fn a_credential_that_others_could_read_is_a_warning() {
     let run = clusters.import(&["--dry-run"]).expect(0);
     assert!(!run.stderr.contains("does not use TLS"), "{}", run.stderr);
 }
+
+#[test]
+fn an_index_that_is_deleted_after_the_copy_fails_the_import() {
+    let clusters = Clusters::new();
+    let direct = clusters.target.stand_in.direct();
+    let rule = FaultRule::on("PUT", "/_ml/datafeeds/").run(move |_| {
+        direct.call("DELETE", &format!("/{INDEX}"), "");
+    });
+    clusters.target.stand_in.faults().add(rule);
+    let run = clusters.import(&[]);
+    assert_ne!(run.code, 0);
+    run.expect_stderr(&format!(
+        "another client deleted or replaced index {INDEX} during the import"
+    ));
+    assert!(!run.stderr.contains("DELETE"), "{}", run.stderr);
+    assert!(clusters.target.job(JOB).is_null());
+}

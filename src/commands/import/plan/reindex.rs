@@ -126,7 +126,7 @@ impl<'a> Planner<'a> {
             ));
         }
         if !datafeed.indices_parameters().is_empty() {
-            self.note("`_reindex` ignores the `indices_options` of the datafeed: if documents are missing then, the import fails");
+            self.note("`_reindex` ignores the `indices_options` of the datafeed: the import fails if it copies other documents");
         }
     }
 
