@@ -251,7 +251,7 @@ impl Target {
     }
 }
 
-/// Collects documents to bodies of a limited size.
+/// Collects documents into bodies of a limited size.
 #[derive(Debug)]
 pub struct BulkBodies {
     size: usize,
@@ -319,6 +319,7 @@ impl BulkBody {
         // Serializing a string into a vector cannot fail.
         let _ = serde_json::to_writer(&mut self.text, id);
         self.text.extend_from_slice(b"}}\n");
+        debug_assert!(memchr(b'\n', source).is_none(), "a document is one line");
         self.text.extend_from_slice(source);
         self.text.push(b'\n');
         self.documents += 1;

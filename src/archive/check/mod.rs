@@ -126,6 +126,9 @@ fn load(archive: Archive, mut contents: Contents) -> Result<CheckedArchive, Read
     let texts = loaded.contents.texts.values_mut();
     texts.for_each(|text| *text = RawValue::NULL.to_owned());
     loaded.snapshot.quantiles = None;
+    if let Some(manifest) = &mut loaded.contents.manifest {
+        manifest.entries = Vec::new();
+    }
     Ok(loaded)
 }
 

@@ -372,6 +372,10 @@ impl PartReader {
         let mut line = 0;
         while let Ok(place) = Handle::current().block_on(sender.reserve()) {
             let batch = loop {
+                // A builder may need no document of the rest.
+                if sender.is_closed() {
+                    return Ok(());
+                }
                 if !self.read_next()? {
                     break builder.finish();
                 }

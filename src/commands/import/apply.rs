@@ -11,8 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::archive::origin;
 use super::context::{BulkBuilder, Converter, Import, missing_ids};
-use super::journal::{Entry, WriteStatus, WrittenDocuments, derived_id};
-use super::ownership::Ownership;
+use super::journal::{Entry, Ownership, WriteStatus, WrittenDocuments, derived_id};
 use super::plan::{self, TargetPlan, missing_events};
 use super::replace::delete_existing;
 use crate::archive::Part;

@@ -87,8 +87,9 @@ impl Converter {
         }))
     }
 
-    /// The ID of an input document; `None` if it belongs to another index. If the archive has duplicate IDs, every ID includes the document's position: on the source cluster, documents with
-    /// different routing may share an ID, and an import uses no routing.
+    /// The ID of an input document; `None` if it belongs to another index. If the archive has duplicate IDs, every ID
+    /// includes the document's position: on the source cluster, documents with different routing may share an ID, and an
+    /// import uses no routing.
     pub(super) fn input_id<'a>(&self, line: u64, action: &'a Action) -> Option<Cow<'a, str>> {
         let source = action.source_index();
         let target = self.target.as_ref().filter(|target| target.sources.contains(source))?;

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::ownership::Ownership;
 use crate::archive::Part;
 use crate::cluster::WriteObserver;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId, new_run};
@@ -31,6 +30,16 @@ pub(super) enum Entry {
     Datafeed(DatafeedId),
     /// The job's membership in a calendar.
     Membership(CalendarId),
+}
+
+/// What was found under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    Absent,
+    /// This import created it.
+    Ours,
+    /// This import did not create it, or not alone; with the reason.
+    Foreign(&'static str),
 }
 
 /// Something that `--replace` deletes. It cannot be restored.

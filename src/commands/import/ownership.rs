@@ -13,7 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::context::Import;
-use super::journal::Entry;
+use super::journal::{Entry, Ownership};
 use super::plan::{calendar, missing_events};
 use crate::cluster;
 use crate::error::{Error, ExitCode, Result};
@@ -23,16 +23,6 @@ use crate::json::value;
 /// Why this import must not delete an object.
 pub(super) const USED: &str = "another job uses it";
 const OTHER_CONTENT: &str = "its content differs from what this import created";
-
-/// What was found under a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ownership {
-    Absent,
-    /// This import created it.
-    Ours,
-    /// This import did not create it, or not alone; with the reason.
-    Foreign(&'static str),
-}
 
 impl Ownership {
     fn ours_if(ours: bool, otherwise: &'static str) -> Self {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::context::Import;
-use super::ownership::Ownership;
+use super::journal::Ownership;
 use super::plan::ReindexPlan;
 use super::replace;
 use crate::cluster::{self, Cluster, Reindex, Search, SearchRange};

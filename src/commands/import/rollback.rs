@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::context::Import;
-use super::journal::{Entry, Replaced, WriteStatus, WrittenDocuments};
-use super::ownership::{Ownership, USED};
+use super::journal::{Entry, Ownership, Replaced, WriteStatus, WrittenDocuments};
+use super::ownership::USED;
 use super::plan::{documents_of_job, event_ids};
 use crate::cluster::{self, Hit, within};
 use crate::error::{Error, Remaining};
