@@ -61,7 +61,7 @@ pub(crate) fn allow_open_files(more: usize) {
 pub(crate) fn allow_open_files(_: usize) {}
 
 /// The maximum number of threads of a run: network, name resolution, compression, reading, progress.
-const THREADS: usize = 12;
+const THREADS: usize = 9;
 
 /// Checks that the process can start as many threads as a run needs, because the runtime aborts if it cannot.
 ///

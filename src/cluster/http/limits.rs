@@ -110,6 +110,10 @@ impl Write for Decoded {
         if self.bytes.len() + bytes.len() > self.limit {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
+        if self.bytes.capacity() < self.bytes.len() + bytes.len() {
+            // Doubling the buffer would need more memory than the limit. Memory that is not written to is not used.
+            self.bytes.reserve_exact(self.limit - self.bytes.len());
+        }
         self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -122,12 +126,12 @@ impl Write for Decoded {
 /// Reads a body of up to `limit` bytes, also compressed: gzip members without content produce no output. A larger one is an
 /// error as soon as that is known. Each chunk is decoded when it is received, so that only the decoded body is in memory.
 async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Result<Bytes, BodyError> {
-    let announced = response.content_length().unwrap_or(limit.min(LARGE_BLOCK) as u64);
-    if announced > limit as u64 {
+    let announced = response.content_length().filter(|_| !gzip);
+    if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(BodyError::TooLarge);
     }
-    // Growing the buffer would take time, and need more memory than the limit. `announced` does not exceed it.
-    let capacity = if gzip { limit } else { announced as usize };
+    // Most pages fit in a buffer of this size.
+    let capacity = announced.map_or(limit.min(LARGE_BLOCK), |length| length as usize);
     let bytes = Vec::with_capacity(capacity);
     let mut decoder = MultiGzDecoder::new(Decoded { bytes, limit });
     let mut received = 0;
@@ -146,9 +150,9 @@ async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Res
         decoder.try_finish().map_err(not_decoded)?;
     }
     let mut body = std::mem::take(&mut decoder.get_mut().bytes);
-    // A page fills most of its buffer. If it has the size with which it was allocated, the allocator uses its memory for the
-    // next one, instead of memory that the system has to clear.
-    if body.len() < body.capacity() / 2 {
+    // If a page has the size with which it was allocated, the allocator uses its memory for the next one, instead of memory
+    // that the system has to clear.
+    if body.capacity() > LARGE_BLOCK || body.len() < LARGE_BLOCK / 2 {
         body.shrink_to_fit();
     }
     Ok(body.into())
