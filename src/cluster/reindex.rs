@@ -34,7 +34,9 @@ impl Reindex {
             "socket_timeout": format!("{}ms", options.timeout.as_millis()),
         });
         if let Some(credential) = &options.credential {
-            remote["headers"] = json!({ "Authorization": credential.header()?.to_str().unwrap_or_default() });
+            let header = credential.header()?;
+            let header = header.to_str().map_err(|cause| Error::Options(cause.to_string()))?;
+            remote["headers"] = json!({ "Authorization": header });
         }
         let source = json!({
             "remote": remote, "index": self.search.indices, "query": query, "_source": self.search.fields,

@@ -36,9 +36,9 @@ pub struct HitId(Bytes);
 impl Deref for HitId {
     type Target = str;
 
+    #[allow(clippy::expect_used, reason = "an empty ID would belong to no document")]
     fn deref(&self) -> &str {
-        // These bytes were a text.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        std::str::from_utf8(&self.0).expect("the ID was parsed as a string")
     }
 }
 
